@@ -1,0 +1,199 @@
+// The engine's contract with any screen: what a picture of the run holds, what may be asked, what is answered.
+// Plain readonly data only, so that it crosses worker and process borders as it is. Nothing here touches a socket.
+
+/** The life of a shard; `paused` and `throttled` are flags beside it (design, section 3). */
+export const SHARD_STATES = [
+  'connecting',
+  'handshake',
+  'waiting-snapshot',
+  'full-sync',
+  'catching-up',
+  'streaming',
+  'draining',
+  'done',
+  'retrying',
+  'failed',
+] as const;
+export type ShardState = (typeof SHARD_STATES)[number];
+
+/** What happens to a snapshot key that already exists on the target. */
+export const CONFLICT_POLICIES = ['panic', 'rewrite', 'ignore'] as const;
+export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number];
+
+export interface Progress {
+  readonly done: number;
+  /** null while it is not known (a diskless snapshot has no announced size). */
+  readonly total: number | null;
+}
+
+/** One sample a second, oldest first. */
+export interface ShardHistory {
+  readonly opsPerSecond: readonly number[];
+  readonly lagBytes: readonly number[];
+}
+
+export interface ShardSnapshot {
+  /** Stable number of the shard within the run, ordered by lowest slot. */
+  readonly id: number;
+  /** `shard-0` and so on. */
+  readonly name: string;
+  /** The source node, host:port. */
+  readonly address: string;
+  readonly state: ShardState;
+  /** Unix ms at which the state was entered. */
+  readonly stateSinceMs: number;
+  /** Why nothing moves, as one sentence, or null. */
+  readonly waitingFor: string | null;
+  readonly paused: boolean;
+  /** The rule that slows the shard down, or null. */
+  readonly throttled: string | null;
+  readonly conflictPolicy: ConflictPolicy;
+  /** Snapshot keys written, of those the source announced. */
+  readonly keys: Progress;
+  /** Snapshot bytes applied, of those announced. */
+  readonly bytes: Progress;
+  /** Seconds until the snapshot is applied; null below 1 % or without a stable rate. */
+  readonly etaSeconds: number | null;
+  readonly replid: string | null;
+  /** Replication offsets: last byte received, last byte whose effect the target confirmed. */
+  readonly offset: { readonly received: number | null; readonly applied: number | null };
+  /** The source's own offset minus the applied one; null before the stream begins. */
+  readonly lagBytes: number | null;
+  /** How old the oldest unapplied write is, seconds; null before the stream begins. */
+  readonly lagSeconds: number | null;
+  /** Snapshot keys and stream commands written to the target in the last second. */
+  readonly opsPerSecond: number;
+  /** Bytes received from the source in the last second. */
+  readonly bytesPerSecond: number;
+  /** Stream commands applied since the start. */
+  readonly commands: number;
+  readonly conflicts: { readonly rewritten: number; readonly ignored: number };
+  /** Writes the target refused for good. */
+  readonly errors: number;
+  /** Bytes waiting between source and target: in memory and on disk together. */
+  readonly queued: number;
+  /** The part of `queued` that stands on disk. */
+  readonly spoolBytes: number;
+  /** Bytes sent to the target and not yet answered. */
+  readonly inFlightBytes: number;
+  /** notify-keyspace-events of the source as it is ('' = off); null while unknown or not readable. */
+  readonly keyspaceEvents: string | null;
+  /** Target nodes this shard writes to, host:port. */
+  readonly targets: readonly string[];
+  /** Lowest and highest slot the source shard owns, `0-5460,9000`; null for a standalone. */
+  readonly slots: string | null;
+  /** `disk` or `diskless` once the source has said so. */
+  readonly snapshotKind: 'disk' | 'diskless' | null;
+  /** The last thing that went wrong, and what to do; null when nothing did. */
+  readonly lastError: string | null;
+  readonly history: ShardHistory;
+}
+
+export type NoticeLevel = 'info' | 'warn' | 'error';
+
+export interface Notice {
+  /** Grows by one with each notice of a run; a screen remembers the last it has seen. */
+  readonly id: number;
+  /** Unix ms. */
+  readonly timeMs: number;
+  readonly level: NoticeLevel;
+  /** Name of the shard, or null for the whole run. */
+  readonly shard: string | null;
+  readonly message: string;
+}
+
+export interface EndpointSnapshot {
+  /** As the person gave it, without credentials. */
+  readonly address: string;
+  readonly kind: 'standalone' | 'cluster' | 'sentinel' | 'unknown';
+  /** `Redis 7.0.15`, `Valkey 8.1.1`; null before it was asked. */
+  readonly version: string | null;
+  readonly masters: number;
+}
+
+export type RunPhase = 'starting' | 'running' | 'draining' | 'ended';
+
+export interface EngineSnapshot {
+  readonly run: string;
+  readonly phase: RunPhase;
+  readonly startedAtMs: number;
+  /** Unix ms at which this picture was taken: a screen shows its age when the engine is silent. */
+  readonly takenAtMs: number;
+  readonly source: EndpointSnapshot;
+  readonly target: EndpointSnapshot;
+  readonly shards: readonly ShardSnapshot[];
+  readonly memory: { readonly rss: number };
+  /** Newest last, at most NOTICES_KEPT. */
+  readonly notices: readonly Notice[];
+  readonly result: EngineResult | null;
+}
+
+/** How many notices a snapshot carries; older ones are in the log file. */
+export const NOTICES_KEPT = 500;
+
+/** Which shards a command means: all, or these ids. */
+export type ShardSelection = 'all' | readonly number[];
+
+export type EngineCommand =
+  | { readonly type: 'pause'; readonly shards: ShardSelection }
+  | { readonly type: 'resume'; readonly shards: ShardSelection }
+  | { readonly type: 'stop' };
+
+/** What came of a command: one sentence for the person either way. */
+export interface CommandOutcome {
+  readonly accepted: boolean;
+  readonly message: string;
+}
+
+export type Outcome = 'completed' | 'failed' | 'conflict' | 'interrupted' | 'refused';
+
+export interface ShardResult {
+  readonly name: string;
+  readonly address: string;
+  readonly state: ShardState;
+  readonly keys: number;
+  readonly commands: number;
+  readonly refused: number;
+  readonly offset: { readonly received: number | null; readonly applied: number | null };
+  readonly error: string | null;
+}
+
+/** One write the target refused for good, or that could not be sent to it. */
+export interface Refusal {
+  readonly shard: string;
+  readonly database: number;
+  /** Printable form of the key; binary bytes as \xNN. Null for a command without keys. */
+  readonly key: string | null;
+  readonly command: string;
+  /** The target's reply, or redferry's own reason. */
+  readonly reason: string;
+}
+
+export interface EngineResult {
+  readonly outcome: Outcome;
+  readonly exitCode: number;
+  readonly seconds: number;
+  readonly keys: number;
+  readonly commands: number;
+  readonly bytes: number;
+  readonly conflicts: { readonly rewritten: number; readonly ignored: number };
+  readonly refused: number;
+  /** The first REFUSALS_KEPT of them; all are in the log file. */
+  readonly refusals: readonly Refusal[];
+  readonly shards: readonly ShardResult[];
+  /** Why the run did not complete, and what to do; null when it did. */
+  readonly message: string | null;
+}
+
+/** How many refusals the result carries in memory. */
+export const REFUSALS_KEPT = 100;
+
+/** The three methods on which every screen lives, and the end of the run. */
+export interface Engine {
+  snapshot(): EngineSnapshot;
+  /** Calls `listener` at each new picture (at most 10 a second); the returned function ends that. */
+  subscribe(listener: () => void): () => void;
+  dispatch(command: EngineCommand): Promise<CommandOutcome>;
+  /** Settles when the run has ended; never rejects: a failure is an outcome. */
+  readonly ended: Promise<EngineResult>;
+}
