@@ -1,0 +1,261 @@
+// The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
+// main thread without ever touching the data: a slow screen slows nothing but itself.
+import type {
+  CommandOutcome,
+  EndpointSnapshot,
+  Engine,
+  EngineCommand,
+  EngineResult,
+  EngineSnapshot,
+  Notice,
+  NoticeLevel,
+  Refusal,
+  RunPhase,
+  ShardSelection,
+} from './contract.ts';
+import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
+import { EXIT, FerryError, messageOf } from './errors.ts';
+import { refusedResult, resultOf } from './run-result.ts';
+import type { FromWorker } from './shard-job.ts';
+import type { RunPlan } from './run-plan.ts';
+import { ShardRecord } from './shard-record.ts';
+import { SnapshotPermits } from './snapshot-permits.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+const TICK_MS = 250;
+const SECOND_MS = 1000;
+
+export interface FerryEngineOptions {
+  readonly run: string;
+  /** As the person named them, without credentials: shown until they have been asked what they are. */
+  readonly source: string;
+  readonly target: string;
+  /** Finds the shards and checks everything before the run; a FerryError ends the run before it began. */
+  readonly prepare: (tell: (level: NoticeLevel, message: string) => void) => Promise<RunPlan>;
+  /** Gets every notice and every refusal, for the log file. */
+  readonly onNotice?: (notice: Notice) => void;
+  readonly onRefusals?: (refusals: readonly Refusal[]) => void;
+}
+
+export class FerryEngine implements Engine {
+  readonly ended: Promise<EngineResult>;
+  readonly #options: FerryEngineOptions;
+  readonly #startedAtMs = Date.now();
+  readonly #listeners = new Set<() => void>();
+  #resolveEnded: (result: EngineResult) => void = () => {};
+  #phase: RunPhase = 'starting';
+  #source: EndpointSnapshot;
+  #target: EndpointSnapshot;
+  #records: readonly ShardRecord[] = [];
+  #pool: WorkerPool | null = null;
+  #permits: SnapshotPermits | null = null;
+  #notices: readonly Notice[] = [];
+  #noticeCount = 0;
+  #refusals: readonly Refusal[] = [];
+  #result: EngineResult | null = null;
+  #picture: EngineSnapshot | null = null;
+  #ticker: NodeJS.Timeout | null = null;
+  #nextSecondMs = Date.now() + SECOND_MS;
+
+  constructor(options: FerryEngineOptions) {
+    this.#options = options;
+    this.#source = { address: options.source, kind: 'unknown', version: null, masters: 0 };
+    this.#target = { address: options.target, kind: 'unknown', version: null, masters: 0 };
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  /** Begins the run; its end is told by `ended`. */
+  start(): void {
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#options.prepare((level, message) => this.#notice(level, null, message)).then(
+      (plan) => this.#begin(plan),
+      (error: unknown) => this.#refuse(error),
+    );
+  }
+
+  snapshot(): EngineSnapshot {
+    this.#picture ??= this.#paint();
+    return this.#picture;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async dispatch(command: EngineCommand): Promise<CommandOutcome> {
+    if (this.#phase === 'ended') return { accepted: false, message: 'The run has ended.' };
+    switch (command.type) {
+      case 'pause':
+      case 'resume':
+        return this.#pauseOrResume(command.type, command.shards);
+      case 'stop':
+        return this.#stop();
+    }
+  }
+
+  #begin(plan: RunPlan): void {
+    if (this.#phase !== 'starting') return;
+    this.#source = endpointOf(this.#options.source, plan.source);
+    this.#target = endpointOf(this.#options.target, plan.target);
+    this.#phase = 'running';
+    this.#pool = new WorkerPool(plan.threads, {
+      told: (message) => this.#told(message),
+      died: (shards, message) => this.#died(shards, message),
+    });
+    this.#permits = new SnapshotPermits(plan.snapshotsAtOnce, (shard) => this.#pool?.send({ type: 'permit', shard }));
+    this.#records = plan.jobs.map(({ job, slots }) => new ShardRecord(job, slots));
+    for (const record of this.#records) {
+      this.#pool.start(record.job);
+      record.probe.start();
+    }
+    this.#changed();
+  }
+
+  #told(message: FromWorker): void {
+    const record = this.#records.find((candidate) => candidate.job.id === message.shard);
+    if (record === undefined) return;
+    switch (message.type) {
+      case 'sample':
+        record.take(message.sample);
+        break;
+      case 'notice':
+        this.#notice(message.level, record.job.name, message.message);
+        break;
+      case 'refusals':
+        this.#refused(message.refusals);
+        break;
+      case 'permit-wanted':
+        this.#permits?.want(message.shard, record.job.address.host);
+        break;
+      case 'permit-returned':
+        this.#permits?.giveBack(message.shard);
+        break;
+      case 'ended':
+        record.end = message.end;
+        record.probe.stop();
+        if (message.end.reason === 'conflict') this.#abortAll();
+        this.#endWhenAllEnded();
+        break;
+    }
+  }
+
+  #died(shards: readonly number[], message: string): void {
+    for (const record of this.#records) {
+      if (record.final || !shards.includes(record.job.id)) continue;
+      record.die(message);
+      record.probe.stop();
+      this.#permits?.giveBack(record.job.id);
+      this.#notice('error', record.job.name, message);
+    }
+    this.#endWhenAllEnded();
+  }
+
+  #refused(refusals: readonly Refusal[]): void {
+    this.#options.onRefusals?.(refusals);
+    const first = refusals[0];
+    if (this.#refusals.length === 0 && first !== undefined) {
+      this.#notice('warn', first.shard, `${first.command} ${first.key ?? ''} (database ${first.database}) was refused: ${first.reason}. All refusals are in the log file.`);
+    }
+    this.#refusals = [...this.#refusals, ...refusals].slice(0, REFUSALS_KEPT);
+  }
+
+  #pauseOrResume(type: 'pause' | 'resume', shards: ShardSelection): CommandOutcome {
+    const chosen = this.#records.filter((record) => !record.final && (shards === 'all' || shards.includes(record.job.id)));
+    if (chosen.length === 0) return { accepted: false, message: 'There is no such shard at work.' };
+    for (const record of chosen) this.#pool?.send({ type, shard: record.job.id });
+    const names = shards === 'all' ? 'all shards' : chosen.map((record) => record.job.name).join(', ');
+    const message = type === 'pause' ? `Paused ${names}: the source's writes gather in the queue.` : `Resumed ${names}.`;
+    this.#notice('info', null, message);
+    return { accepted: true, message };
+  }
+
+  #stop(): CommandOutcome {
+    if (this.#phase === 'starting') {
+      this.#finish(refusedResult('interrupted', EXIT.interrupted, this.#seconds(), 'Stopped before the run began.'));
+      return { accepted: true, message: 'Stopped before the run began.' };
+    }
+    if (this.#phase === 'draining') {
+      this.#abortAll();
+      return { accepted: true, message: 'Leaving at once: what was received and not applied is given up.' };
+    }
+    this.#phase = 'draining';
+    for (const record of this.#records) this.#pool?.send({ type: 'drain', shard: record.job.id });
+    this.#notice('info', null, 'Stopping: what was received is applied, then the run ends.');
+    return { accepted: true, message: 'Stopping: what was received is applied first.' };
+  }
+
+  #abortAll(): void {
+    for (const record of this.#records) if (!record.final) this.#pool?.send({ type: 'abort', shard: record.job.id });
+  }
+
+  #endWhenAllEnded(): void {
+    this.#changed();
+    if (this.#result !== null || !this.#records.every((record) => record.final)) return;
+    this.#finish(resultOf(this.#records, this.#refusals, this.#seconds()));
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#phase !== 'starting') return;
+    const ferry = error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error });
+    this.#notice('error', null, ferry.message);
+    const outcome = ferry.exitCode === EXIT.preflight ? 'refused' : 'failed';
+    this.#finish(refusedResult(outcome, ferry.exitCode, this.#seconds(), ferry.message));
+  }
+
+  #finish(result: EngineResult): void {
+    if (this.#result !== null) return;
+    this.#result = result;
+    this.#phase = 'ended';
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    for (const record of this.#records) record.probe.stop();
+    this.#changed();
+    void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
+  }
+
+  #notice(level: NoticeLevel, shard: string | null, message: string): void {
+    const notice: Notice = { id: ++this.#noticeCount, timeMs: Date.now(), level, shard, message };
+    this.#notices = [...this.#notices.slice(1 - NOTICES_KEPT), notice];
+    this.#options.onNotice?.(notice);
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    if (nowMs >= this.#nextSecondMs) {
+      this.#nextSecondMs = nowMs + SECOND_MS;
+      for (const record of this.#records) record.second(nowMs);
+    }
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#picture = null;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #paint(): EngineSnapshot {
+    const nowMs = Date.now();
+    return {
+      run: this.#options.run,
+      phase: this.#phase,
+      startedAtMs: this.#startedAtMs,
+      takenAtMs: nowMs,
+      source: this.#source,
+      target: this.#target,
+      shards: this.#records.map((record) => record.snapshot(nowMs)),
+      memory: { rss: process.memoryUsage.rss() },
+      notices: this.#notices,
+      result: this.#result,
+    };
+  }
+
+  #seconds(): number {
+    return (Date.now() - this.#startedAtMs) / 1000;
+  }
+}
+
+function endpointOf(address: string, topology: RunPlan['source']): EndpointSnapshot {
+  return { address, kind: topology.kind, version: topology.version.text, masters: topology.shards.length };
+}

@@ -1,0 +1,20 @@
+// Refused writes in words: which key, which command, why.
+import type { Refusal } from './contract.ts';
+
+const LONGEST_KEY = 200;
+
+/** The key as text that a person can copy: bytes that are no printable ASCII as \xNN. */
+export function printableKey(key: Uint8Array | undefined): string {
+  if (key === undefined) return '';
+  let text = '';
+  for (const byte of key.subarray(0, LONGEST_KEY)) {
+    text += byte >= 0x20 && byte < 0x7f && byte !== 0x5c ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  }
+  return key.length > LONGEST_KEY ? `${text}...` : text;
+}
+
+/** @param args the command's arguments; the first of a write is its key. */
+export function refusalOf(shard: string, database: number, args: readonly Buffer[], reason: string): Refusal {
+  const command = (args[0]?.toString('latin1') ?? '').toUpperCase();
+  return { shard, database, key: args[1] === undefined ? null : printableKey(args[1]), command, reason };
+}

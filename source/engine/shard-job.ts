@@ -1,0 +1,93 @@
+// What the main thread and the worker threads say to each other about a shard. Plain data: it is cloned on the way.
+import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { ConflictPolicy, NoticeLevel, Refusal, ShardState } from './contract.ts';
+
+/** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
+export type KeylessRule = 'forward' | 'ignore' | 'refuse';
+
+export interface KeylessRules {
+  readonly flush: KeylessRule;
+  readonly swapdb: KeylessRule;
+  readonly publish: KeylessRule;
+  readonly script: KeylessRule;
+  readonly function: KeylessRule;
+}
+
+/** The share of the run's limits that one shard may use; bytes and milliseconds. */
+export interface ShardLimits {
+  readonly queueMemory: number;
+  readonly queueDisk: number;
+  readonly spoolDirectory: string;
+  readonly valueInMemory: number;
+  readonly transaction: number;
+  readonly inFlightPerNode: number;
+  readonly batch: number;
+  readonly flushDelayMs: number;
+}
+
+export interface ShardJob {
+  readonly run: string;
+  readonly id: number;
+  readonly name: string;
+  readonly address: NodeAddress;
+  readonly source: Endpoint;
+  /** More than one source shard: a keyless command of one is not the whole source's. */
+  readonly sourceShards: number;
+  readonly target: Endpoint;
+  readonly targetTopology: Topology;
+  /** COMMAND of the target, for commands that the built-in table does not know; null when it could not be read. */
+  readonly targetCommands: unknown;
+  readonly conflictPolicy: ConflictPolicy;
+  readonly keyless: KeylessRules;
+  readonly limits: ShardLimits;
+  readonly snapshotOnly: boolean;
+}
+
+/** What a pipeline tells of itself several times a second. */
+export interface ShardSample {
+  readonly state: ShardState;
+  readonly stateSinceMs: number;
+  readonly waitingFor: string | null;
+  readonly paused: boolean;
+  readonly keysDone: number;
+  readonly keysTotal: number | null;
+  readonly snapshotBytesDone: number;
+  readonly snapshotBytesTotal: number | null;
+  readonly snapshotKind: 'disk' | 'diskless' | null;
+  readonly replid: string | null;
+  readonly receivedOffset: number | null;
+  readonly appliedOffset: number | null;
+  /** Age of the oldest received and unapplied byte of the stream. */
+  readonly lagSeconds: number | null;
+  readonly bytesReceived: number;
+  readonly commands: number;
+  readonly rewritten: number;
+  readonly ignored: number;
+  readonly refused: number;
+  readonly queued: number;
+  readonly spoolBytes: number;
+  readonly inFlightBytes: number;
+  readonly lastError: string | null;
+}
+
+/** How a shard came to its end. */
+export interface ShardEnd {
+  readonly reason: 'snapshot-done' | 'drained' | 'interrupted' | 'failed' | 'conflict';
+  readonly message: string | null;
+}
+
+export type ToWorker =
+  | { readonly type: 'start'; readonly job: ShardJob }
+  | { readonly type: 'pause' | 'resume'; readonly shard: number }
+  /** `drain`: receive no more, apply what was received; `abort`: leave at once. */
+  | { readonly type: 'drain' | 'abort'; readonly shard: number }
+  /** The shard may ask its source for a snapshot now. */
+  | { readonly type: 'permit'; readonly shard: number };
+
+export type FromWorker =
+  | { readonly type: 'sample'; readonly shard: number; readonly sample: ShardSample }
+  | { readonly type: 'notice'; readonly shard: number; readonly level: NoticeLevel; readonly message: string }
+  | { readonly type: 'refusals'; readonly shard: number; readonly refusals: readonly Refusal[] }
+  | { readonly type: 'permit-wanted' | 'permit-returned'; readonly shard: number }
+  | { readonly type: 'ended'; readonly shard: number; readonly end: ShardEnd };

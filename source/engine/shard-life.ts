@@ -1,0 +1,29 @@
+// The present state of one shard, since when, and why it waits. Only the table of shard-state.ts moves it.
+import type { ShardState } from './contract.ts';
+import { nextShardState, type ShardEvent } from './shard-state.ts';
+
+export class ShardLife {
+  state: ShardState = 'connecting';
+  sinceMs = Date.now();
+  /** One sentence, or null. */
+  waitingFor: string | null = null;
+  lastError: string | null = null;
+
+  on(event: ShardEvent): void {
+    const next = nextShardState(this.state, event);
+    if (next !== this.state) this.sinceMs = Date.now();
+    this.state = next;
+  }
+
+  waitFor(reason: string | null): void {
+    this.waitingFor = reason;
+  }
+
+  setError(message: string): void {
+    this.lastError = message;
+  }
+
+  clearError(): void {
+    this.lastError = null;
+  }
+}

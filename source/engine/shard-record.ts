@@ -1,0 +1,166 @@
+// What the main thread knows of one shard: the pipeline's last sample, the source's own facts beside it, and a history.
+// Makes the shard's part of a snapshot out of them.
+import type { Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
+import { LagMarks } from './lag-marks.ts';
+import type { ShardEnd, ShardJob, ShardSample } from './shard-job.ts';
+import { isFinal } from './shard-state.ts';
+import { explainWait, SourceProbe } from './source-probe.ts';
+import { formatAddress } from '../topology/endpoint.ts';
+import type { SlotRange } from '../topology/topology.ts';
+
+/** Seconds of history that a screen can draw. */
+const HISTORY_SECONDS = 180;
+/** Below this share of the snapshot an estimate of the rest would be a guess. */
+const LEAST_SHARE_FOR_ETA = 0.01;
+
+export class ShardRecord {
+  readonly job: ShardJob;
+  readonly probe: SourceProbe;
+  end: ShardEnd | null = null;
+  readonly #slots: string | null;
+  readonly #targets: readonly string[];
+  /** When the source was seen to have reached which offset. */
+  readonly #sourceMarks = new LagMarks();
+  #sample: ShardSample | null = null;
+  #opsHistory: number[] = [];
+  #lagHistory: number[] = [];
+  #opsPerSecond = 0;
+  #bytesPerSecond = 0;
+  #opsAtSecond = 0;
+  #bytesAtSecond = 0;
+  #secondAtMs = Date.now();
+  #snapshotRate = 0;
+  #snapshotBytesAtSecond = 0;
+  #startedAtMs = Date.now();
+
+  constructor(job: ShardJob, slots: readonly SlotRange[]) {
+    this.job = job;
+    this.#slots = slots.length === 0 ? null : slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+    this.#targets = job.targetTopology.shards.map((shard) => formatAddress(shard.address));
+    this.probe = new SourceProbe(job.source, job.address, (facts) => {
+      if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
+    });
+  }
+
+  get final(): boolean {
+    return this.end !== null;
+  }
+
+  take(sample: ShardSample): void {
+    this.#sample = sample;
+  }
+
+  /** The thread is gone: what the sample says last is final, but for the state. */
+  die(message: string): void {
+    this.end = { reason: 'failed', message };
+    if (this.#sample !== null) {
+      this.#sample = { ...this.#sample, state: 'failed', stateSinceMs: Date.now(), waitingFor: null, lastError: message };
+    }
+  }
+
+  /** Once a second: rates and history. */
+  second(nowMs: number): void {
+    const sample = this.#sample;
+    if (sample === null) return;
+    const seconds = Math.max(0.001, (nowMs - this.#secondAtMs) / 1000);
+    const ops = sample.keysDone + sample.commands;
+    this.#opsPerSecond = Math.max(0, Math.round((ops - this.#opsAtSecond) / seconds));
+    this.#bytesPerSecond = Math.max(0, Math.round((sample.bytesReceived - this.#bytesAtSecond) / seconds));
+    const snapshotRate = (sample.snapshotBytesDone - this.#snapshotBytesAtSecond) / seconds;
+    this.#snapshotRate = this.#snapshotRate === 0 ? snapshotRate : this.#snapshotRate * 0.8 + snapshotRate * 0.2;
+    this.#opsAtSecond = ops;
+    this.#bytesAtSecond = sample.bytesReceived;
+    this.#snapshotBytesAtSecond = sample.snapshotBytesDone;
+    this.#secondAtMs = nowMs;
+    this.#opsHistory = [...this.#opsHistory.slice(1 - HISTORY_SECONDS), this.#opsPerSecond];
+    this.#lagHistory = [...this.#lagHistory.slice(1 - HISTORY_SECONDS), this.#lagBytes(sample) ?? 0];
+  }
+
+  snapshot(nowMs: number): ShardSnapshot {
+    const { id, name, address, conflictPolicy } = this.job;
+    const sample = this.#sample;
+    const state: ShardState = sample?.state ?? 'connecting';
+    return {
+      id,
+      name,
+      address: formatAddress(address),
+      state,
+      stateSinceMs: sample?.stateSinceMs ?? this.#startedAtMs,
+      waitingFor: isFinal(state) ? null : (explainWait(state, this.probe.facts) ?? sample?.waitingFor ?? null),
+      paused: sample?.paused ?? false,
+      throttled: null,
+      conflictPolicy,
+      keys: this.#keys(sample),
+      bytes: { done: sample?.snapshotBytesDone ?? 0, total: sample?.snapshotBytesTotal ?? null },
+      etaSeconds: this.#eta(sample),
+      replid: sample?.replid ?? null,
+      offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
+      lagBytes: sample === null ? null : this.#lagBytes(sample),
+      lagSeconds: sample === null ? null : this.#lagSeconds(sample, nowMs),
+      opsPerSecond: this.#opsPerSecond,
+      bytesPerSecond: this.#bytesPerSecond,
+      commands: sample?.commands ?? 0,
+      conflicts: { rewritten: sample?.rewritten ?? 0, ignored: sample?.ignored ?? 0 },
+      errors: sample?.refused ?? 0,
+      queued: sample?.queued ?? 0,
+      spoolBytes: sample?.spoolBytes ?? 0,
+      inFlightBytes: sample?.inFlightBytes ?? 0,
+      keyspaceEvents: this.probe.keyspaceEvents,
+      targets: this.#targets,
+      slots: this.#slots,
+      snapshotKind: sample?.snapshotKind ?? null,
+      lastError: sample?.lastError ?? this.end?.message ?? null,
+      history: { opsPerSecond: this.#opsHistory, lagBytes: this.#lagHistory },
+    };
+  }
+
+  result(): ShardResult {
+    const sample = this.#sample;
+    return {
+      name: this.job.name,
+      address: formatAddress(this.job.address),
+      state: sample?.state ?? 'connecting',
+      keys: sample?.keysDone ?? 0,
+      commands: sample?.commands ?? 0,
+      refused: sample?.refused ?? 0,
+      offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
+      error: this.end?.reason === 'failed' || this.end?.reason === 'conflict' ? this.end.message : null,
+    };
+  }
+
+  get bytesReceived(): number {
+    return this.#sample?.bytesReceived ?? 0;
+  }
+
+  /** The keys announced are a hint (RESIZEDB); what was written can be more. */
+  #keys(sample: ShardSample | null): Progress {
+    const done = sample?.keysDone ?? 0;
+    const total = sample?.keysTotal ?? null;
+    return { done, total: total === null ? null : Math.max(total, done) };
+  }
+
+  #eta(sample: ShardSample | null): number | null {
+    if (sample === null || sample.state !== 'full-sync') return null;
+    const keys = this.#keys(sample);
+    const bytesShare = sample.snapshotBytesTotal === null ? null : sample.snapshotBytesDone / sample.snapshotBytesTotal;
+    const share = bytesShare ?? (keys.total === null || keys.total === 0 ? 0 : keys.done / keys.total);
+    if (share < LEAST_SHARE_FOR_ETA || this.#snapshotRate <= 0) return null;
+    return Math.max(0, Math.round((sample.snapshotBytesDone / share - sample.snapshotBytesDone) / this.#snapshotRate));
+  }
+
+  #lagBytes(sample: ShardSample): number | null {
+    if (!inStream(sample.state) || sample.appliedOffset === null) return null;
+    const known = Math.max(sample.receivedOffset ?? 0, this.probe.facts?.offset ?? 0);
+    return Math.max(0, known - sample.appliedOffset);
+  }
+
+  #lagSeconds(sample: ShardSample, nowMs: number): number | null {
+    if (sample.lagSeconds === null || sample.appliedOffset === null || !inStream(sample.state)) return sample.lagSeconds;
+    const source = this.#sourceMarks.ageSeconds(sample.appliedOffset, this.probe.facts?.offset ?? 0, nowMs);
+    return Math.max(sample.lagSeconds, source);
+  }
+}
+
+function inStream(state: ShardState): boolean {
+  return state === 'catching-up' || state === 'streaming' || state === 'draining' || state === 'retrying' || state === 'done';
+}

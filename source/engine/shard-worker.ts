@@ -1,0 +1,33 @@
+// A worker thread that carries some of the shards: starts a pipeline for each job, passes commands to it, and tells the
+// main thread several times a second how each stands. A terminal that does not read can never stop this thread.
+import { parentPort } from 'node:worker_threads';
+import type { FromWorker, ToWorker } from './shard-job.ts';
+import { ShardPipeline } from './shard-pipeline.ts';
+
+const SAMPLE_MS = 200;
+
+const port = parentPort;
+if (port === null) throw new Error('shard-worker.ts runs in a worker thread only');
+
+const pipelines = new Map<number, ShardPipeline>();
+const post = (message: FromWorker): void => {
+  if (message.type === 'ended') pipelines.delete(message.shard);
+  port.postMessage(message);
+};
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'start') {
+    const pipeline = new ShardPipeline(message.job, post);
+    pipelines.set(message.job.id, pipeline);
+    void pipeline.start();
+    return;
+  }
+  pipelines.get(message.shard)?.[message.type]();
+});
+
+setInterval(() => {
+  for (const [shard, pipeline] of pipelines) {
+    pipeline.tellRefusals();
+    post({ type: 'sample', shard, sample: pipeline.sample() });
+  }
+}, SAMPLE_MS);

@@ -1,0 +1,167 @@
+// Keeps a shard's source coming: opens the link, passes its bytes into the queue, stops reading while the queue is full,
+// and opens the link anew when it breaks. It knows nothing of what the bytes mean behind the frame of the snapshot.
+import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
+import type { SnapshotFrame } from '../readers/psync-framing.ts';
+import type { ElasticQueue } from '../spool/elastic-queue.ts';
+import { FerryError, messageOf } from './errors.ts';
+import type { ShardJob } from './shard-job.ts';
+
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 15_000;
+
+export interface ReceiverListener {
+  connected(): void;
+  handshaken(): Promise<void>;
+  requested(): void;
+  heartbeat(): void;
+  snapshotBegins(place: StreamPlace, frame: SnapshotFrame): void;
+  snapshotReceived(): void;
+  /** Bytes came into the queue; `streamOffset` is the offset of the last one once the stream flows. */
+  received(bytes: number, streamOffset: number | null): void;
+  /** A broken stream goes on without a gap. */
+  continued(): void;
+  /** The link broke and will be tried again at `nextAttemptMs` (unix ms). */
+  retrying(error: FerryError, nextAttemptMs: number): void;
+  /** An attempt begins. */
+  connecting(): void;
+  /** It can not go on. */
+  failed(error: FerryError): void;
+}
+
+export class SourceReceiver {
+  readonly #job: ShardJob;
+  readonly #queue: ElasticQueue;
+  readonly #listener: ReceiverListener;
+  readonly #appliedOffset: () => number | null;
+  #link: ReplicationLink | null = null;
+  #place: StreamPlace | null = null;
+  #inStream = false;
+  #snapshotUnderWay = false;
+  #attempt = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+  #stopped = false;
+
+  constructor(job: ShardJob, queue: ElasticQueue, listener: ReceiverListener, appliedOffset: () => number | null) {
+    this.#job = job;
+    this.#queue = queue;
+    this.#listener = listener;
+    this.#appliedOffset = appliedOffset;
+  }
+
+  get replid(): string | null {
+    return this.#place?.replid ?? null;
+  }
+
+  /** Offset of the last byte received of the stream; null before the source named one. */
+  get receivedOffset(): number | null {
+    return this.#place?.offset ?? null;
+  }
+
+  start(): void {
+    void this.#open();
+  }
+
+  /** The queue has room again. */
+  relieve(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#link?.resume();
+  }
+
+  /** Tells the source how far we are, outside the regular rhythm. */
+  acknowledge(): void {
+    if (this.#inStream) this.#link?.acknowledge();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#link?.close();
+  }
+
+  async #open(): Promise<void> {
+    this.#listener.connecting();
+    const { address, source } = this.#job;
+    const link = new ReplicationLink(
+      { address, tls: source.tls, credentials: source.credentials, connectTimeoutMs: source.connectTimeoutMs },
+      this.#linkListener(),
+      this.#appliedOffset,
+    );
+    this.#link = link;
+    try {
+      await link.open(this.#inStream ? this.#place : null);
+    } catch (error) {
+      link.close();
+      this.#lost(error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }));
+    }
+  }
+
+  #linkListener(): LinkListener {
+    return {
+      connected: () => this.#listener.connected(),
+      handshaken: () => this.#listener.handshaken(),
+      requested: () => this.#listener.requested(),
+      fullResync: (place) => {
+        if (this.#inStream) throw this.#backlogGone();
+        this.#place = place;
+      },
+      continued: (replid) => {
+        if (this.#place !== null && replid !== '') this.#place = { ...this.#place, replid };
+        this.#attempt = 0;
+        this.#listener.continued();
+      },
+      heartbeat: () => this.#listener.heartbeat(),
+      snapshotBegins: (frame) => {
+        this.#attempt = 0;
+        this.#snapshotUnderWay = true;
+        if (this.#place !== null) this.#listener.snapshotBegins(this.#place, frame);
+      },
+      bytes: (view) => this.#take(view),
+      snapshotReceived: () => {
+        this.#snapshotUnderWay = false;
+        this.#inStream = true;
+        this.#listener.snapshotReceived();
+      },
+      lost: (error) => this.#lost(error),
+    };
+  }
+
+  #take(view: Buffer): boolean {
+    this.#queue.push(view);
+    if (this.#inStream && this.#place !== null) {
+      this.#place = { replid: this.#place.replid, offset: this.#place.offset + view.length };
+    }
+    this.#listener.received(view.length, this.#inStream ? this.receivedOffset : null);
+    this.#stopped = this.#queue.full;
+    return !this.#stopped;
+  }
+
+  #lost(error: FerryError): void {
+    if (this.#closed) return;
+    if (this.#snapshotUnderWay) {
+      this.#listener.failed(
+        new FerryError(`${error.message} Its snapshot had not arrived in full: start this run again.`, {
+          code: 'snapshot-cut',
+          cause: error,
+        }),
+      );
+      return;
+    }
+    if (!error.retriable) {
+      this.#listener.failed(error);
+      return;
+    }
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#attempt, LONGEST_RETRY_MS);
+    this.#attempt++;
+    this.#listener.retrying(error, Date.now() + delayMs);
+    this.#timer = setTimeout(() => void this.#open(), delayMs);
+  }
+
+  #backlogGone(): FerryError {
+    return new FerryError(
+      `The source ${this.#job.name} no longer holds the writes since the link broke (its repl-backlog-size is too small): start this run again, with a larger backlog.`,
+      { code: 'backlog-gone' },
+    );
+  }
+}

@@ -1,0 +1,57 @@
+// The worker threads that carry the shards, spread evenly. A thread that dies takes its shards with it, and says so.
+import { Worker } from 'node:worker_threads';
+import { messageOf } from './errors.ts';
+import type { FromWorker, ShardJob, ToWorker } from './shard-job.ts';
+
+export interface PoolListener {
+  told(message: FromWorker): void;
+  /** The thread of these shards is gone; nothing of theirs is acknowledged that was not applied. */
+  died(shards: readonly number[], message: string): void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  readonly shards: number[];
+}
+
+/** Beside this file: TypeScript in the source tree, one bundle in dist. */
+const WORKER_FILE = import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js';
+/** The pipelines keep their bytes outside of the heap; a larger young generation only adds to the resident memory. */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 };
+
+export class WorkerPool {
+  readonly #members: Member[];
+  #next = 0;
+  #closed = false;
+
+  constructor(threads: number, listener: PoolListener) {
+    this.#members = Array.from({ length: Math.max(1, threads) }, () => {
+      const worker = new Worker(new URL(WORKER_FILE, import.meta.url), { resourceLimits: WORKER_LIMITS });
+      const member: Member = { worker, shards: [] };
+      let reason = 'it ended by itself';
+      worker.on('message', (message: FromWorker) => listener.told(message));
+      worker.on('error', (error) => {
+        reason = messageOf(error);
+      });
+      worker.on('exit', () => {
+        if (!this.#closed) listener.died(member.shards, `The worker thread of this shard died (${reason}).`);
+      });
+      return member;
+    });
+  }
+
+  start(job: ShardJob): void {
+    const member = this.#members[this.#next++ % this.#members.length];
+    member?.shards.push(job.id);
+    member?.worker.postMessage({ type: 'start', job } satisfies ToWorker);
+  }
+
+  send(message: ToWorker & { readonly shard: number }): void {
+    this.#members.find((member) => member.shards.includes(message.shard))?.worker.postMessage(message);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#members.map((member) => member.worker.terminate()));
+  }
+}

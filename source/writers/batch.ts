@@ -1,0 +1,89 @@
+// Commands on their way to one target node: a buffer that is written at once and kept until every reply is in, so that
+// a refused command can be found again by its number. The buffers of the common size are used again.
+
+/** What the replies of a batch mean: a null to SET NX is a conflict in the snapshot and nothing in the stream. */
+export type BatchKind = 'snapshot' | 'stream';
+
+export class Batch {
+  readonly buffer: Buffer;
+  readonly kind: BatchKind;
+  /** Bytes used of `buffer`. */
+  length = 0;
+  /** What is sent behind `buffer`: a big payload in the buffer it arrived in, and its footer. */
+  tail: readonly Buffer[] = [];
+  /** Replies expected, SELECT included. */
+  commands = 0;
+  answered = 0;
+  /** Snapshot keys and stream commands among them, for the counters. */
+  keys = 0;
+  streamCommands = 0;
+  /** Everything before this position of the source is in earlier batches. */
+  readonly position: number;
+  /** Database selected on the connection before the first command. */
+  readonly database: number;
+  /** A MULTI block goes on in the next batch: keep this one until the block is answered. */
+  joined = false;
+  /** Numbers of the commands to send again, and of those refused for good. */
+  again: number[] = [];
+  refused: number[] = [];
+
+  constructor(buffer: Buffer, kind: BatchKind, position: number, database: number) {
+    this.buffer = buffer;
+    this.kind = kind;
+    this.position = position;
+    this.database = database;
+  }
+
+  get bytes(): number {
+    return this.tail.reduce((sum, part) => sum + part.length, this.length);
+  }
+
+  /** The commands one by one, as views of their arguments. Slow: only for what went wrong. */
+  *arguments(): Generator<readonly Buffer[]> {
+    const whole =
+      this.tail.length === 0 ? this.buffer.subarray(0, this.length) : Buffer.concat([this.buffer.subarray(0, this.length), ...this.tail]);
+    let at = 0;
+    const number = (): number => {
+      const lineEnd = whole.indexOf(10, at);
+      const value = Number(whole.toString('latin1', at + 1, lineEnd - 1));
+      at = lineEnd + 1;
+      return value;
+    };
+    while (at < whole.length) {
+      const args: Buffer[] = [];
+      for (let left = number(); left > 0; left--) {
+        const length = number();
+        args.push(whole.subarray(at, at + length));
+        at += length + 2;
+      }
+      yield args;
+    }
+  }
+
+  /** The command with this number. */
+  commandAt(index: number): readonly Buffer[] {
+    let i = 0;
+    for (const args of this.arguments()) if (i++ === index) return args;
+    throw new RangeError(`the batch has no command ${index}`);
+  }
+}
+
+/** Buffers of one size, used again; what is not used for long is left to the garbage collector by `trim`. */
+export class BufferPool {
+  readonly bufferBytes: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(bufferBytes: number) {
+    this.bufferBytes = bufferBytes;
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.bufferBytes);
+  }
+
+  give(buffer: Buffer): void {
+    if (buffer.length === this.bufferBytes && this.#free.length < MOST_FREE_BUFFERS) this.#free.push(buffer);
+  }
+}
+
+const MOST_FREE_BUFFERS = 64;

@@ -1,0 +1,73 @@
+// The connections of one source shard to all target nodes, and which of them a slot belongs to. The pipeline owns them:
+// nobody else writes through them, so the order of its commands to one node is the order on the wire.
+import { SLOT_COUNT, type Topology } from '../topology/topology.ts';
+import type { BatchKind } from './batch.ts';
+import type { NodeWriter } from './node-writer.ts';
+
+export class TargetNodes {
+  readonly writers: readonly NodeWriter[];
+  readonly cluster: boolean;
+  /** The only writer of a standalone target. */
+  readonly first: NodeWriter;
+  readonly #ofSlot: Uint16Array;
+
+  /** @param writers one for each shard of the topology, in its order. */
+  constructor(topology: Topology, writers: readonly NodeWriter[]) {
+    const first = writers[0];
+    if (first === undefined) throw new RangeError('a target has at least one node');
+    this.first = first;
+    this.writers = writers;
+    this.cluster = topology.kind === 'cluster';
+    this.#ofSlot = new Uint16Array(this.cluster ? SLOT_COUNT : 0);
+    topology.shards.forEach((shard, index) => {
+      for (const { first: low, last: high } of shard.slots) this.#ofSlot.fill(index, low, high + 1);
+    });
+  }
+
+  /** Of a cluster: the node that owns the slot. */
+  ofSlot(slot: number): NodeWriter {
+    return this.writers[this.#ofSlot[slot] as number] as NodeWriter;
+  }
+
+  /** No node takes more for now: one that is full stops all, since the source's order is one. */
+  get saturated(): boolean {
+    for (const writer of this.writers) if (writer.saturated) return true;
+    return false;
+  }
+
+  get idle(): boolean {
+    for (const writer of this.writers) if (!writer.idle) return false;
+    return true;
+  }
+
+  get inFlightBytes(): number {
+    let sum = 0;
+    for (const writer of this.writers) sum += writer.inFlightBytes;
+    return sum;
+  }
+
+  /** Everything before this position has taken effect on every node. */
+  get settledPosition(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const writer of this.writers) least = Math.min(least, writer.settledPosition);
+    return least;
+  }
+
+  /** Why a node takes nothing, or null. */
+  get waiting(): string | null {
+    for (const writer of this.writers) if (writer.waiting !== null) return writer.waiting;
+    return null;
+  }
+
+  setKind(kind: BatchKind): void {
+    for (const writer of this.writers) writer.setKind(kind);
+  }
+
+  flush(now: boolean): void {
+    for (const writer of this.writers) writer.flush(now);
+  }
+
+  destroy(): void {
+    for (const writer of this.writers) writer.destroy();
+  }
+}

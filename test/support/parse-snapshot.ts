@@ -1,0 +1,60 @@
+// Runs the snapshot parser over bytes given in pieces of any size, and notes what it hands out.
+import { ByteWindow } from '../../source/readers/byte-window.ts';
+import { type SnapshotHeader, SnapshotParser } from '../../source/readers/snapshot-parser.ts';
+
+export interface ParsedValue {
+  readonly database: number;
+  readonly key: Buffer;
+  readonly type: number;
+  readonly expiresAtMs: number;
+  readonly value: Buffer;
+}
+
+export interface ParsedSnapshot {
+  readonly header: SnapshotHeader | null;
+  readonly values: readonly ParsedValue[];
+  readonly oversized: readonly { readonly key: Buffer; readonly bytes: number }[];
+  readonly ended: boolean;
+  /** Bytes taken. */
+  readonly position: number;
+}
+
+/** @throws what the parser throws. */
+export function parseSnapshot(file: Buffer, pieceBytes: number, valueLimit = 1 << 30): ParsedSnapshot {
+  const window = new ByteWindow();
+  const values: ParsedValue[] = [];
+  const oversized: { key: Buffer; bytes: number }[] = [];
+  let header: SnapshotHeader | null = null;
+  const parser = new SnapshotParser(
+    window,
+    {
+      saturated: false,
+      header: (read) => {
+        header = read;
+      },
+      entry: ({ database, keyBytes, keyStart, keyLength, type, bytes, valueStart, valueEnd, expiresAtMs }) => {
+        const key = Buffer.from(keyBytes.subarray(keyStart, keyStart + keyLength));
+        values.push({ database, key, type, expiresAtMs, value: Buffer.from(bytes.subarray(valueStart, valueEnd)) });
+      },
+      oversized: ({ keyBytes, keyStart, keyLength }, bytes) => {
+        oversized.push({ key: Buffer.from(keyBytes.subarray(keyStart, keyStart + keyLength)), bytes });
+      },
+      announcedKeys: () => {},
+      aux: () => {},
+      functionLibrary: () => {},
+    },
+    { valueBytes: valueLimit },
+  );
+  let given = 0;
+  const source = {
+    read(into: Uint8Array, offset: number, length: number): number {
+      const count = Math.min(pieceBytes, length, file.length - given);
+      into.set(file.subarray(given, given + count), offset);
+      given += count;
+      return count;
+    },
+  };
+  let status = parser.parse();
+  while (status !== 'end' && window.fill(source) > 0) status = parser.parse();
+  return { header, values, oversized, ended: status === 'end', position: window.position };
+}
