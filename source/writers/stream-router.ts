@@ -1,7 +1,8 @@
 // Decides for each command of the stream where it goes: on as it is, to the node of its slot, split by slot, behind a
 // barrier, or nowhere (and then says so). Forwards the original bytes; makes no object for a plain command.
 import type { KeylessRule, KeylessRules } from '../engine/shard-job.ts';
-import { COMMAND_KIND, type CommandSpec, type CommandTable } from '../protocol/command-table.ts';
+import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
+import type { CommandTable } from '../protocol/command-table.ts';
 import { findKeys } from '../protocol/key-finder.ts';
 import { encodeCommand, putBytes } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
@@ -63,6 +64,7 @@ export class StreamRouter {
     switch (spec?.kind) {
       case COMMAND_KIND.PING:
       case COMMAND_KIND.REPLCONF:
+      case COMMAND_KIND.TOPOLOGY:
         return;
       case COMMAND_KIND.SELECT:
         this.database = Number(text(command, 1));
@@ -94,7 +96,8 @@ export class StreamRouter {
         this.#wholeDatabase(command, this.#options.keyless.swapdb, 'filter.swapdb');
         return;
       case COMMAND_KIND.PUBLISH:
-        this.#published(command);
+      case COMMAND_KIND.SPUBLISH:
+        this.#published(command, spec);
         return;
       case COMMAND_KIND.SCRIPT:
         this.#everywhere(command, this.#options.keyless.script, 'filter.script');
@@ -117,10 +120,12 @@ export class StreamRouter {
     this.#everywhere(command, rule, setting);
   }
 
-  #published(command: StreamParser): void {
+  /** To one node only: a cluster passes PUBLISH on by itself, and SPUBLISH belongs to the slot of its channel. */
+  #published(command: StreamParser, spec: CommandSpec | null): void {
     const rule = this.#options.keyless.publish;
-    if (rule === 'forward') this.#append(this.#nodes.first, command);
-    else this.#drop(command, rule, 'filter.publish');
+    if (rule !== 'forward') this.#drop(command, rule, 'filter.publish');
+    else if (this.#nodes.cluster && spec?.kind === COMMAND_KIND.SPUBLISH) this.#route(command, spec);
+    else this.#append(this.#nodes.first, command);
   }
 
   #everywhere(command: StreamParser, rule: KeylessRule, setting: string): void {
@@ -175,7 +180,7 @@ export class StreamRouter {
     const { bytes, offsets, lengths } = command;
     const count = this.#findKeys(command, spec);
     const name = argument(command, 0);
-    const width = spec.name === 'MSET' ? 2 : 1;
+    const width = spec.keys.step;
     for (let i = 0; i < count; i++) {
       const key = this.#keys[i] as number;
       const parts = [name, argument(command, key)];
@@ -220,7 +225,7 @@ export class StreamRouter {
 
   /** Inside a block towards a cluster: keep the command until EXEC shows whether the block has one slot. */
   #collect(command: StreamParser, spec: CommandSpec | null): void {
-    const plain = this.database === 0 && (spec?.kind === COMMAND_KIND.NORMAL || spec?.kind === COMMAND_KIND.SPLITTABLE);
+    const plain = this.database === 0 && spec !== null && ROUTED_KINDS.has(spec.kind);
     const slot = plain ? this.#slotOf(command, spec) : NO_SLOT;
     if (this.#block.add(command.bytes, command.start, command.end, this.database, slot >= 0 ? slot : null)) return;
     this.#sendOneByOne('the transaction is larger than limits.transaction');
@@ -247,6 +252,9 @@ export class StreamRouter {
     this.database = after;
   }
 }
+
+/** Commands that go to the slot of their keys. */
+const ROUTED_KINDS: ReadonlySet<number> = new Set([COMMAND_KIND.NORMAL, COMMAND_KIND.SPLITTABLE, COMMAND_KIND.MOVE, COMMAND_KIND.COPY]);
 
 /** More keys than this in one command make the list grow. */
 const MOST_KEYS = 1024;
