@@ -15,9 +15,9 @@ import type {
 } from './contract.ts';
 import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
+import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
 import type { FromWorker } from './shard-job.ts';
-import type { RunPlan } from './run-plan.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -69,10 +69,12 @@ export class FerryEngine implements Engine {
   /** Begins the run; its end is told by `ended`. */
   start(): void {
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#options.prepare((level, message) => this.#notice(level, null, message)).then(
-      (plan) => this.#begin(plan),
-      (error: unknown) => this.#refuse(error),
-    );
+    this.#options
+      .prepare((level, message) => this.#notice(level, null, message))
+      .then(
+        (plan) => this.#begin(plan),
+        (error: unknown) => this.#refuse(error),
+      );
   }
 
   snapshot(): EngineSnapshot {
@@ -157,17 +159,24 @@ export class FerryEngine implements Engine {
     this.#options.onRefusals?.(refusals);
     const first = refusals[0];
     if (this.#refusals.length === 0 && first !== undefined) {
-      this.#notice('warn', first.shard, `${first.command} ${first.key ?? ''} (database ${first.database}) was refused: ${first.reason}. All refusals are in the log file.`);
+      this.#notice(
+        'warn',
+        first.shard,
+        `${first.command} ${first.key ?? ''} (database ${first.database}) was refused: ${first.reason}. All refusals are in the log file.`,
+      );
     }
     this.#refusals = [...this.#refusals, ...refusals].slice(0, REFUSALS_KEPT);
   }
 
   #pauseOrResume(type: 'pause' | 'resume', shards: ShardSelection): CommandOutcome {
-    const chosen = this.#records.filter((record) => !record.final && (shards === 'all' || shards.includes(record.job.id)));
+    const chosen = this.#records.filter(
+      (record) => !record.final && (shards === 'all' || shards.includes(record.job.id)),
+    );
     if (chosen.length === 0) return { accepted: false, message: 'There is no such shard at work.' };
     for (const record of chosen) this.#pool?.send({ type, shard: record.job.id });
     const names = shards === 'all' ? 'all shards' : chosen.map((record) => record.job.name).join(', ');
-    const message = type === 'pause' ? `Paused ${names}: the source's writes gather in the queue.` : `Resumed ${names}.`;
+    const message =
+      type === 'pause' ? `Paused ${names}: the source's writes gather in the queue.` : `Resumed ${names}.`;
     this.#notice('info', null, message);
     return { accepted: true, message };
   }
@@ -199,7 +208,8 @@ export class FerryEngine implements Engine {
 
   #refuse(error: unknown): void {
     if (this.#phase !== 'starting') return;
-    const ferry = error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error });
+    const ferry =
+      error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error });
     this.#notice('error', null, ferry.message);
     const outcome = ferry.exitCode === EXIT.preflight ? 'refused' : 'failed';
     this.#finish(refusedResult(outcome, ferry.exitCode, this.#seconds(), ferry.message));

@@ -8,7 +8,10 @@ export function printableKey(key: Uint8Array | undefined): string {
   if (key === undefined) return '';
   let text = '';
   for (const byte of key.subarray(0, LONGEST_KEY)) {
-    text += byte >= 0x20 && byte < 0x7f && byte !== 0x5c ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+    text +=
+      byte >= 0x20 && byte < 0x7f && byte !== 0x5c
+        ? String.fromCharCode(byte)
+        : `\\x${byte.toString(16).padStart(2, '0')}`;
   }
   return key.length > LONGEST_KEY ? `${text}...` : text;
 }

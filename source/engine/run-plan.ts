@@ -55,34 +55,40 @@ const LEAST_IN_FLIGHT_BYTES = 512 * 1024;
 export function planRun(order: RunOrder): RunPlan {
   const { limits, sourceTopology, targetTopology } = order;
   const chosen = sourceTopology.shards.filter((shard) => order.shards === null || order.shards.includes(shard.id));
-  const share = (bytes: number, least: number): number => Math.max(least, Math.floor(bytes / Math.max(1, chosen.length)));
-  const jobs = chosen.map((shard): PlannedJob => ({
-    slots: shard.slots,
-    job: {
-      run: order.run,
-      id: shard.id,
-      name: `shard-${shard.id}`,
-      address: shard.address,
-      source: order.source,
-      sourceShards: sourceTopology.shards.length,
-      target: order.target,
-      targetTopology,
-      targetCommands: order.targetCommands,
-      conflictPolicy: order.conflictPolicy,
-      keyless: order.keyless,
-      snapshotOnly: order.snapshotOnly,
-      limits: {
-        queueMemory: share(limits.memory, LEAST_QUEUE_BYTES),
-        queueDisk: share(limits.spool, 0),
-        spoolDirectory: limits.spoolDirectory,
-        valueInMemory: limits.valueInMemory,
-        transaction: limits.transaction,
-        inFlightPerNode: Math.max(LEAST_IN_FLIGHT_BYTES, Math.floor(limits.inFlight / (chosen.length * targetTopology.shards.length))),
-        batch: limits.batch,
-        flushDelayMs: limits.flushDelayMs,
+  const share = (bytes: number, least: number): number =>
+    Math.max(least, Math.floor(bytes / Math.max(1, chosen.length)));
+  const jobs = chosen.map(
+    (shard): PlannedJob => ({
+      slots: shard.slots,
+      job: {
+        run: order.run,
+        id: shard.id,
+        name: `shard-${shard.id}`,
+        address: shard.address,
+        source: order.source,
+        sourceShards: sourceTopology.shards.length,
+        target: order.target,
+        targetTopology,
+        targetCommands: order.targetCommands,
+        conflictPolicy: order.conflictPolicy,
+        keyless: order.keyless,
+        snapshotOnly: order.snapshotOnly,
+        limits: {
+          queueMemory: share(limits.memory, LEAST_QUEUE_BYTES),
+          queueDisk: share(limits.spool, 0),
+          spoolDirectory: limits.spoolDirectory,
+          valueInMemory: limits.valueInMemory,
+          transaction: limits.transaction,
+          inFlightPerNode: Math.max(
+            LEAST_IN_FLIGHT_BYTES,
+            Math.floor(limits.inFlight / (chosen.length * targetTopology.shards.length)),
+          ),
+          batch: limits.batch,
+          flushDelayMs: limits.flushDelayMs,
+        },
       },
-    },
-  }));
+    }),
+  );
   return {
     source: sourceTopology,
     target: targetTopology,

@@ -5,7 +5,11 @@ import type { ShardEnd } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';
 
 /** The worst end of a shard decides, in this order. */
-const PRECEDENCE: readonly { readonly reason: ShardEnd['reason']; readonly outcome: Outcome; readonly exitCode: ExitCode }[] = [
+const PRECEDENCE: readonly {
+  readonly reason: ShardEnd['reason'];
+  readonly outcome: Outcome;
+  readonly exitCode: ExitCode;
+}[] = [
   { reason: 'conflict', outcome: 'conflict', exitCode: EXIT.conflict },
   { reason: 'failed', outcome: 'failed', exitCode: EXIT.failed },
   { reason: 'interrupted', outcome: 'interrupted', exitCode: EXIT.interrupted },

@@ -96,7 +96,8 @@ export class ShardPipeline {
       table,
       {
         refused: (database, args, reason) => this.#refuse(database, args, reason),
-        ignored: (name) => this.#once(`ignored ${name}`, 'info', `${name} from the source is not applied, as the settings say.`),
+        ignored: (name) =>
+          this.#once(`ignored ${name}`, 'info', `${name} from the source is not applied, as the settings say.`),
         broadcast: (args) => this.#broadcastBehindBarrier(args),
         notAtomic: (reason) =>
           this.#once(
@@ -170,7 +171,9 @@ export class ShardPipeline {
       paused: this.#paused,
       keysDone: this.#keysDone,
       keysTotal: this.#keysTotal,
-      snapshotBytesDone: inStream ? this.#streamPosition : Math.min(this.#settledPosition(), this.#frame?.bytes ?? Number.POSITIVE_INFINITY),
+      snapshotBytesDone: inStream
+        ? this.#streamPosition
+        : Math.min(this.#settledPosition(), this.#frame?.bytes ?? Number.POSITIVE_INFINITY),
       snapshotBytesTotal: inStream ? this.#streamPosition : (this.#frame?.bytes ?? null),
       snapshotKind: this.#frame?.kind ?? null,
       replid,
@@ -251,7 +254,8 @@ export class ShardPipeline {
         this.#keysTotal = (this.#keysTotal ?? 0) + count;
       },
       aux: (name, value) => {
-        if (name === 'lua') this.#broadcastBehindBarrier([Buffer.from('SCRIPT'), Buffer.from('LOAD'), Buffer.from(value)]);
+        if (name === 'lua')
+          this.#broadcastBehindBarrier([Buffer.from('SCRIPT'), Buffer.from('LOAD'), Buffer.from(value)]);
       },
       functionLibrary: (code) => {
         if (this.#job.keyless.function !== 'forward') return;
@@ -481,7 +485,11 @@ export class ShardPipeline {
       for (const { address, reply } of refusals) {
         // Each source shard brings the same library: that another was first is no refusal.
         if (/already exists/.test(reply)) continue;
-        this.#refuse(0, args.map((arg) => Buffer.from(arg)), `${address}: ${reply}`);
+        this.#refuse(
+          0,
+          args.map((arg) => Buffer.from(arg)),
+          `${address}: ${reply}`,
+        );
       }
     };
   }

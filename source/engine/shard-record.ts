@@ -1,12 +1,13 @@
 // What the main thread knows of one shard: the pipeline's last sample, the source's own facts beside it, and a history.
 // Makes the shard's part of a snapshot out of them.
+
+import { formatAddress } from '../topology/endpoint.ts';
+import type { SlotRange } from '../topology/topology.ts';
 import type { Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { LagMarks } from './lag-marks.ts';
 import type { ShardEnd, ShardJob, ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
-import { formatAddress } from '../topology/endpoint.ts';
-import type { SlotRange } from '../topology/topology.ts';
 
 /** Seconds of history that a screen can draw. */
 const HISTORY_SECONDS = 180;
@@ -35,7 +36,10 @@ export class ShardRecord {
 
   constructor(job: ShardJob, slots: readonly SlotRange[]) {
     this.job = job;
-    this.#slots = slots.length === 0 ? null : slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+    this.#slots =
+      slots.length === 0
+        ? null
+        : slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
     this.#targets = job.targetTopology.shards.map((shard) => formatAddress(shard.address));
     this.probe = new SourceProbe(job.source, job.address, (facts) => {
       if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
@@ -54,7 +58,13 @@ export class ShardRecord {
   die(message: string): void {
     this.end = { reason: 'failed', message };
     if (this.#sample !== null) {
-      this.#sample = { ...this.#sample, state: 'failed', stateSinceMs: Date.now(), waitingFor: null, lastError: message };
+      this.#sample = {
+        ...this.#sample,
+        state: 'failed',
+        stateSinceMs: Date.now(),
+        waitingFor: null,
+        lastError: message,
+      };
     }
   }
 
@@ -155,12 +165,15 @@ export class ShardRecord {
   }
 
   #lagSeconds(sample: ShardSample, nowMs: number): number | null {
-    if (sample.lagSeconds === null || sample.appliedOffset === null || !inStream(sample.state)) return sample.lagSeconds;
+    if (sample.lagSeconds === null || sample.appliedOffset === null || !inStream(sample.state))
+      return sample.lagSeconds;
     const source = this.#sourceMarks.ageSeconds(sample.appliedOffset, this.probe.facts?.offset ?? 0, nowMs);
     return Math.max(sample.lagSeconds, source);
   }
 }
 
 function inStream(state: ShardState): boolean {
-  return state === 'catching-up' || state === 'streaming' || state === 'draining' || state === 'retrying' || state === 'done';
+  return (
+    state === 'catching-up' || state === 'streaming' || state === 'draining' || state === 'retrying' || state === 'done'
+  );
 }

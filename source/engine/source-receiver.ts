@@ -1,7 +1,8 @@
 // Keeps a shard's source coming: opens the link, passes its bytes into the queue, stops reading while the queue is full,
 // and opens the link anew when it breaks. It knows nothing of what the bytes mean behind the frame of the snapshot.
-import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
+
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
+import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
 import type { ElasticQueue } from '../spool/elastic-queue.ts';
 import { FerryError, messageOf } from './errors.ts';
 import type { ShardJob } from './shard-job.ts';
@@ -93,7 +94,9 @@ export class SourceReceiver {
       await link.open(this.#inStream ? this.#place : null);
     } catch (error) {
       link.close();
-      this.#lost(error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }));
+      this.#lost(
+        error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
+      );
     }
   }
 

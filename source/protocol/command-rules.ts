@@ -9,10 +9,11 @@ import {
   halfBehind,
   type KeyRule,
   keyAt,
+  keyBehind,
   MIGRATE_KEYS,
   rangeKeys,
+  SORT_KEYS,
   searchKeys,
-  storeKeys,
 } from './command-spec.ts';
 
 const COUNTED_FIRST = searchKeys(countedAt(1));
@@ -25,11 +26,11 @@ export const OWN_KEYS: Readonly<Record<string, KeyRule>> = {
   ...named('LMPOP ZMPOP ZUNION ZINTER ZDIFF ZINTERCARD SINTERCARD SUNIONCARD SDIFFCARD', COUNTED_FIRST),
   ...named('EVAL EVALSHA EVAL_RO EVALSHA_RO FCALL FCALL_RO BLMPOP BZMPOP', COUNTED_SECOND),
   MSETEX: searchKeys(countedAt(1, 2)),
-  SORT: storeKeys(2),
+  SORT: SORT_KEYS,
   // The read-only forms cannot store; the package marks them as having movable keys for BY and GET, which are patterns.
   SORT_RO: rangeKeys(1, 1),
-  GEORADIUS: storeKeys(6),
-  GEORADIUSBYMEMBER: storeKeys(5),
+  GEORADIUS: searchKeys(keyAt(1), keyBehind('STORE', 6), keyBehind('STOREDIST', 6)),
+  GEORADIUSBYMEMBER: searchKeys(keyAt(1), keyBehind('STORE', 5), keyBehind('STOREDIST', 5)),
   XREAD: searchKeys(halfBehind('STREAMS', 1)),
   XREADGROUP: searchKeys(halfBehind('STREAMS', 4)),
   MIGRATE: MIGRATE_KEYS,

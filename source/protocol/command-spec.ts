@@ -35,6 +35,8 @@ export const FLAG = {
   CONTAINER: 4,
   /** Known from a server's COMMAND only. */
   FROM_SERVER: 8,
+  /** A member of a family: its name is two arguments. */
+  MEMBER: 16,
 } as const;
 
 /** How the arguments that are keys are found. */
@@ -44,8 +46,8 @@ export const KEY_SHAPE = {
   RANGE: 1,
   /** One or more searches, as Redis 7.0 and newer describe them. */
   SEARCH: 2,
-  /** SORT and GEORADIUS: the first key, and a second one behind an option. */
-  STORE: 3,
+  /** The first key, and a second one behind STORE. */
+  SORT: 3,
   MIGRATE: 4,
   /** Nobody knows. */
   UNKNOWN: 5,
@@ -100,15 +102,11 @@ function rule(shape: KeyShape, first: number, last: number, step: number, search
 
 export const NO_KEYS = rule(KEY_SHAPE.NONE, 0, 0, 0, NO_SEARCH);
 export const UNKNOWN_KEYS = rule(KEY_SHAPE.UNKNOWN, 0, 0, 0, NO_SEARCH);
+export const SORT_KEYS = rule(KEY_SHAPE.SORT, 1, 1, 1, NO_SEARCH);
 export const MIGRATE_KEYS = rule(KEY_SHAPE.MIGRATE, 3, 3, 1, NO_SEARCH);
 
 export function rangeKeys(first: number, last: number, step = 1): KeyRule {
   return rule(KEY_SHAPE.RANGE, first, last, step, NO_SEARCH);
-}
-
-/** The first key at 1, a second one behind an option that stands at `from` or later. */
-export function storeKeys(from: number): KeyRule {
-  return rule(KEY_SHAPE.STORE, 1, from, 1, NO_SEARCH);
 }
 
 export function searchKeys(...searches: readonly KeySearch[]): KeyRule {
@@ -125,8 +123,13 @@ export function countedAt(at: number, step = 1): KeySearch {
   return { keyword: null, at, counted: true, countAt: 0, firstAt: 1, last: 0, limit: 0, step };
 }
 
+/** The one key behind a word, if the word is there. */
+export function keyBehind(word: string, from: number): KeySearch {
+  return { ...keyAt(from), keyword: Buffer.from(word, 'latin1') };
+}
+
 /** The first half of what stands behind a word. */
 export function halfBehind(word: string, from: number): KeySearch {
-  const keyword = Buffer.from(word.toUpperCase(), 'latin1');
+  const keyword = Buffer.from(word, 'latin1');
   return { keyword, at: from, counted: false, countAt: 0, firstAt: 0, last: -1, limit: 2, step: 1 };
 }

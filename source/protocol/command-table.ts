@@ -154,7 +154,10 @@ export class CommandTable {
         !(this.#names[blankAt] === BLANK && same(buffer, memberStart, memberEnd, this.#names, blankAt + 1))
       )
         continue;
-      return this.#specs[index] ?? null;
+      const spec = this.#specs[index];
+      // One argument with a blank in it is no command.
+      if (spec === undefined || (memberEnd === 0 && (spec.flags & FLAG.MEMBER) !== 0)) return null;
+      return spec;
     }
   }
 }
@@ -167,7 +170,7 @@ function makeSpec(name: string, flags: number, keys: KeyRule): CommandSpec {
     name,
     kind,
     class: KEYLESS_KINDS.has(kind) ? 'keyless' : writes ? 'write' : 'other',
-    flags: writes ? flags | FLAG.WRITE : flags,
+    flags: flags | (writes ? FLAG.WRITE : 0) | (family === name ? 0 : FLAG.MEMBER),
     keys: KEYLESS_KINDS.has(kind) ? NO_KEYS : keys,
   };
 }

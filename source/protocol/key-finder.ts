@@ -6,15 +6,13 @@ import { type CommandSpec, KEY_SHAPE, type KeySearch } from './command-spec.ts';
 const UNCERTAIN = -1;
 
 const STORE = Buffer.from('STORE', 'latin1');
-const STOREDIST = Buffer.from('STOREDIST', 'latin1');
 const KEYS = Buffer.from('KEYS', 'latin1');
 
-/** Options of SORT and GEORADIUS with arguments, which may look like an option themselves. */
+/** Options of SORT with arguments, which may look like an option themselves. */
 const SKIPPED = [
   { option: Buffer.from('GET', 'latin1'), count: 1 },
   { option: Buffer.from('BY', 'latin1'), count: 1 },
   { option: Buffer.from('LIMIT', 'latin1'), count: 2 },
-  { option: Buffer.from('COUNT', 'latin1'), count: 1 },
 ];
 
 /**
@@ -42,8 +40,8 @@ export function findKeys(
       return 0;
     case KEY_SHAPE.SEARCH:
       return search(spec.keys.searches, buffer, offsets, lengths, argc, out);
-    case KEY_SHAPE.STORE:
-      return stored(last, buffer, offsets, lengths, argc, out);
+    case KEY_SHAPE.SORT:
+      return sorted(buffer, offsets, lengths, argc, out);
     case KEY_SHAPE.MIGRATE:
       return migrated(buffer, offsets, lengths, argc, out);
     case KEY_SHAPE.UNKNOWN:
@@ -54,6 +52,8 @@ export function findKeys(
 /** Puts first, first + step, ... up to last behind the `count` that are there; gives how many there are then. */
 function putRange(first: number, last: number, step: number, argc: number, out: Int32Array, count: number): number {
   if (first < 1 || first > last || last >= argc) return UNCERTAIN;
+  // Writes behind the end of a typed array vanish silently: a caller's mistake must not become a lost key.
+  if ((last - first) / step >= out.length - count) throw new RangeError(`No room for the keys of ${argc} arguments`);
   let total = count;
   for (let i = first; i <= last; i += step) out[total++] = i;
   return total;
@@ -108,19 +108,12 @@ function behind(
   return 0;
 }
 
-/** SORT key ... STORE target, GEORADIUS key ... STORE | STOREDIST target: the last one counts, as on the server. */
-function stored(
-  from: number,
-  buffer: Uint8Array,
-  offsets: Int32Array,
-  lengths: Int32Array,
-  argc: number,
-  out: Int32Array,
-): number {
+/** SORT key ... STORE target: the last one counts, as on the server. */
+function sorted(buffer: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number, out: Int32Array): number {
   if (argc < 2) return UNCERTAIN;
   let target = 0;
-  for (let i = from; i + 1 < argc; i++) {
-    if (isWord(STORE, i, buffer, offsets, lengths) || isWord(STOREDIST, i, buffer, offsets, lengths)) {
+  for (let i = 2; i + 1 < argc; i++) {
+    if (isWord(STORE, i, buffer, offsets, lengths)) {
       target = ++i;
       continue;
     }

@@ -1,9 +1,10 @@
 // Finds where a value of an RDB ends without decoding it, in any chunking: each primitive is taken whole or not at all,
 // and what was passed stays passed. The layouts are in value-patterns.ts.
+
+import { STRING_ENCODING } from './format.ts';
 import { INCOMPLETE, INVALID, LengthReader } from './length.ts';
 import { RdbError } from './rdb-error.ts';
 import type { Pattern } from './value-patterns.ts';
-import { STRING_ENCODING } from './format.ts';
 
 /** Bytes behind the length byte of the integer encodings. */
 const INTEGER_BYTES = [1, 2, 4];

@@ -61,7 +61,11 @@ export class ByteWindow {
     const roomNeeded = length + LEAST_ROOM_BYTES;
     const shrink = this.bytes.length > INITIAL_BYTES && roomNeeded < INITIAL_BYTES;
     const target =
-      roomNeeded > this.bytes.length ? Buffer.allocUnsafeSlow(this.bytes.length * 2) : shrink ? Buffer.allocUnsafeSlow(INITIAL_BYTES) : this.bytes;
+      roomNeeded > this.bytes.length
+        ? Buffer.allocUnsafeSlow(this.bytes.length * 2)
+        : shrink
+          ? Buffer.allocUnsafeSlow(INITIAL_BYTES)
+          : this.bytes;
     this.bytes.copy(target, 0, this.start, this.end);
     this.#origin += this.start;
     this.bytes = target;

@@ -141,15 +141,23 @@ export class ReplicationLink {
     const source = `The source ${this.#connection.address}`;
     const reply = line.slice(1);
     if (/^-(NOMASTERLINK|LOADING|MASTERDOWN)/.test(line)) {
-      return new FerryError(`${source} can not replicate yet (${reply}).`, { code: 'source-not-ready', retriable: true });
+      return new FerryError(`${source} can not replicate yet (${reply}).`, {
+        code: 'source-not-ready',
+        retriable: true,
+      });
     }
     if (/^-NOPERM/.test(line)) {
-      return new FerryError(`${source} forbids PSYNC to this user (${reply}): grant +psync +replconf +ping.`, { code: 'no-psync' });
-    }
-    if (/^-ERR unknown command/i.test(line)) {
-      return new FerryError(`${source} has no PSYNC (${reply}): its provider closed replication; this needs the scan reader.`, {
+      return new FerryError(`${source} forbids PSYNC to this user (${reply}): grant +psync +replconf +ping.`, {
         code: 'no-psync',
       });
+    }
+    if (/^-ERR unknown command/i.test(line)) {
+      return new FerryError(
+        `${source} has no PSYNC (${reply}): its provider closed replication; this needs the scan reader.`,
+        {
+          code: 'no-psync',
+        },
+      );
     }
     return new FerryError(`${source} answered PSYNC with "${line}".`, { code: 'psync' });
   }

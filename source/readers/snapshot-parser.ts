@@ -147,7 +147,8 @@ export class SnapshotParser {
     if (window.length < MAGIC_BYTES) return false;
     const magic = window.bytes.toString('latin1', window.start, window.start + MAGIC_BYTES);
     const match = /^(REDIS)(\d{4})$|^(VALKEY)(\d{3})$/.exec(magic);
-    if (match === null) throw new RdbError(`No RDB begins with "${magic.replace(/[^\x20-\x7e]/g, '?')}"`, window.position);
+    if (match === null)
+      throw new RdbError(`No RDB begins with "${magic.replace(/[^\x20-\x7e]/g, '?')}"`, window.position);
     this.#dialect = match[1] === undefined ? 'valkey' : 'redis';
     this.#version = Number(match[2] ?? match[4]);
     window.start += MAGIC_BYTES;
@@ -301,7 +302,10 @@ export class SnapshotParser {
         if (code === OPCODE.keyMetaOrSlotImport && this.#dialect === 'valkey') {
           return this.#beginOpcodeBody(VALKEY_SLOT_IMPORT_PATTERN);
         }
-        throw new RdbError(`The unknown opcode ${code} (${this.#dialect} version ${this.#version}) stands`, window.position);
+        throw new RdbError(
+          `The unknown opcode ${code} (${this.#dialect} version ${this.#version}) stands`,
+          window.position,
+        );
     }
   }
 
@@ -313,7 +317,8 @@ export class SnapshotParser {
     for (let i = 0; i < count; i++) {
       at = this.#length.read(window.bytes, at, window.end);
       if (at === INCOMPLETE) return false;
-      if (at === INVALID || this.#length.encoding >= 0) throw new RdbError('A length that no server writes stands', window.position);
+      if (at === INVALID || this.#length.encoding >= 0)
+        throw new RdbError('A length that no server writes stands', window.position);
       if (i === 0) first = this.#length.value;
     }
     window.start = at;
@@ -364,7 +369,11 @@ export class SnapshotParser {
   }
 
   #stringText(): string {
-    return Buffer.from(this.#stringBytes.buffer, this.#stringBytes.byteOffset + this.#stringStart, this.#stringLength).toString();
+    return Buffer.from(
+      this.#stringBytes.buffer,
+      this.#stringBytes.byteOffset + this.#stringStart,
+      this.#stringLength,
+    ).toString();
   }
 
   /** Reads a string at `at` and notes where it stands; gives the place behind it, or INCOMPLETE. */
@@ -398,9 +407,11 @@ export class SnapshotParser {
       const packed = this.#length.value;
       const afterPlain = this.#length.read(bytes, afterPacked, end);
       if (afterPlain < 0 || afterPlain + packed > end) return INCOMPLETE;
-      if (this.#length.value > packed * LZF_HIGHEST_RATIO) throw new RdbError('A broken compressed string stands', position);
+      if (this.#length.value > packed * LZF_HIGHEST_RATIO)
+        throw new RdbError('A broken compressed string stands', position);
       const plain = Buffer.allocUnsafe(this.#length.value);
-      if (!lzfDecompress(bytes, afterPlain, packed, plain)) throw new RdbError('A broken compressed string stands', position);
+      if (!lzfDecompress(bytes, afterPlain, packed, plain))
+        throw new RdbError('A broken compressed string stands', position);
       return keep(plain, afterPlain + packed);
     }
     const width = [1, 2, 4][encoding];

@@ -48,7 +48,7 @@ export class ElasticQueue {
     this.#chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
     this.#retryMs = options.retryMs ?? RETRY_MS;
     this.#marks = marksFor(options.memoryBytes, this.#chunkBytes);
-    this.#pool = new ChunkPool(this.#chunkBytes, Math.max(2, 2 * this.#marks.batchChunks));
+    this.#pool = new ChunkPool(this.#chunkBytes, Math.max(2, this.#marks.headChunks));
     const disk = options.disk ?? directoryDisk(options.directory, options.name);
     const segmentBytes = segmentBytesFor(options.diskBytes, this.#chunkBytes);
     this.#region = new DiskRegion(disk, this.#chunkBytes, options.diskBytes, segmentBytes);
@@ -142,8 +142,7 @@ export class ElasticQueue {
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     await Promise.all([this.#writing, this.#loading]);
     this.#filling = null;
-    this.#head.length = 0;
-    this.#tail.length = 0;
+    for (const chunk of [...this.#head.splice(0), ...this.#tail.splice(0)]) this.#pool.give(chunk);
     this.#pool.clear();
     await this.#region.close();
   }

@@ -41,7 +41,9 @@ export class Batch {
   /** The commands one by one, as views of their arguments. Slow: only for what went wrong. */
   *arguments(): Generator<readonly Buffer[]> {
     const whole =
-      this.tail.length === 0 ? this.buffer.subarray(0, this.length) : Buffer.concat([this.buffer.subarray(0, this.length), ...this.tail]);
+      this.tail.length === 0
+        ? this.buffer.subarray(0, this.length)
+        : Buffer.concat([this.buffer.subarray(0, this.length), ...this.tail]);
     let at = 0;
     const number = (): number => {
       const lineEnd = whole.indexOf(10, at);

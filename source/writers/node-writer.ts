@@ -96,7 +96,8 @@ export class NodeWriter {
         }
         return true;
       },
-      (error) => this.#end(`The link to the target ${this.address} broke${error === null ? '' : ` (${error.message})`}.`, error),
+      (error) =>
+        this.#end(`The link to the target ${this.address} broke${error === null ? '' : ` (${error.message})`}.`, error),
     );
   }
 
@@ -270,7 +271,11 @@ export class NodeWriter {
     const batch = this.#inFlight[0];
     if (batch !== undefined) {
       for (const reason of errors) {
-        this.#owner.refused({ database: this.#database, args: batch.commandAt(batch.answered), reason: `inside EXEC: ${reason}` });
+        this.#owner.refused({
+          database: this.#database,
+          args: batch.commandAt(batch.answered),
+          reason: `inside EXEC: ${reason}`,
+        });
       }
     }
     this.#succeeded(1);
@@ -316,7 +321,8 @@ export class NodeWriter {
     } else if (!batch.joined) {
       this.#release();
     }
-    if (this.#inFlight.length === 0 || (this.#open !== null && this.#open.length >= SMALL_BATCH_BYTES)) this.flush(false);
+    if (this.#inFlight.length === 0 || (this.#open !== null && this.#open.length >= SMALL_BATCH_BYTES))
+      this.flush(false);
   }
 
   #release(): void {
@@ -346,7 +352,11 @@ export class NodeWriter {
     const next = this.#held[0] ?? this.#open;
     const plan = planRetry(kept, next?.database ?? this.#database);
     for (const { database, args } of plan.overtaken) {
-      this.#owner.refused({ database, args, reason: 'took effect before an earlier write to its key, which the target had put off' });
+      this.#owner.refused({
+        database,
+        args,
+        reason: 'took effect before an earlier write to its key, which the target had put off',
+      });
     }
     const batch = new Batch(plan.bytes, first.kind, first.position, 0);
     batch.length = plan.bytes.length;

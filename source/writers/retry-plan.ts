@@ -48,7 +48,8 @@ export function planRetry(batches: readonly Batch[], endDatabase: number): Retry
       }
       continue;
     }
-    for (const sent of unit) if (!sent.refused && sent.args.length > 1 && waiting.has(keyOf(sent))) overtaken.push(sent);
+    for (const sent of unit)
+      if (!sent.refused && sent.args.length > 1 && waiting.has(keyOf(sent))) overtaken.push(sent);
   }
   if (selected !== endDatabase) {
     parts.push(encodeCommand(['SELECT', String(endDatabase)]));

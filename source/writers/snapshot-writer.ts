@@ -141,7 +141,8 @@ function putSetOptions(out: Uint8Array, from: number, expiresAtMs: number): numb
 function putRestoreOptions(out: Uint8Array, from: number, entry: SnapshotEntry): number {
   let at = from;
   if (entry.expiresAtMs >= 0) at = putBytes(out, at, ABSTTL, 0, ABSTTL.length);
-  if (entry.idleSeconds >= 0) at = putBulkNumber(out, putBytes(out, at, IDLETIME, 0, IDLETIME.length), entry.idleSeconds);
+  if (entry.idleSeconds >= 0)
+    at = putBulkNumber(out, putBytes(out, at, IDLETIME, 0, IDLETIME.length), entry.idleSeconds);
   else if (entry.frequency >= 0) at = putBulkNumber(out, putBytes(out, at, FREQ, 0, FREQ.length), entry.frequency);
   return at;
 }

@@ -114,7 +114,11 @@ export class StreamRouter {
   /** FLUSHALL, FLUSHDB, SWAPDB: they touch more than this shard's keys unless the source is one node. */
   #wholeDatabase(command: StreamParser, rule: KeylessRule, setting: string): void {
     if (rule === 'forward' && this.#options.sourceIsCluster) {
-      this.#host.refused(this.database, copyArguments(command), 'one shard of a cluster must not empty or swap what others own');
+      this.#host.refused(
+        this.database,
+        copyArguments(command),
+        'one shard of a cluster must not empty or swap what others own',
+      );
       return;
     }
     this.#everywhere(command, rule, setting);
@@ -151,7 +155,11 @@ export class StreamRouter {
     } else if (slot === MIXED_SLOTS && spec?.kind === COMMAND_KIND.SPLITTABLE) {
       this.#split(command, spec);
     } else {
-      this.#host.refused(this.database, copyArguments(command), slot === MIXED_SLOTS ? 'its keys belong to different slots' : 'its keys are not known, so neither is its node');
+      this.#host.refused(
+        this.database,
+        copyArguments(command),
+        slot === MIXED_SLOTS ? 'its keys belong to different slots' : 'its keys are not known, so neither is its node',
+      );
     }
   }
 
@@ -254,7 +262,12 @@ export class StreamRouter {
 }
 
 /** Commands that go to the slot of their keys. */
-const ROUTED_KINDS: ReadonlySet<number> = new Set([COMMAND_KIND.NORMAL, COMMAND_KIND.SPLITTABLE, COMMAND_KIND.MOVE, COMMAND_KIND.COPY]);
+const ROUTED_KINDS: ReadonlySet<number> = new Set([
+  COMMAND_KIND.NORMAL,
+  COMMAND_KIND.SPLITTABLE,
+  COMMAND_KIND.MOVE,
+  COMMAND_KIND.COPY,
+]);
 
 /** More keys than this in one command make the list grow. */
 const MOST_KEYS = 1024;

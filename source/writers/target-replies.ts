@@ -20,8 +20,16 @@ const RULES: readonly Rule[] = [
   { prefix: 'OOM', meaning: 'wait', remedy: 'is out of memory: raise its maxmemory or free memory there' },
   { prefix: 'LOADING', meaning: 'wait', remedy: 'is loading its data set: nothing to do but wait' },
   { prefix: 'BUSY ', meaning: 'wait', remedy: 'is busy with a script: wait, or end it with SCRIPT KILL' },
-  { prefix: 'MISCONF', meaning: 'wait', remedy: 'refuses writes because it can not save to disk: look at its log and disk' },
-  { prefix: 'NOREPLICAS', meaning: 'wait', remedy: 'refuses writes for lack of replicas (min-replicas-to-write): bring them back' },
+  {
+    prefix: 'MISCONF',
+    meaning: 'wait',
+    remedy: 'refuses writes because it can not save to disk: look at its log and disk',
+  },
+  {
+    prefix: 'NOREPLICAS',
+    meaning: 'wait',
+    remedy: 'refuses writes for lack of replicas (min-replicas-to-write): bring them back',
+  },
   { prefix: 'CLUSTERDOWN', meaning: 'wait', remedy: 'says its cluster is down: look at CLUSTER INFO there' },
   { prefix: 'TRYAGAIN', meaning: 'wait', remedy: 'is moving the slot of this key: wait until the move is done' },
   { prefix: 'MASTERDOWN', meaning: 'wait', remedy: 'has lost its master' },

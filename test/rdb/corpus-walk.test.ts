@@ -27,7 +27,10 @@ describe.runIf(corpusFolder !== null)('the walk over the corpus', () => {
           type,
           expiresAtMs: expiresAtMs < 0 ? null : expiresAtMs,
           length: value.length,
-          sha1: createHash('sha1').update(Buffer.from([type])).update(value).digest('hex'),
+          sha1: createHash('sha1')
+            .update(Buffer.from([type]))
+            .update(value)
+            .digest('hex'),
         })),
       ).toEqual(file.values.map(({ offset: _, ...value }) => value));
     });
@@ -36,7 +39,8 @@ describe.runIf(corpusFolder !== null)('the walk over the corpus', () => {
 
 describe.runIf(corpusFolder !== null)('chunk borders', () => {
   const small = walkedFiles().filter(
-    ({ path, end, name }) => existsSync(path) && end.includes('error=None') && !NOT_YET.test(name) && readFileSync(path).length < 1500,
+    ({ path, end, name }) =>
+      existsSync(path) && end.includes('error=None') && !NOT_YET.test(name) && readFileSync(path).length < 1500,
   );
   it('do not matter, byte by byte', () => {
     for (const file of small) {

@@ -67,6 +67,7 @@ test('throughput in memory and through the disk', async () => {
   try {
     const cases = [
       { name: 'memory only', memory: 64 * MEGA, behind: MEGA, total: 2048 * MEGA },
+      { name: 'bursts of 256 MiB', memory: 512 * MEGA, behind: 256 * MEGA, total: 1024 * MEGA },
       { name: 'through disk', memory: 32 * MEGA, behind: 256 * MEGA, total: 1024 * MEGA },
     ];
     for (const { name, memory, behind, total } of cases) {
@@ -78,7 +79,7 @@ test('throughput in memory and through the disk', async () => {
           `${((process.memoryUsage.rss() - resident) / MEGA).toFixed(0)} MiB more resident`,
       );
     }
-    expect(process.memoryUsage.rss() - resident).toBeLessThan(64 * MEGA);
+    expect(process.memoryUsage.rss() - resident).toBeLessThan(96 * MEGA);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,0 +1,12 @@
+// Each notice of a run exactly once, however often a picture repeats it.
+import type { EngineSnapshot, Notice } from '../engine/contract.ts';
+
+/** A function that gives the notices of a picture which none before it had, oldest first. */
+export const createNoticeReader = (): ((snapshot: EngineSnapshot) => readonly Notice[]) => {
+  let last = Number.NEGATIVE_INFINITY;
+  return ({ notices }) => {
+    const fresh = notices.filter((notice) => notice.id > last);
+    last = fresh.at(-1)?.id ?? last;
+    return fresh;
+  };
+};

@@ -1,0 +1,79 @@
+// The run as JSON lines, the contract of the design's section 7: scripts depend on every name here. Fields may be added,
+// never renamed; what is not known is null.
+import type { Engine, EngineResult, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
+import { createNoticeReader } from './every-notice.ts';
+
+/** Version of the lines' shape. */
+const VERSION = 1;
+
+/** At most one status line in this time. */
+const STATUS_EVERY_MS = 1000;
+
+/** Writes one whole line, line end included. */
+export type WriteLine = (text: string) => void;
+
+const statusShard = (shard: ShardSnapshot): object => ({
+  name: shard.name,
+  address: shard.address,
+  state: shard.state,
+  paused: shard.paused,
+  waitingFor: shard.waitingFor,
+  keys: { done: shard.keys.done, total: shard.keys.total },
+  bytes: { done: shard.bytes.done, total: shard.bytes.total },
+  offset: { received: shard.offset.received, applied: shard.offset.applied },
+  lagBytes: shard.lagBytes,
+  lagSeconds: shard.lagSeconds,
+  opsPerSecond: shard.opsPerSecond,
+  conflicts: { rewritten: shard.conflicts.rewritten, ignored: shard.conflicts.ignored },
+  errors: shard.errors,
+  spoolBytes: shard.spoolBytes,
+  queued: shard.queued,
+});
+
+const resultBody = (result: EngineResult): object => ({
+  outcome: result.outcome,
+  exitCode: result.exitCode,
+  message: result.message,
+  seconds: result.seconds,
+  keys: result.keys,
+  commands: result.commands,
+  bytes: result.bytes,
+  conflicts: { rewritten: result.conflicts.rewritten, ignored: result.conflicts.ignored },
+  refused: result.refused,
+  refusals: result.refusals,
+  shards: result.shards,
+});
+
+/** Writes the run's lines until it has ended; the last one is the result. */
+export const runJson = async (engine: Engine, write: WriteLine): Promise<EngineResult> => {
+  const freshNotices = createNoticeReader();
+  const line = (run: string, event: string, timeMs: number, body: object): void =>
+    write(`${JSON.stringify({ v: VERSION, run, event, time: new Date(timeMs).toISOString(), ...body })}\n`);
+  const writeNotices = (snapshot: EngineSnapshot): void => {
+    for (const { timeMs, level, shard, message } of freshNotices(snapshot) satisfies readonly Notice[]) {
+      line(snapshot.run, 'notice', timeMs, { level, shard, message });
+    }
+  };
+  const writeStatus = (snapshot: EngineSnapshot): void =>
+    line(snapshot.run, 'status', snapshot.takenAtMs, {
+      shards: snapshot.shards.map(statusShard),
+      memory: { rss: snapshot.memory.rss },
+    });
+
+  let statusAtMs = Number.NEGATIVE_INFINITY;
+  const report = (): void => {
+    const snapshot = engine.snapshot();
+    writeNotices(snapshot);
+    if (snapshot.takenAtMs - statusAtMs < STATUS_EVERY_MS) return;
+    statusAtMs = snapshot.takenAtMs;
+    writeStatus(snapshot);
+  };
+  const unsubscribe = engine.subscribe(report);
+  report();
+  const result = await engine.ended;
+  unsubscribe();
+  const last = engine.snapshot();
+  writeNotices(last);
+  line(last.run, 'result', last.takenAtMs, resultBody(result));
+  return result;
+};

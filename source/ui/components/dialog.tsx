@@ -1,0 +1,52 @@
+// The box of a question, laid over the middle of whatever screen is open. Its lines are filled with blanks, because what
+// lies below would show through.
+import { Box } from 'ink';
+import type { ReactElement } from 'react';
+import { wrap } from '../cell-width.ts';
+import { type Line, padLine, segment } from '../cells.ts';
+import { QUESTIONS } from '../confirm.ts';
+import type { Size } from '../layout.ts';
+import { useLook } from '../look.ts';
+import type { ScreenState } from '../screen-model.ts';
+import type { DialogName } from '../ui-state.ts';
+import { TextLines } from './text-lines.tsx';
+
+export interface DialogProps {
+  readonly name: DialogName;
+  readonly state: ScreenState;
+  readonly size: Size;
+}
+
+const WIDTH_MAX = 72;
+
+/** Asks one question; the keys answer it, see confirm.ts. */
+export const Dialog = ({ name, state, size }: DialogProps): ReactElement => {
+  const look = useLook();
+  const { messages, theme, glyphs } = look;
+  const width = Math.min(WIDTH_MAX, size.columns - 2);
+  const inner = Math.max(10, width - 4);
+  const question = QUESTIONS[name];
+  const lines: Line[] = [
+    ...wrap(question.title(state, look), inner).map((text): Line => [segment(text, 'title')]),
+    ...wrap(question.effect(messages), inner).map((text): Line => [segment(text)]),
+    [],
+    [segment(messages.dialog.answers, 'key')],
+  ].slice(0, Math.max(1, size.rows - 2));
+  const height = lines.length + 2;
+  return (
+    <Box
+      position="absolute"
+      top={Math.max(0, Math.floor((size.rows - height) / 2))}
+      left={Math.max(0, Math.floor((size.columns - width) / 2))}
+      width={width}
+      height={height}
+      borderStyle={glyphs.selectedBorder}
+      {...(theme.warn.color === undefined ? {} : { borderColor: theme.warn.color })}
+    >
+      <TextLines
+        lines={lines.map((line) => [segment(' '), ...padLine(line, inner), segment(' ')])}
+        height={lines.length}
+      />
+    </Box>
+  );
+};

@@ -1,0 +1,267 @@
+// The keys as data. Footer, help and what happens on a press all come from this one table, so that they can't disagree.
+// Rules: single letters never destroy; whatever cannot be undone by the same key is `dangerous` and asks first.
+import type { EngineCommand } from '../engine/contract.ts';
+import type { KeyName } from './key-parser.ts';
+import { orderShards, type Plan } from './layout.ts';
+import { scrollLog } from './log-scroll.ts';
+import type { BindingId, Messages } from './messages.ts';
+import type { ScreenModel, ScreenState } from './screen-model.ts';
+
+/** What a binding may look at and do. */
+export interface Acting {
+  readonly state: ScreenState;
+  readonly plan: Plan;
+  readonly change: ScreenModel['change'];
+  /** Sends a command to the engine; the answer appears at the foot of the screen. */
+  readonly ask: (command: EngineCommand) => void;
+  /** Shows a sentence at the foot for a while. */
+  readonly say: (pick: (messages: Messages) => string) => void;
+  readonly leave: () => void;
+  readonly repaint: () => void;
+}
+
+export interface Binding {
+  readonly id: BindingId;
+  readonly keys: readonly KeyName[];
+  /** How help and footer write the keys. */
+  readonly shown: string;
+  readonly when: (state: ScreenState) => boolean;
+  /** Asks before it acts. */
+  readonly dangerous: boolean;
+  readonly run: (acting: Acting, key: KeyName) => void;
+}
+
+const isRunning = ({ snapshot }: ScreenState): boolean => snapshot.phase !== 'ended';
+const hasShards = ({ snapshot }: ScreenState): boolean => snapshot.shards.length > 0;
+const isOn = (...screens: readonly ScreenState['ui']['screen'][]) => {
+  return ({ ui }: ScreenState): boolean => screens.includes(ui.screen) && !ui.help;
+};
+const always = (): boolean => true;
+
+/** Lines that the log has: all but head, rule and foot. */
+const logHeight = ({ bodyHeight, noticeHeight }: Plan): number => Math.max(1, bodyHeight + noticeHeight - 1);
+
+/** Moves the selection by `step` shards in the order shown; stops at both ends. */
+const moveSelection = ({ state, change }: Acting, step: number): void => {
+  const ordered = orderShards(state.snapshot.shards, state.ui.sort);
+  const at = ordered.findIndex((shard) => shard.id === state.ui.selected);
+  const to = ordered[Math.max(0, Math.min(ordered.length - 1, at + step))];
+  if (to !== undefined) change({ type: 'select', shard: to.id });
+};
+
+const STEPS: Readonly<Record<KeyName, readonly [horizontal: number, vertical: number]>> = {
+  up: [0, -1],
+  k: [0, -1],
+  down: [0, 1],
+  j: [0, 1],
+  left: [-1, 0],
+  h: [-1, 0],
+  right: [1, 0],
+  l: [1, 0],
+};
+
+const move = (acting: Acting, key: KeyName): void => {
+  const [horizontal, vertical] = STEPS[key] ?? [0, 0];
+  const { state, plan } = acting;
+  if (state.ui.screen === 'log') {
+    acting.change({ type: 'scroll-log', end: scrollLog(state.notices, state.ui.logEnd, vertical, logHeight(plan)) });
+    return;
+  }
+  // In the detail view every arrow goes to the next or previous shard; in a grid up and down go by rows.
+  const row = state.ui.screen === 'overview' && plan.mode === 'panels' ? plan.grid.columns : 1;
+  const { shards } = state.snapshot;
+  const at = orderShards(shards, state.ui.sort).findIndex((shard) => shard.id === state.ui.selected);
+  const to = at + vertical * row;
+  // A step off the grid's edge stays where it is instead of jumping to another column.
+  if (vertical !== 0 && row > 1 && (to < 0 || to >= shards.length)) return;
+  moveSelection(acting, horizontal + vertical * row);
+};
+
+const page = (acting: Acting, key: KeyName): void => {
+  const { state, plan } = acting;
+  const sign = key === 'pgup' ? -1 : 1;
+  if (state.ui.screen === 'log') {
+    acting.change({
+      type: 'scroll-log',
+      end: scrollLog(state.notices, state.ui.logEnd, sign * logHeight(plan), logHeight(plan)),
+    });
+    return;
+  }
+  moveSelection(acting, sign * Math.max(1, plan.mode === 'panels' ? plan.grid.columns : plan.bodyHeight - 2));
+};
+
+const toEnd = (acting: Acting, key: KeyName): void => {
+  const { state, plan } = acting;
+  const isFirst = key === 'g' || key === 'home';
+  if (state.ui.screen === 'log') {
+    const step = isFirst ? -state.notices.length : state.notices.length;
+    acting.change({ type: 'scroll-log', end: scrollLog(state.notices, state.ui.logEnd, step, logHeight(plan)) });
+    return;
+  }
+  moveSelection(acting, isFirst ? -state.snapshot.shards.length : state.snapshot.shards.length);
+};
+
+const togglePause = ({ state, ask }: Acting): void => {
+  const shard = state.snapshot.shards.find(({ id }) => id === state.ui.selected);
+  if (shard !== undefined) ask({ type: shard.paused ? 'resume' : 'pause', shards: [shard.id] });
+};
+
+const togglePauseAll = ({ state, change }: Acting): void => {
+  const areAllPaused = state.snapshot.shards.every((shard) => shard.paused);
+  change({ type: 'ask', dialog: areAllPaused ? 'resume-all' : 'pause-all' });
+};
+
+const toggleLayout = ({ state, change, say }: Acting): void => {
+  change({ type: 'toggle-layout' });
+  say((messages) => (state.ui.layout === 'panels' ? messages.shownAsLines : messages.shownAsPanels));
+};
+
+const toggleSort = ({ state, change, say }: Acting): void => {
+  change({ type: 'toggle-sort' });
+  // Whoever asks for the worst wants to see it: the list keeps the selected shard in sight.
+  const first = state.ui.sort === 'shard' ? orderShards(state.snapshot.shards, 'severity')[0] : undefined;
+  if (first !== undefined) change({ type: 'select', shard: first.id });
+  say((messages) => (state.ui.sort === 'shard' ? messages.sortedBySeverity : messages.sortedByShard));
+};
+
+const quit = ({ state, change }: Acting): void =>
+  change({ type: 'ask', dialog: state.snapshot.phase === 'draining' ? 'leave' : 'stop' });
+
+export const KEYMAP: readonly Binding[] = [
+  {
+    id: 'move',
+    keys: Object.keys(STEPS),
+    shown: 'hjkl',
+    when: (state) => isOn('log')(state) || (hasShards(state) && !state.ui.help),
+    dangerous: false,
+    run: move,
+  },
+  {
+    id: 'page',
+    keys: ['pgup', 'pgdn'],
+    shown: 'pgup, pgdn',
+    when: isOn('overview', 'detail', 'log'),
+    dangerous: false,
+    run: page,
+  },
+  {
+    id: 'ends',
+    keys: ['g', 'G', 'home', 'end'],
+    shown: 'g, G',
+    when: isOn('overview', 'detail', 'log'),
+    dangerous: false,
+    run: toEnd,
+  },
+  {
+    id: 'leave',
+    keys: ['q', 'enter', 'ctrl+c'],
+    shown: 'q, enter',
+    when: (state) => !isRunning(state),
+    dangerous: false,
+    run: ({ leave }) => leave(),
+  },
+  {
+    id: 'open',
+    keys: ['enter'],
+    shown: 'enter',
+    when: (state) => isOn('overview')(state) && hasShards(state) && isRunning(state),
+    dangerous: false,
+    run: ({ change }) => change({ type: 'show', screen: 'detail' }),
+  },
+  {
+    id: 'back',
+    keys: ['esc', 'backspace'],
+    shown: 'esc',
+    when: ({ ui }) => ui.help || ui.screen !== 'overview',
+    dangerous: false,
+    run: ({ change }) => change({ type: 'close' }),
+  },
+  {
+    id: 'overview',
+    keys: ['1'],
+    shown: '1',
+    when: always,
+    dangerous: false,
+    run: ({ change }) => change({ type: 'show', screen: 'overview' }),
+  },
+  {
+    id: 'detail',
+    keys: ['2'],
+    shown: '2',
+    when: hasShards,
+    dangerous: false,
+    run: ({ change }) => change({ type: 'show', screen: 'detail' }),
+  },
+  {
+    id: 'log',
+    keys: ['3'],
+    shown: '3',
+    when: always,
+    dangerous: false,
+    run: ({ change }) => change({ type: 'show', screen: 'log' }),
+  },
+  {
+    id: 'pause',
+    keys: ['p'],
+    shown: 'p',
+    when: (state) => isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state),
+    dangerous: false,
+    run: togglePause,
+  },
+  {
+    id: 'pauseAll',
+    keys: ['P'],
+    shown: 'P',
+    when: (state) => !state.ui.help && hasShards(state) && isRunning(state),
+    dangerous: true,
+    run: togglePauseAll,
+  },
+  {
+    id: 'layout',
+    keys: ['m'],
+    shown: 'm',
+    when: isOn('overview'),
+    dangerous: false,
+    run: toggleLayout,
+  },
+  {
+    id: 'sort',
+    keys: ['s'],
+    shown: 's',
+    when: isOn('overview'),
+    dangerous: false,
+    run: toggleSort,
+  },
+  {
+    id: 'help',
+    keys: ['?'],
+    shown: '?',
+    when: always,
+    dangerous: false,
+    run: ({ change }) => change({ type: 'toggle-help' }),
+  },
+  { id: 'repaint', keys: ['ctrl+l'], shown: 'ctrl+l', when: always, dangerous: false, run: ({ repaint }) => repaint() },
+  { id: 'quit', keys: ['q'], shown: 'q', when: isRunning, dangerous: true, run: quit },
+];
+
+/** The binding that `key` means in this state, or undefined. */
+export const bindingFor = (key: KeyName, state: ScreenState): Binding | undefined =>
+  KEYMAP.find((binding) => binding.keys.includes(key) && binding.when(state));
+
+/** What the footer shows, in this order, as far as it acts and fits. */
+export const FOOTER: readonly BindingId[] = [
+  'leave',
+  'back',
+  'open',
+  'move',
+  'pause',
+  'help',
+  'log',
+  'layout',
+  'sort',
+  'quit',
+];
+
+/** The bindings of the footer that act in this state. */
+export const footerBindings = (state: ScreenState): readonly Binding[] =>
+  FOOTER.flatMap((id) => KEYMAP.filter((binding) => binding.id === id && binding.when(state)));

@@ -1,0 +1,151 @@
+// Every word that the screen, the plain lines and the final result print, as one type: a language that misses a word does
+// not compile. Contract words (panic, rewrite, ignore, settings, reasons from the engine) are not translated.
+import type {
+  CommandOutcome,
+  ConflictPolicy,
+  EndpointSnapshot,
+  NoticeLevel,
+  Outcome,
+  ShardState,
+} from '../engine/contract.ts';
+import { MESSAGES_EN } from './messages-en.ts';
+import { MESSAGES_ZH } from './messages-zh.ts';
+
+/** The languages of `--lang`. */
+export const LANGUAGES = ['en', 'zh'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** Every binding of the keymap has words under its id. */
+export type BindingId =
+  | 'move'
+  | 'page'
+  | 'ends'
+  | 'open'
+  | 'back'
+  | 'overview'
+  | 'detail'
+  | 'log'
+  | 'pause'
+  | 'pauseAll'
+  | 'layout'
+  | 'sort'
+  | 'help'
+  | 'repaint'
+  | 'quit'
+  | 'leave';
+
+export interface KeyLabel {
+  /** In the help. */
+  readonly help: string;
+  /** In the footer, where room is short; only for the keys that stand there. */
+  readonly hint?: string;
+}
+
+export interface Messages {
+  readonly state: Readonly<Record<ShardState, string>>;
+  readonly paused: string;
+  readonly throttled: string;
+  readonly kind: Readonly<Record<EndpointSnapshot['kind'], string>>;
+  readonly outcome: Readonly<Record<Outcome, string>>;
+  readonly level: Readonly<Record<NoticeLevel, string>>;
+  readonly snapshotKind: { readonly disk: string; readonly diskless: string };
+  readonly screen: { readonly overview: string; readonly detail: string; readonly log: string; readonly help: string };
+  readonly keys: Readonly<Record<BindingId, KeyLabel>>;
+
+  /** Short labels before a figure. */
+  readonly label: {
+    readonly shard: string;
+    readonly state: string;
+    readonly source: string;
+    readonly target: string;
+    readonly targets: string;
+    readonly progress: string;
+    readonly keys: string;
+    readonly bytes: string;
+    readonly eta: string;
+    readonly rate: string;
+    readonly inbound: string;
+    readonly lag: string;
+    readonly memory: string;
+    readonly run: string;
+    readonly conflict: string;
+    readonly events: string;
+    readonly queued: string;
+    readonly onDisk: string;
+    readonly inFlight: string;
+    readonly refused: string;
+    readonly commands: string;
+    readonly replid: string;
+    readonly offset: string;
+    readonly slots: string;
+    readonly snapshot: string;
+    readonly why: string;
+    readonly lastError: string;
+    readonly note: string;
+    readonly notices: string;
+    readonly peak: string;
+    readonly now: string;
+  };
+
+  readonly opsPerSecond: string;
+  readonly clusterOf: (masters: number) => string;
+  readonly streaming: (ready: number, all: number) => string;
+  readonly failed: (count: number) => string;
+  readonly retrying: (count: number) => string;
+  readonly pausedCount: (count: number) => string;
+  readonly starting: string;
+  readonly draining: string;
+  readonly noShards: string;
+  readonly noNotices: string;
+  readonly noUpdate: (age: string) => string;
+  readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string) => string;
+  readonly applied: string;
+  readonly received: string;
+  readonly eventsOff: string;
+  readonly isPaused: string;
+  readonly isThrottled: (rule: string) => string;
+  readonly nothingWrong: string;
+  readonly moreAbove: (count: number) => string;
+  readonly moreBelow: (count: number) => string;
+  readonly logFile: (path: string) => string;
+  readonly wholeRun: string;
+  readonly sortedBySeverity: string;
+  readonly sortedByShard: string;
+  readonly shownAsLines: string;
+  readonly shownAsPanels: string;
+  readonly undoPause: (outcome: CommandOutcome) => string;
+  readonly engineGaveNoAnswer: (reason: string) => string;
+
+  readonly dialog: {
+    readonly answers: string;
+    readonly stopTitle: string;
+    readonly stopEffect: string;
+    readonly leaveTitle: string;
+    readonly leaveEffect: string;
+    readonly pauseAllTitle: (shards: number) => string;
+    readonly pauseAllEffect: string;
+    readonly resumeAllTitle: (shards: number) => string;
+    readonly resumeAllEffect: string;
+  };
+  readonly ctrlCAgain: string;
+  readonly stopAsked: string;
+  readonly pasteIgnored: string;
+  readonly helpTitle: string;
+  readonly helpLegend: string;
+  readonly leaveHint: string;
+
+  /** The final lines, after the screen has gone. */
+  readonly result: {
+    readonly headline: (outcome: string, exitCode: number, duration: string) => string;
+    readonly amounts: (keys: string, commands: string, bytes: string) => string;
+    readonly conflicts: (rewritten: string, ignored: string) => string;
+    readonly refused: (count: string) => string;
+    readonly refusal: (shard: string, database: number, command: string, key: string | null, reason: string) => string;
+    readonly moreRefusals: (count: string) => string;
+    readonly shard: (name: string, address: string, state: string, keys: string, commands: string) => string;
+    readonly shardError: (name: string, error: string) => string;
+  };
+}
+
+/** The words of a language. */
+export const messagesFor = (language: Language): Messages => (language === 'zh' ? MESSAGES_ZH : MESSAGES_EN);

@@ -1,0 +1,132 @@
+// Runs the screen from its first frame until the person has left it. It knows the engine by its three methods only, and
+// gives the terminal back clean however it ends.
+import { type Instance, render } from 'ink';
+import type { CommandOutcome, Engine, EngineCommand } from '../engine/contract.ts';
+import { ASCII_GLYPHS, UNICODE_GLYPHS, unicodeWanted } from './glyphs.ts';
+import { FLASH_MS, pressKey } from './key-press.ts';
+import type { Acting } from './keymap.ts';
+import { type Look, LookContext } from './look.ts';
+import { type Language, type Messages, messagesFor } from './messages.ts';
+import { Root } from './root.tsx';
+import { createScreenModel, type ScreenModel } from './screen-model.ts';
+import { guardTerminal, type Terminal } from './terminal.ts';
+import type { Tone } from './theme.ts';
+import { colorWanted, themeFor } from './theme.ts';
+
+export interface ScreenOptions {
+  readonly language: Language;
+  /** Left out: what the locale promises. */
+  readonly ascii?: boolean;
+  /** Left out: colours unless NO_COLOR is set. */
+  readonly color?: boolean;
+  /** Pictures a second; 2 is what a slow link bears. */
+  readonly refreshHz?: number;
+  /** Leave by itself when the run has ended, instead of showing the result until a key is pressed. */
+  readonly leaveWhenEnded: boolean;
+  /** Where all notices stand, for the log view. */
+  readonly logFile: string | null;
+}
+
+/**
+ * How the screen was left: `ended` after the end of the run, `abandoned` when the person chose not to wait for the drain
+ * (the caller then ends the process with exit code 130).
+ */
+export type ScreenEnd = 'ended' | 'abandoned';
+
+/** Ink's frames a second; keys feel immediate above ten. */
+const MAX_FPS = 15;
+
+const REFRESH_HZ = 2;
+
+/** Erases the whole screen and goes to its corner. */
+const ERASE_ALL = '\x1b[2J\x1b[H';
+
+const flash = (model: ScreenModel, text: string, tone: Tone): void =>
+  model.change({ type: 'flash', flash: { text, tone, untilMs: model.now() + FLASH_MS } });
+
+/** Sends a command and shows what came of it. */
+const ask = async (engine: Engine, model: ScreenModel, command: EngineCommand, messages: Messages): Promise<void> => {
+  if (command.type === 'stop') flash(model, messages.stopAsked, 'warn');
+  try {
+    const outcome: CommandOutcome = await engine.dispatch(command);
+    const isUndoable = command.type === 'pause' && command.shards !== 'all';
+    flash(model, isUndoable ? messages.undoPause(outcome) : outcome.message, outcome.accepted ? 'good' : 'bad');
+  } catch (error) {
+    flash(model, messages.engineGaveNoAnswer(error instanceof Error ? error.message : String(error)), 'bad');
+  }
+  model.refresh();
+};
+
+/** Shows the run. Resolves when the screen has been left; rejects when the screen itself failed, the terminal restored. */
+export const runScreen = async (
+  engine: Engine,
+  options: ScreenOptions,
+  { stdin, stdout }: Terminal = process,
+): Promise<ScreenEnd> => {
+  const messages = messagesFor(options.language);
+  const look: Look = {
+    theme: themeFor(options.color ?? colorWanted(process.env)),
+    glyphs: (options.ascii ?? !unicodeWanted(process.env)) ? ASCII_GLYPHS : UNICODE_GLYPHS,
+    messages,
+  };
+  let instance: Instance | null = null;
+  let isLost = false;
+  const guard = guardTerminal(stdout, () => {
+    isLost = true;
+    instance?.unmount();
+  });
+  const model = createScreenModel(engine, {
+    refreshHz: options.refreshHz ?? REFRESH_HZ,
+    now: Date.now,
+    isBackedUp: guard.isBackedUp,
+    bytesWritten: guard.bytesWritten,
+  });
+  const leave = (): void => instance?.unmount();
+  const repaint = (): void => {
+    instance?.clear();
+    stdout.write(ERASE_ALL);
+    model.change({ type: 'flash', flash: null });
+  };
+
+  try {
+    instance = render(
+      <LookContext value={look}>
+        <Root
+          model={model}
+          logFile={options.logFile}
+          onKey={(key, plan) => {
+            const acting: Acting = {
+              state: model.get(),
+              plan,
+              change: model.change,
+              ask: (command) => void ask(engine, model, command, messages),
+              say: (pick) => flash(model, pick(messages), 'plain'),
+              leave,
+              repaint,
+            };
+            pressKey(key, acting, messages, model.now());
+          }}
+          onPaste={() => flash(model, messages.pasteIgnored, 'warn')}
+        />
+      </LookContext>,
+      {
+        stdin,
+        stdout,
+        alternateScreen: true,
+        incrementalRendering: true,
+        interactive: true,
+        exitOnCtrlC: false,
+        patchConsole: false,
+        maxFps: MAX_FPS,
+      },
+    );
+    if (options.leaveWhenEnded) void engine.ended.then(leave);
+    await instance.waitUntilExit();
+  } finally {
+    model.close();
+    guard.release();
+  }
+  // Without a terminal nobody can leave: the migration goes on, and its end is the end.
+  if (isLost) await engine.ended;
+  return engine.snapshot().phase === 'ended' ? 'ended' : 'abandoned';
+};

@@ -1,0 +1,155 @@
+// The store between engine and React: the newest picture, the notices of the whole run and what the person looks at.
+// It polls at a calm rate instead of following each wake-up of the engine, publishes only what differs for the eye, and
+// waits while the terminal has not taken the last frame: fewer bytes are the only cure for a slow link.
+import { isDeepStrictEqual } from 'node:util';
+import type { Engine, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
+import { changeUi, INITIAL_UI, type UiAction, type UiState } from './ui-state.ts';
+
+/** Notices kept for the log view; a snapshot carries only the newest, older ones are in the log file. */
+export const NOTICES_ON_SCREEN = 5000;
+
+export interface ScreenState {
+  readonly snapshot: EngineSnapshot;
+  readonly notices: readonly Notice[];
+  readonly ui: UiState;
+  /** The screen's clock as far as it shows, unix ms: ages and the silence of the engine are counted from it. */
+  readonly nowMs: number;
+}
+
+export interface ScreenModel {
+  readonly get: () => ScreenState;
+  readonly subscribe: (listener: () => void) => () => void;
+  /** Changes what the person looks at; seen at once. */
+  readonly change: (action: UiAction) => void;
+  /** Takes a new picture now, for instance after the answer to a command. */
+  readonly refresh: () => void;
+  readonly now: () => number;
+  readonly close: () => void;
+}
+
+export interface ScreenModelOptions {
+  readonly refreshHz: number;
+  readonly now: () => number;
+  /** Whether the terminal has still to take what was written. */
+  readonly isBackedUp: () => boolean;
+  /** All bytes written to the terminal so far. */
+  readonly bytesWritten: () => number;
+}
+
+/** Keeps the old object where nothing differs, so that memoised components skip it. */
+const shareShards = (old: readonly ShardSnapshot[], next: readonly ShardSnapshot[]): readonly ShardSnapshot[] => {
+  const shared = next.map((shard, index) => {
+    const before = old[index];
+    return before !== undefined && isDeepStrictEqual(before, shard) ? before : shard;
+  });
+  return shared.length === old.length && shared.every((shard, index) => shard === old[index]) ? old : shared;
+};
+
+/** Memory in steps that matter: it wobbles by pages all the time. */
+const MEMORY_STEP = 1024 * 1024;
+
+const sameForTheEye = (old: EngineSnapshot, next: EngineSnapshot): boolean =>
+  old.shards === next.shards &&
+  old.phase === next.phase &&
+  old.result === next.result &&
+  Math.round(old.memory.rss / MEMORY_STEP) === Math.round(next.memory.rss / MEMORY_STEP) &&
+  isDeepStrictEqual(old.source, next.source) &&
+  isDeepStrictEqual(old.target, next.target);
+
+const addNotices = (kept: readonly Notice[], fresh: readonly Notice[]): readonly Notice[] => {
+  const last = kept.at(-1)?.id ?? -1;
+  const added = fresh.filter((notice) => notice.id > last);
+  return added.length === 0 ? kept : [...kept, ...added].slice(-NOTICES_ON_SCREEN);
+};
+
+/**
+ * What the screen may send a second by itself; a frame that cost more is followed by a longer pause. On a link of 20 KiB/s
+ * a key press then still shows at once (measured: twice this rate made it wait for most of a second).
+ */
+const BYTES_A_SECOND = 8192;
+const PAUSE_MOST_MS = 1000;
+
+/** Ages are shown in steps of ten seconds once they are that old: a screen at rest paints as seldom. */
+const YOUNG_MS = 10_000;
+
+/** Silence from which the engine's is shown, see the header. */
+const SILENT_MS = 3000;
+
+const wholeSecond = (timeMs: number): number => Math.floor(timeMs / 1000) * 1000;
+
+/** The clock as far as it shows: whole seconds while something on the screen counts them, else ten. */
+const shownClock = ({ snapshot, ui }: Pick<ScreenState, 'snapshot' | 'ui'>, nowMs: number): number => {
+  const counts =
+    ui.flash !== null ||
+    nowMs - snapshot.startedAtMs < YOUNG_MS ||
+    nowMs - snapshot.takenAtMs >= SILENT_MS ||
+    snapshot.shards.some((shard) => nowMs - shard.stateSinceMs <= YOUNG_MS);
+  return counts ? wholeSecond(nowMs) : Math.floor(nowMs / YOUNG_MS) * YOUNG_MS;
+};
+
+/** Starts polling `engine`; `close` ends it. */
+export const createScreenModel = (engine: Engine, options: ScreenModelOptions): ScreenModel => {
+  const first = engine.snapshot();
+  let state: ScreenState = {
+    snapshot: first,
+    notices: addNotices([], first.notices),
+    ui: { ...INITIAL_UI, selected: first.shards[0]?.id ?? null },
+    nowMs: wholeSecond(options.now()),
+  };
+  let isDirty = false;
+  let pauseUntilMs = 0;
+  let sentBefore = options.bytesWritten();
+  const listeners = new Set<() => void>();
+  const publish = (next: ScreenState): void => {
+    state = next;
+    for (const listener of listeners) listener();
+  };
+
+  const refresh = (): void => {
+    isDirty = false;
+    const taken = engine.snapshot();
+    const shards = shareShards(state.snapshot.shards, taken.shards);
+    const snapshot: EngineSnapshot = { ...taken, shards };
+    const notices = addNotices(state.notices, taken.notices);
+    const nowMs = shownClock({ snapshot, ui: state.ui }, options.now());
+    const isSame = sameForTheEye(state.snapshot, snapshot) && notices === state.notices;
+    if (isSame && nowMs === state.nowMs) return;
+    const sent = options.bytesWritten();
+    pauseUntilMs = options.now() + Math.min(PAUSE_MOST_MS, ((sent - sentBefore) / BYTES_A_SECOND) * 1000);
+    sentBefore = sent;
+    // The first shard is selected as soon as there is one, so that every key has something to act on.
+    const selected = state.ui.selected ?? shards[0]?.id ?? null;
+    const ui = selected === state.ui.selected ? state.ui : { ...state.ui, selected };
+    publish({ snapshot, notices, ui, nowMs });
+  };
+
+  const timer = setInterval(() => {
+    if (options.isBackedUp() || options.now() < pauseUntilMs) return;
+    // A silent engine is not asked again, but its silence is counted.
+    if (isDirty || shownClock(state, options.now()) !== state.nowMs) refresh();
+  }, 1000 / options.refreshHz);
+  const unsubscribe = engine.subscribe(() => {
+    isDirty = true;
+  });
+  // The end of the run shows at once, whatever the rate.
+  void engine.ended.then(refresh);
+
+  return {
+    get: () => state,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    change: (action) => {
+      const ui = changeUi(state.ui, action);
+      if (ui !== state.ui) publish({ ...state, ui, nowMs: wholeSecond(options.now()) });
+    },
+    refresh,
+    now: options.now,
+    close: () => {
+      clearInterval(timer);
+      unsubscribe();
+      listeners.clear();
+    },
+  };
+};

@@ -1,0 +1,235 @@
+// What a panel says about a shard, as lines of a given width: state, progress, rates, lag, conflicts, the reason for
+// slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
+import type { ShardSnapshot } from '../engine/contract.ts';
+import { cellWidth, printable } from './cell-width.ts';
+import { type Cell, cell, cutLine, fitCells, type Line, labelled, lineWidth, type Segment, segment } from './cells.ts';
+import {
+  formatAge,
+  formatByteRate,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatExact,
+  formatLag,
+  formatPercent,
+} from './format.ts';
+import type { Look } from './look.ts';
+import { chart, progressBar, sparkline } from './sparkline.ts';
+import { flagLook, stateLook } from './state-look.ts';
+import type { Tone } from './theme.ts';
+import { snapshotShare } from './totals.ts';
+
+/** Lag from which a figure is drawn as a warning, seconds. */
+const LAG_WARN_SECONDS = 5;
+
+/** Narrowest bar that still tells something. */
+const BAR_MIN = 8;
+
+/** State and flag in words with their signs: `= streaming 12m | paused`. */
+export const stateSegments = (shard: ShardSnapshot, nowMs: number | null, { messages }: Look): readonly Segment[] => {
+  const { glyph, tone } = stateLook(shard.state);
+  const segments = [segment(`${glyph} ${messages.state[shard.state]}`, tone)];
+  if (nowMs !== null) segments.push(segment(` ${formatAge((nowMs - shard.stateSinceMs) / 1000)}`, 'dim'));
+  const flag = flagLook(shard);
+  if (flag !== null) {
+    segments.push(segment(` ${flag.glyph} ${shard.paused ? messages.paused : messages.throttled}`, flag.tone));
+  }
+  return segments;
+};
+
+/** Why the shard is slow or stands, most urgent reason first; null when it runs freely. */
+export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | null => {
+  if (shard.state === 'failed' && shard.lastError !== null) return segment(printable(shard.lastError), 'bad');
+  if (shard.state === 'retrying' && shard.lastError !== null) {
+    const waiting = shard.waitingFor === null ? '' : `${printable(shard.waitingFor)}: `;
+    return segment(waiting + printable(shard.lastError), 'attention');
+  }
+  if (shard.waitingFor !== null) return segment(printable(shard.waitingFor), 'warn');
+  if (shard.paused) return segment(messages.isPaused, 'warn');
+  if (shard.throttled !== null) return segment(messages.isThrottled(printable(shard.throttled)), 'warn');
+  return shard.lastError === null ? null : segment(`${messages.label.lastError}: ${printable(shard.lastError)}`, 'dim');
+};
+
+/** The source's notify-keyspace-events as people know it. */
+export const keyspaceEventsText = (shard: ShardSnapshot, { messages }: Look): string => {
+  if (shard.keyspaceEvents === null) return '?';
+  return shard.keyspaceEvents === '' ? messages.eventsOff : printable(shard.keyspaceEvents);
+};
+
+const outOf = (done: string, total: number | null, format: (value: number) => string): string =>
+  total === null ? done : `${done}/${format(total)}`;
+
+/** Bar, percent, keys, bytes, estimate; the bar takes the room that is left. */
+export const progressLine = (shard: ShardSnapshot, width: number, look: Look): Line => {
+  const { label } = look.messages;
+  const share = snapshotShare(shard);
+  const isOpen = share !== 1;
+  const cells: Cell[] = [
+    cell(0, formatPercent(share).padStart(4), 'title'),
+    {
+      rank: 1,
+      segments: [
+        segment(outOf(formatCount(shard.keys.done), shard.keys.total, formatCount).padStart(11)),
+        segment(` ${label.keys}`, 'dim'),
+      ],
+    },
+    cell(3, outOf(formatBytes(shard.bytes.done), shard.bytes.total, formatBytes).padStart(17)),
+  ];
+  if (isOpen && shard.etaSeconds !== null) cells.push(labelled(2, label.eta, formatDuration(shard.etaSeconds), 6));
+  const facts = fitCells(cells, width - BAR_MIN - 1);
+  const bar = progressBar(share, width - lineWidth(facts) - 1, look.glyphs);
+  return [segment(bar, isOpen ? 'busy' : 'good'), segment(' '), ...facts];
+};
+
+const lagTone = (shard: ShardSnapshot): Tone => ((shard.lagSeconds ?? 0) >= LAG_WARN_SECONDS ? 'warn' : 'plain');
+
+/** Operations and bytes a second, lag in bytes and seconds, and with `historyEndMs` its history where there is room. */
+export const rateLine = (shard: ShardSnapshot, width: number, historyEndMs: number | null, look: Look): Line => {
+  const { messages, glyphs } = look;
+  const cells: Cell[] = [
+    {
+      rank: 0,
+      segments: [segment(formatCount(shard.opsPerSecond).padStart(5)), segment(` ${messages.opsPerSecond}`, 'dim')],
+    },
+    cell(2, formatByteRate(shard.bytesPerSecond).padStart(10)),
+    labelled(1, messages.label.lag, formatLag(shard.lagSeconds), 5, lagTone(shard)),
+  ];
+  if (shard.lagBytes !== null) cells.push(cell(3, formatBytes(shard.lagBytes).padStart(8), lagTone(shard)));
+  const facts = fitCells(cells, width);
+  const room = width - lineWidth(facts) - 2;
+  if (historyEndMs === null || room < BAR_MIN) return facts;
+  return [...facts, segment('  '), segment(sparkline(shard.history.lagBytes, room, historyEndMs, glyphs), 'accent')];
+};
+
+/** Conflict policy and counts, keyspace notifications, queue, refused writes. */
+export const policyLine = (shard: ShardSnapshot, width: number, look: Look): Line => {
+  const { label } = look.messages;
+  const met = shard.conflicts.rewritten + shard.conflicts.ignored;
+  const cells: Cell[] = [
+    {
+      rank: 0,
+      segments: [
+        segment(`${label.conflict} `, 'dim'),
+        segment(shard.conflictPolicy, shard.conflictPolicy === 'rewrite' ? 'warn' : 'plain'),
+        segment(` ${formatCount(met)}`, met > 0 ? 'warn' : 'plain'),
+      ],
+    },
+    { rank: 2, segments: [segment(`${label.events} `, 'dim'), segment(keyspaceEventsText(shard, look))] },
+    labelled(3, label.queued, formatBytes(shard.queued), 8),
+    // A count of zero may be left out, one that is not must be seen.
+    labelled(shard.errors > 0 ? 1 : 5, label.refused, formatCount(shard.errors), 1, shard.errors > 0 ? 'bad' : 'plain'),
+  ];
+  if (shard.spoolBytes > 0) cells.push(labelled(4, label.onDisk, formatBytes(shard.spoolBytes), 8, 'warn'));
+  return fitCells(cells, width);
+};
+
+/** Rows of a labelled history: label at the left of the first row, the last value is in the rates above. */
+const historyLines = (
+  label: string,
+  samples: readonly number[],
+  tone: Tone,
+  rows: number,
+  panel: PanelFrame,
+): Line[] => {
+  const labelWidth =
+    Math.max(cellWidth(panel.look.messages.opsPerSecond), cellWidth(panel.look.messages.label.lag)) + 1;
+  const frame = { width: panel.width - labelWidth, rows, endMs: panel.takenAtMs };
+  const drawn = chart(samples, frame, panel.look.glyphs);
+  return drawn.map((row, index) => [
+    segment((index === 0 ? label : '') + ' '.repeat(labelWidth - (index === 0 ? cellWidth(label) : 0)), 'dim'),
+    segment(row, tone),
+  ]);
+};
+
+/** The room that a panel's lines have. */
+export interface PanelFrame {
+  readonly width: number;
+  readonly height: number;
+  readonly nowMs: number;
+  /** When the histories end. */
+  readonly takenAtMs: number;
+  readonly look: Look;
+}
+
+/** Lines that a tall panel has beside the four of every panel; most useful first. */
+const extraLines = (shard: ShardSnapshot, panel: PanelFrame, room: number): Line[] => {
+  const { width, look } = panel;
+  const { label, received, applied, snapshotKind, opsPerSecond } = look.messages;
+  const fact = (name: string, text: string): Line => fitCells([cell(0, name, 'dim'), cell(0, text)], width, 1);
+  const facts: Line[] = [
+    fitCells(
+      [
+        cell(0, label.offset, 'dim'),
+        cell(0, `${formatExact(shard.offset.applied)} ${applied}`),
+        cell(1, `${formatExact(shard.offset.received)} ${received}`, 'dim'),
+      ],
+      width,
+    ),
+    fact(label.targets, shard.targets.length === 0 ? '-' : shard.targets.map(printable).join(' ')),
+    fitCells(
+      [
+        { rank: 0, segments: [segment(`${label.slots} `, 'dim'), segment(shard.slots ?? '-')] },
+        labelled(1, label.commands, formatCount(shard.commands), 5),
+        labelled(2, label.inFlight, formatBytes(shard.inFlightBytes), 8),
+        cell(3, shard.snapshotKind === null ? '' : snapshotKind[shard.snapshotKind], 'dim'),
+      ],
+      width,
+    ),
+  ];
+  // First a row for each history, then the facts, then higher histories with whatever is left.
+  const chartRows = room <= 2 ? room : 2 + Math.max(0, room - 2 - facts.length);
+  const opsRows = Math.min(4, Math.ceil(chartRows / 2));
+  const lagRows = Math.min(4, Math.floor(chartRows / 2));
+  return [
+    ...historyLines(opsPerSecond, shard.history.opsPerSecond, 'busy', opsRows, panel),
+    ...historyLines(label.lag, shard.history.lagBytes, 'accent', lagRows, panel),
+    ...facts,
+  ].slice(0, room);
+};
+
+/** The line that says why, or where the shard is when its title had no room for that. */
+const lastLine = (shard: ShardSnapshot, { width, nowMs, look }: PanelFrame): Line => {
+  const { label } = look.messages;
+  const why = whySegment(shard, look);
+  if (why !== null) return cutLine([segment(`${label.why} `, 'dim'), why], width);
+  if (hasAddress(shard, width, nowMs, look)) return [];
+  return cutLine([segment(`${label.source} `, 'dim'), segment(printable(shard.address))], width);
+};
+
+/** The lines inside a panel's border, at most `height` of them. */
+export const panelLines = (shard: ShardSnapshot, panel: PanelFrame): Line[] => {
+  const { width, height, takenAtMs, look } = panel;
+  const extras = extraLines(shard, panel, Math.max(0, height - 4));
+  const progress = progressLine(shard, width, look);
+  // The lag's history stands in the rates only where it has no line of its own.
+  const rates = rateLine(shard, width, extras.length < 2 ? takenAtMs : null, look);
+  const policy = policyLine(shard, width, look);
+  const last = lastLine(shard, panel);
+  if (height <= 3) return [progress, rates, whySegment(shard, look) === null ? policy : last].slice(0, height);
+  return [progress, rates, policy, ...extras, last];
+};
+
+/** The right part of the title: state, age, flag. */
+const titleState = (shard: ShardSnapshot, nowMs: number, look: Look): Line => [
+  segment(' '),
+  ...stateSegments(shard, nowMs, look),
+  segment(' '),
+];
+
+/** Whether the title of a panel with `width` inner cells has room for the whole address. */
+const hasAddress = (shard: ShardSnapshot, width: number, nowMs: number, look: Look): boolean =>
+  cellWidth(`  ${shard.name} ${shard.address} `) + 1 + lineWidth(titleState(shard, nowMs, look)) <= width + 1;
+
+/** The two ends of the title in a panel's upper border: marker, name, address where it fits; state with its age. */
+export const panelTitle = (
+  shard: ShardSnapshot,
+  isSelected: boolean,
+  { width, nowMs, look }: PanelFrame,
+): readonly [Line, Line] => {
+  const name: Segment[] = [
+    segment(isSelected ? `${look.glyphs.marker} ` : ' '),
+    segment(`${shard.name} `, isSelected ? 'selected' : 'title'),
+  ];
+  if (hasAddress(shard, width, nowMs, look)) name.push(segment(`${printable(shard.address)} `, 'dim'));
+  return [name, titleState(shard, nowMs, look)];
+};

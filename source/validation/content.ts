@@ -1,0 +1,135 @@
+// Compares the value of one key on both sides by its type, in windows, so that neither side's value is ever held whole.
+// Encodings, versions and the order of hash tables make no difference here. Each function answers what differs, in
+// words, or null. Both sides must be at rest.
+
+import type { Command } from './connection.ts';
+import type { Reply } from './resp-reader.ts';
+import { count, list, text } from './side.ts';
+import { compareStreams } from './stream-content.ts';
+import { askBoth, bytes, quote, scanValue, type ValuePair, WINDOW_BYTES, windowOf } from './value-pair.ts';
+
+/** null when equal; throws for a type this program does not know how to compare. */
+export async function compareContent(type: string, pair: ValuePair): Promise<string | null> {
+  switch (type) {
+    case 'string':
+      return compareStrings(pair);
+    case 'list':
+      return compareLists(pair);
+    case 'set':
+      return compareSets(pair);
+    case 'hash':
+      return compareHashes(pair);
+    case 'zset':
+      return compareSortedSets(pair);
+    case 'stream':
+      return compareStreams(pair, WINDOW_BYTES);
+    default:
+      return `values of type ${type} differ in their DUMP, and there is no way here to compare them closer`;
+  }
+}
+
+async function compareStrings(pair: ValuePair): Promise<string | null> {
+  const lengths = await compareLengths(pair, 'STRLEN', 'bytes');
+  if (lengths.difference !== null) return lengths.difference;
+  for (let from = 0; from < lengths.length; from += WINDOW_BYTES) {
+    const [[ours], [theirs]] = await askBoth(pair, [['GETRANGE', pair.key, from, from + WINDOW_BYTES - 1]]);
+    const a = bytes(ours);
+    const b = bytes(theirs);
+    if (a.equals(b)) continue;
+    const at = a.findIndex((byte, index) => byte !== b[index]);
+    return `bytes differ from offset ${from + at}`;
+  }
+  return null;
+}
+
+async function compareLists(pair: ValuePair): Promise<string | null> {
+  const lengths = await compareLengths(pair, 'LLEN', 'elements');
+  if (lengths.difference !== null) return lengths.difference;
+  const step = windowOf(pair, lengths.length);
+  for (let from = 0; from < lengths.length; from += step) {
+    const [[ours], [theirs]] = await askBoth(pair, [['LRANGE', pair.key, from, from + step - 1]]);
+    const a = list(ours ?? null);
+    const b = list(theirs ?? null);
+    if (a.length !== b.length) return `${a.length} elements from index ${from}, on the target ${b.length}`;
+    const at = a.findIndex((element, index) => !bytes(element).equals(bytes(b[index])));
+    if (at >= 0) return `element ${from + at} differs`;
+  }
+  return null;
+}
+
+/** Equal numbers of members, and every one of the source's is on the target: then they are the same set. */
+async function compareSets(pair: ValuePair): Promise<string | null> {
+  const lengths = await compareLengths(pair, 'SCARD', 'members');
+  if (lengths.difference !== null) return lengths.difference;
+  for await (const members of scanValue(pair, 'SSCAN', windowOf(pair, lengths.length))) {
+    const found = await pair.target(members.map((member) => ['SISMEMBER', pair.key, bytes(member)]));
+    const absent = found.findIndex((reply) => count(reply) !== 1);
+    if (absent >= 0) return `member ${quote(members[absent])} is not on the target`;
+  }
+  return null;
+}
+
+async function compareHashes(pair: ValuePair): Promise<string | null> {
+  const lengths = await compareLengths(pair, 'HLEN', 'fields');
+  if (lengths.difference !== null) return lengths.difference;
+  for await (const flat of scanValue(pair, 'HSCAN', windowOf(pair, lengths.length))) {
+    const fields = flat.filter((_, index) => index % 2 === 0).map(bytes);
+    const [reply] = await pair.target([['HMGET', pair.key, ...fields]]);
+    const values = list(reply ?? null);
+    for (const [index, field] of fields.entries()) {
+      const theirs = values[index] ?? null;
+      if (theirs === null) return `field ${quote(field)} is not on the target`;
+      if (!bytes(flat[index * 2 + 1]).equals(bytes(theirs))) return `the value of field ${quote(field)} differs`;
+    }
+  }
+  return null;
+}
+
+/**
+ * By rank: equal sorted sets have equal orders, since ties are ordered by member. -0 equals 0: a server turns the one into
+ * the other itself where the set is small (listpack, 7.0), so a copy in another encoding may do so rightly.
+ */
+async function compareSortedSets(pair: ValuePair): Promise<string | null> {
+  const lengths = await compareLengths(pair, 'ZCARD', 'members');
+  if (lengths.difference !== null) return lengths.difference;
+  const step = windowOf(pair, lengths.length);
+  for (let from = 0; from < lengths.length; from += step) {
+    const window: Command = ['ZRANGE', pair.key, from, from + step - 1, 'WITHSCORES'];
+    const [[ours], [theirs]] = await askBoth(pair, [window]);
+    const a = list(ours ?? null);
+    const b = list(theirs ?? null);
+    for (let i = 0; i < a.length; i += 2) {
+      const member = bytes(a[i]);
+      const score = parseScore(a[i + 1] ?? null);
+      if (member.equals(bytes(b[i])) && score === parseScore(b[i + 1] ?? null)) continue;
+      const [reply] = await pair.target([['ZSCORE', pair.key, member]]);
+      if (reply === null || reply === undefined) return `member ${quote(member)} is not on the target`;
+      const other = parseScore(reply);
+      if (score === other) return `rank ${from + i / 2} holds another member on the target`;
+      return `member ${quote(member)} has the score ${score}, on the target ${other}`;
+    }
+  }
+  return null;
+}
+
+/**
+ * The double that a score's text stands for. 7.0 prints 17 digits and 7.2 the shortest text that reads back the same,
+ * so texts may differ where doubles do not.
+ */
+export function parseScore(reply: Reply): number {
+  const written = text(reply);
+  if (/^[+]?inf(inity)?$/i.test(written)) return Number.POSITIVE_INFINITY;
+  if (/^-inf(inity)?$/i.test(written)) return Number.NEGATIVE_INFINITY;
+  return Number(written);
+}
+
+async function compareLengths(
+  pair: ValuePair,
+  command: string,
+  unit: string,
+): Promise<{ length: number; difference: string | null }> {
+  const [[ours], [theirs]] = await askBoth(pair, [[command, pair.key]]);
+  const length = count(ours);
+  const other = count(theirs);
+  return { length, difference: length === other ? null : `${length} ${unit}, on the target ${other}` };
+}

@@ -1,0 +1,138 @@
+// Compares one key thoroughly: there at all, type, value, expiry, field expiries. All that differs is told, not the first.
+// The quick path sends here only keys whose DUMP or expiry differed, or that are too big for it.
+
+import type { Command } from './connection.ts';
+import { compareContent } from './content.ts';
+import { clockOf, expiryCommand, expiryOf, NO_EXPIRY, sameExpiry, showExpiry } from './expiry.ts';
+import type { Aspect } from './report.ts';
+import { type Reply, ReplyError } from './resp-reader.ts';
+import { count, list, type Side, text } from './side.ts';
+import { type Ask, bytes, quote, scanValue, type ValuePair, windowOf } from './value-pair.ts';
+
+export interface KeyQuestion {
+  readonly source: Side;
+  readonly target: Side;
+  readonly database: number;
+  readonly key: Buffer;
+  readonly toleranceMs: number;
+  /** A key this near to its expiry is neither equal nor different. */
+  readonly guardMs: number;
+  readonly entriesRead: boolean;
+  readonly onDrift: () => void;
+}
+
+export type KeyVerdict =
+  | { readonly verdict: 'equal' }
+  | { readonly verdict: 'expiring' }
+  | { readonly verdict: 'different'; readonly aspects: readonly Aspect[]; readonly detail: string };
+
+interface Presence {
+  readonly type: string;
+  readonly expiresAtMs: number;
+  readonly nowMs: number;
+  readonly bytes: number;
+}
+
+/** Where the size is unknown (MEMORY USAGE refused): windows of a hundred elements or so. */
+const UNKNOWN_BYTES = 10_000_000;
+
+export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
+  const { source, target, key } = question;
+  const askSource = asker(source, question);
+  const askTarget = asker(target, question);
+  const [ours, theirs] = await Promise.all([
+    readPresence(askSource, source.exactExpiry, key),
+    askTarget === null ? absent() : readPresence(askTarget, target.exactExpiry, key),
+  ]);
+  if (ours.type === 'none' && theirs.type === 'none') return { verdict: 'expiring' };
+  // A due expiry on the target alone is a difference: the source's key would stay.
+  const decisive = ours.type === 'none' ? theirs : ours;
+  if (isDue(decisive, question.guardMs)) return { verdict: 'expiring' };
+  if (ours.type === 'none' || askSource === null) return different(['extra'], `${theirs.type} is only on the target`);
+  if (theirs.type === 'none' || askTarget === null) return different(['missing'], `${ours.type} is not on the target`);
+
+  const aspects: Aspect[] = [];
+  const clauses: string[] = [];
+  if (ours.type !== theirs.type) {
+    aspects.push('type');
+    clauses.push(`${ours.type}, on the target ${theirs.type}`);
+  } else {
+    const { entriesRead, onDrift } = question;
+    const pair: ValuePair = { key, source: askSource, target: askTarget, bytes: ours.bytes, entriesRead, onDrift };
+    const content = await compareContent(ours.type, pair);
+    if (content !== null) {
+      aspects.push('value');
+      clauses.push(content);
+    }
+    const fieldExpiry =
+      ours.type === 'hash' && source.fieldExpiry && target.fieldExpiry ? await compareFieldExpiries(pair) : null;
+    if (fieldExpiry !== null) {
+      aspects.push('field-ttl');
+      clauses.push(fieldExpiry);
+    }
+  }
+  if (!sameExpiry(ours.expiresAtMs, theirs.expiresAtMs, question.toleranceMs)) {
+    aspects.push('ttl');
+    clauses.push(`expires ${showExpiry(ours.expiresAtMs)}, on the target ${showExpiry(theirs.expiresAtMs)}`);
+  }
+  if (aspects.length === 0) return { verdict: 'equal' };
+  // Its time may have come while a long value was read.
+  const [later] = await askSource([['EXISTS', key]]);
+  if (ours.expiresAtMs !== NO_EXPIRY && count(later) === 0) return { verdict: 'expiring' };
+  return different(aspects, clauses.join('; '));
+}
+
+function different(aspects: readonly Aspect[], detail: string): KeyVerdict {
+  return { verdict: 'different', aspects, detail };
+}
+
+function isDue(presence: Presence, guardMs: number): boolean {
+  return presence.expiresAtMs >= 0 && presence.expiresAtMs - presence.nowMs < guardMs;
+}
+
+/** null where the side has no such database: a cluster has one. */
+function asker(side: Side, question: KeyQuestion): Ask | null {
+  if (side.cluster && question.database !== 0) return null;
+  const node = side.nodeOf(question.key);
+  return (commands) => node.batch(commands, question.database);
+}
+
+function absent(): Presence {
+  return { type: 'none', expiresAtMs: NO_EXPIRY, nowMs: 0, bytes: 0 };
+}
+
+async function readPresence(ask: Ask | null, exact: boolean, key: Buffer): Promise<Presence> {
+  if (ask === null) return absent();
+  const commands: Command[] = [
+    ['TIME'],
+    ['TYPE', key],
+    expiryCommand(exact, key),
+    ['MEMORY', 'USAGE', key, 'SAMPLES', 5],
+  ];
+  const [time, type, expiry, usage] = await ask(commands);
+  const nowMs = clockOf(time);
+  return {
+    type: text(type ?? null),
+    expiresAtMs: expiryOf(exact, expiry, nowMs),
+    nowMs,
+    bytes: usage instanceof ReplyError || usage === null || usage === undefined ? UNKNOWN_BYTES : count(usage),
+  };
+}
+
+/** Both sides must know HPEXPIRETIME. */
+async function compareFieldExpiries(pair: ValuePair): Promise<string | null> {
+  const [length] = await pair.source([['HLEN', pair.key]]);
+  for await (const flat of scanValue(pair, 'HSCAN', windowOf(pair, count(length)))) {
+    const fields = flat.filter((_: Reply, index: number) => index % 2 === 0).map(bytes);
+    if (fields.length === 0) continue;
+    const question: Command = ['HPEXPIRETIME', pair.key, 'FIELDS', fields.length, ...fields];
+    const [[ours], [theirs]] = await Promise.all([pair.source([question]), pair.target([question])]);
+    const a = list(ours ?? null).map(count);
+    const b = list(theirs ?? null).map(count);
+    const at = a.findIndex((expiresAtMs, index) => expiresAtMs !== b[index]);
+    if (at < 0) continue;
+    const other = b[at] ?? NO_EXPIRY;
+    return `field ${quote(fields[at])} expires ${showExpiry(a[at] ?? NO_EXPIRY)}, on the target ${showExpiry(other)}`;
+  }
+  return null;
+}

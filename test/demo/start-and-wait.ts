@@ -1,0 +1,9 @@
+// A process for local-servers.test.ts to end: starts a server, prints its pid and folder, then waits, throws or exits.
+import { startServer } from '../../source/demo/local-servers.ts';
+
+const server = await startServer();
+process.stdout.write(`${server.pid} ${server.directory}\n`, () => {
+  if (process.argv[2] === 'throw') throw new Error('uncaught on purpose');
+  if (process.argv[2] === 'exit') process.exit(0);
+  setInterval(() => {}, 1000);
+});

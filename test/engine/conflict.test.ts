@@ -1,0 +1,69 @@
+// Keys that are on the target before the run, under each policy.
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EXIT } from '../../source/engine/errors.ts';
+import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { testServer } from '../support/servers.ts';
+
+const KEYS = 5000;
+const TAKEN = 200;
+
+function client({ host, port }: Place): Redis {
+  const redis = new Redis({ host, port });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+/** A source with strings, hashes and a list; every 25th key is on the target already, with another value. */
+async function stage(): Promise<{ source: Place; target: Place; from: Redis; to: Redis }> {
+  const [source, target] = [await testServer(), await testServer()];
+  const [from, to] = [client(source), client(target)];
+  const fill = from.pipeline();
+  for (let i = 0; i < KEYS; i++) {
+    if (i % 3 === 0) fill.hset(`key:${i}`, 'field', `source ${i}`);
+    else if (i % 3 === 1) fill.set(`key:${i}`, `source ${i}`, 'PX', 3_600_000);
+    else fill.set(`key:${i}`, `source ${i}`);
+  }
+  await fill.exec();
+  const taken = to.pipeline();
+  for (let i = 0; i < KEYS; i += KEYS / TAKEN) taken.set(`key:${i}`, 'target');
+  await taken.exec();
+  return { source, target, from, to };
+}
+
+describe('the conflict policy', () => {
+  it('rewrite replaces what is there, and counts it', async () => {
+    const { source, target } = await stage();
+    const run = migrate(endpointOf(source), endpointOf(target), { conflictPolicy: 'rewrite', snapshotOnly: true });
+    const result = await run.engine.ended;
+    expect(result).toMatchObject({
+      outcome: 'completed',
+      exitCode: 0,
+      keys: KEYS,
+      conflicts: { rewritten: TAKEN, ignored: 0 },
+    });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences).toEqual([]);
+  });
+
+  it('ignore keeps what is there, and counts it', async () => {
+    const { source, target, to } = await stage();
+    const run = migrate(endpointOf(source), endpointOf(target), { conflictPolicy: 'ignore', snapshotOnly: true });
+    const result = await run.engine.ended;
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, conflicts: { rewritten: 0, ignored: TAKEN } });
+    expect(await to.get('key:0')).toBe('target');
+    expect(await to.get('key:1')).toBe('source 1');
+    expect(await to.dbsize()).toBe(KEYS);
+  });
+
+  it('panic ends the run with the key and what to do', async () => {
+    const { source, target, to } = await stage();
+    const run = migrate(endpointOf(source), endpointOf(target), { snapshotOnly: true });
+    const result = await run.engine.ended;
+    expect(result).toMatchObject({ outcome: 'conflict', exitCode: EXIT.conflict });
+    expect(result.message).toMatch(
+      /The key "key:\d+" \(database 0\) is on the target already: empty the target, or choose/,
+    );
+    expect(await to.get('key:0')).toBe('target');
+  });
+});

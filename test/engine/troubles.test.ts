@@ -1,0 +1,163 @@
+// What goes wrong at the start or on the way: one clear sentence, the right exit code, nothing lost.
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EXIT } from '../../source/engine/errors.ts';
+import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { testCluster, testServer } from '../support/servers.ts';
+import { waitFor } from '../support/wait.ts';
+
+function client({ host, port }: Place, password?: string): Redis {
+  const redis = new Redis({ host, port, ...(password === undefined ? {} : { password }) });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+const NOWHERE = { host: '127.0.0.1', port: 1 };
+
+describe('before the run', () => {
+  it('a source that is down', async () => {
+    const target = await testServer();
+    const result = await migrate(endpointOf(NOWHERE), endpointOf(target)).engine.ended;
+    expect(result).toMatchObject({ outcome: 'failed', exitCode: EXIT.failed });
+    expect(result.message).toMatch(/127\.0\.0\.1:1\b.*refused/i);
+  });
+
+  it('an address that no name server knows', async () => {
+    const target = await testServer();
+    const result = await migrate(endpointOf({ host: 'no-such-host.invalid', port: 6379 }), endpointOf(target)).engine
+      .ended;
+    expect(result).toMatchObject({ outcome: 'failed', exitCode: EXIT.failed });
+    expect(result.message).toContain('no-such-host.invalid');
+  });
+
+  it('a wrong password, and none', async () => {
+    const source = await testServer({ args: ['--requirepass', 'secret-of-the-source'] });
+    const target = await testServer();
+    const wrong = endpointOf(source, { credentials: { username: null, password: 'wrong-guess' } });
+    for (const endpoint of [wrong, endpointOf(source)]) {
+      const result = await migrate(endpoint, endpointOf(target)).engine.ended;
+      expect(result).toMatchObject({ outcome: 'failed', exitCode: EXIT.failed });
+      expect(result.message).toMatch(/password/);
+      expect(result.message).not.toContain('wrong-guess');
+    }
+  });
+
+  it('a target that is a replica', async () => {
+    const [source, master, target] = [await testServer(), await testServer(), await testServer()];
+    await client(target).replicaof(master.host, master.port);
+    const result = await migrate(endpointOf(source), endpointOf(target)).engine.ended;
+    expect(result).toMatchObject({ outcome: 'refused', exitCode: EXIT.preflight });
+    expect(result.message).toContain(String(target.port));
+  });
+
+  it('a target that is the source', async () => {
+    const source = await testServer();
+    const result = await migrate(endpointOf(source), endpointOf({ host: 'localhost', port: source.port })).engine.ended;
+    expect(result).toMatchObject({ outcome: 'refused', exitCode: EXIT.preflight });
+  });
+
+  it('several databases towards a cluster', async () => {
+    const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+    const redis = client(source);
+    await redis.set('zero', '0');
+    await redis.select(4);
+    await redis.set('four', '4');
+    const result = await migrate(endpointOf(source), endpointOf(target.masters[0] ?? NOWHERE)).engine.ended;
+    expect(result).toMatchObject({ outcome: 'refused', exitCode: EXIT.preflight });
+    expect(result.message).toMatch(/database/);
+  });
+});
+
+describe('on the way', () => {
+  it('a target out of memory: it waits, says so, and loses nothing', async () => {
+    const [source, target] = [
+      await testServer(),
+      await testServer({ args: ['--maxmemory', '8mb', '--maxmemory-policy', 'noeviction'] }),
+    ];
+    const [from, to] = [client(source), client(target)];
+    const fill = from.pipeline();
+    for (let i = 0; i < 20_000; i++) fill.set(`key:${i}`, 'x'.repeat(1000));
+    await fill.exec();
+    const run = migrate(endpointOf(source), endpointOf(target));
+    const waiting = (): string | null => run.engine.snapshot().shards[0]?.waitingFor ?? null;
+    await waitFor(() => /out of memory: raise its maxmemory/.test(waiting() ?? ''), {
+      deadlineMs: 30_000,
+      what: 'the wait to be told',
+    });
+    await to.config('SET', 'maxmemory', '0');
+    await run.streaming();
+    // The same in the stream: writes are put off, then arrive in their order.
+    await to.config('SET', 'maxmemory', '1mb');
+    for (let i = 0; i < 1000; i++) await from.multi().incr('counter').rpush('list', String(i)).exec();
+    await waitFor(() => waiting() !== null, { deadlineMs: 30_000, what: 'the wait in the stream' });
+    await to.config('SET', 'maxmemory', '0');
+    await run.caughtUp();
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    const result = await run.stop();
+    expect(report.differences).toEqual([]);
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+  });
+
+  it('a broken link in the stream goes on without a gap', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const from = client(source);
+    await from.set('before', '1');
+    const run = migrate(endpointOf(source), endpointOf(target));
+    await run.streaming();
+    await from.select(5);
+    await from.set('in five', '1');
+    await from.client('KILL', 'TYPE', 'replica');
+    await from.incr('counter');
+    await from.incr('counter');
+    await waitFor(() => run.notices.some(({ message }) => message.includes('goes on without a gap')), {
+      deadlineMs: 20_000,
+      what: 'the link to come back',
+    });
+    await run.caughtUp();
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    await run.stop();
+    expect(report.differences).toEqual([]);
+  });
+
+  it('what the target refuses for good is recorded and turns the exit code', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const from = client(source);
+    const run = migrate(endpointOf(source), endpointOf(target));
+    await run.streaming();
+    await client(target).set('clash', 'a string');
+    await from.rpush('clash', 'a', 'b');
+    await from.flushdb();
+    await from.set('after', '1');
+    await run.caughtUp();
+    const result = await run.stop();
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: EXIT.refusals, refused: 2 });
+    expect(result.refusals).toMatchObject(
+      [
+        { command: 'FLUSHDB', reason: 'filter.flush is "refuse"' },
+        { command: 'RPUSH', key: 'clash', database: 0, reason: expect.stringContaining('WRONGTYPE') },
+      ].sort((a, b) => a.command.localeCompare(b.command)),
+    );
+  });
+});
+
+describe('pause', () => {
+  it('stops the writes to the target, keeps the link, and loses nothing', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const [from, to] = [client(source), client(target)];
+    const run = migrate(endpointOf(source), endpointOf(target));
+    await run.streaming();
+    await run.engine.dispatch({ type: 'pause', shards: 'all' });
+    await waitFor(() => run.engine.snapshot().shards[0]?.paused === true, { deadlineMs: 5000, what: 'the pause' });
+    for (let i = 0; i < 2000; i++) from.set(`key:${i}`, 'y'.repeat(10_000));
+    await waitFor(() => (run.engine.snapshot().shards[0]?.spoolBytes ?? 0) > 0, {
+      deadlineMs: 20_000,
+      what: 'bytes on disk',
+    });
+    expect(await to.dbsize()).toBe(0);
+    await run.engine.dispatch({ type: 'resume', shards: [0] });
+    await run.caughtUp();
+    expect(await to.dbsize()).toBe(2000);
+    expect(await from.info('stats')).toMatch(/sync_full:1\r/);
+    expect((await run.stop()).outcome).toBe('completed');
+  });
+});

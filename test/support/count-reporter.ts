@@ -1,0 +1,20 @@
+// Ends a test run with one plain line that scripts can read: `12 passed, 0 failed`, and `, 1 skipped` when there are such.
+// What fails outside a test (a file that does not load, a hook, an unhandled error) counts as one failure each.
+import type { Reporter, TestModule } from 'vitest/node';
+
+// biome-ignore lint/style/noDefaultExport: vitest takes a reporter from its file's default export
+export default class CountReporter implements Reporter {
+  onTestRunEnd(testModules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+    const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0, pending: 0 };
+    for (const testModule of testModules) {
+      for (const test of testModule.children.allTests()) counts[test.result().state] += 1;
+      const around = [testModule, ...testModule.children.allSuites()];
+      counts.failed += around.filter((suite) => suite.errors().length > 0).length;
+    }
+    // Pending is what an interrupted run did not get to.
+    const skipped = counts.skipped + counts.pending;
+    process.stdout.write(
+      `${counts.passed} passed, ${counts.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
+    );
+  }
+}

@@ -1,0 +1,132 @@
+// Runs the engine in the test's own process, from addresses to the result, and compares both sides afterwards with the
+// comparer that shares no code with it.
+import { tmpdir } from 'node:os';
+import { prepareRun, type RunSetup } from '../../source/commands/prepare-run.ts';
+import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
+import { FerryEngine } from '../../source/engine/ferry-engine.ts';
+import type { RunLimits } from '../../source/engine/run-plan.ts';
+import type { Endpoint } from '../../source/topology/endpoint.ts';
+import { compareAll } from '../../source/validation/full-compare.ts';
+import type { CompareReport } from '../../source/validation/report.ts';
+import { waitFor } from './wait.ts';
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+const MIB = 1024 * 1024;
+
+export const TEST_LIMITS: RunLimits = {
+  memory: 16 * MIB,
+  spool: 256 * MIB,
+  spoolDirectory: tmpdir(),
+  valueInMemory: 32 * MIB,
+  transaction: MIB,
+  inFlight: 4 * MIB,
+  batch: 64 * 1024,
+  flushDelayMs: 0,
+  snapshotsAtOnce: 2,
+  threads: 2,
+};
+
+export function endpointOf(place: Place, more: Partial<Endpoint> = {}): Endpoint {
+  return {
+    scheme: 'redis',
+    nodes: [{ host: place.host, port: place.port }],
+    masterName: null,
+    credentials: { username: null, password: null },
+    sentinelCredentials: { username: null, password: null },
+    tls: null,
+    preferReplica: false,
+    addressMap: {},
+    connectTimeoutMs: 3000,
+    ...more,
+  };
+}
+
+export interface Migration {
+  readonly engine: FerryEngine;
+  readonly notices: readonly Notice[];
+  readonly refusals: readonly Refusal[];
+  /** Resolves when every shard streams; rejects with the result's message when the run ends before. */
+  streaming(): Promise<void>;
+  /** Resolves when everything the source has written is applied; the writes must have stopped. */
+  caughtUp(): Promise<void>;
+  stop(): Promise<EngineResult>;
+}
+
+let runs = 0;
+
+/** Begins a run from `source` to `target`. */
+export function migrate(source: Endpoint, target: Endpoint, more: Partial<RunSetup> = {}): Migration {
+  const notices: Notice[] = [];
+  const refusals: Refusal[] = [];
+  const setup: RunSetup = {
+    run: `test-${process.pid}-${++runs}`,
+    source,
+    target,
+    conflictPolicy: 'panic',
+    keyless: { flush: 'refuse', swapdb: 'refuse', publish: 'ignore', script: 'forward', function: 'forward' },
+    limits: TEST_LIMITS,
+    snapshotOnly: false,
+    shards: null,
+    ...more,
+  };
+  const engine = new FerryEngine({
+    run: setup.run,
+    source: 'source',
+    target: 'target',
+    prepare: (tell) => prepareRun(setup, tell),
+    onNotice: (notice) => notices.push(notice),
+    onRefusals: (told) => refusals.push(...told),
+  });
+  engine.start();
+  const alive = (): void => {
+    const { result } = engine.snapshot();
+    if (result !== null) throw new Error(`the run ended: ${result.outcome}, ${result.message}`);
+  };
+  return {
+    engine,
+    notices,
+    refusals,
+    streaming: () =>
+      waitFor(
+        () => {
+          alive();
+          const { shards } = engine.snapshot();
+          return shards.length > 0 && shards.every((shard) => shard.state === 'streaming');
+        },
+        { deadlineMs: 60_000, what: 'every shard to stream' },
+      ),
+    caughtUp: () => {
+      const begunAtMs = Date.now();
+      return waitFor(
+        () => {
+          alive();
+          const { shards, takenAtMs } = engine.snapshot();
+          // The source's own offset is read once a second.
+          return takenAtMs > begunAtMs + 2200 && shards.every((shard) => shard.lagBytes === 0 && shard.queued === 0);
+        },
+        { deadlineMs: 60_000, what: 'the lag to be 0' },
+      );
+    },
+    stop: async () => {
+      await engine.dispatch({ type: 'stop' });
+      return engine.ended;
+    },
+  };
+}
+
+/** Compares all keys of both sides. */
+export function compare(
+  source: readonly Place[],
+  target: readonly Place[],
+  kinds: { readonly sourceCluster: boolean; readonly targetCluster: boolean },
+): Promise<CompareReport> {
+  return compareAll({
+    source: { addresses: source, cluster: kinds.sourceCluster },
+    target: { addresses: target, cluster: kinds.targetCluster },
+    toleranceMs: 5,
+  });
+}

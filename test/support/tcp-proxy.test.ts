@@ -1,0 +1,53 @@
+// The proxy that breaks networks for other tests must itself be trusted: it passes, stalls, cuts and refuses as told.
+import { connect } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { askServer } from '../../source/demo/ask-server.ts';
+import { testServer } from './servers.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+import { waitFor } from './wait.ts';
+
+let proxy: TcpProxy | undefined;
+afterEach(() => proxy?.stop());
+
+async function proxyToServer(): Promise<TcpProxy> {
+  proxy = await startTcpProxy(await testServer());
+  return proxy;
+}
+
+test('passes bytes both ways and counts them', async () => {
+  const link = await proxyToServer();
+  expect(await askServer(link, ['ECHO', 'x'.repeat(500_000)])).toHaveLength(500_000);
+  expect(link.bytes.up).toBeGreaterThan(500_000);
+  expect(link.bytes.down).toBeGreaterThan(500_000);
+  await waitFor(() => link.connections === 0, { what: 'the closed connection to be forgotten' });
+  expect(link.accepted).toBe(1);
+});
+
+test('holds bytes back while stalled and delivers them afterwards', async () => {
+  const link = await proxyToServer();
+  link.stall('down');
+  await expect(askServer(link, ['PING'], 150)).rejects.toThrow('no answer');
+  const late = askServer(link, ['PING']);
+  link.resume();
+  expect(await late).toBe('PONG');
+});
+
+test('cuts what is open, now or after a number of bytes, and serves the next', async () => {
+  const link = await proxyToServer();
+  const socket = connect(link.port, link.host);
+  const ended = new Promise<void>((resolve) => socket.on('error', () => {}).on('close', () => resolve()));
+  await waitFor(() => link.connections === 1, { what: 'the connection' });
+  link.cut();
+  await ended;
+  link.cutAfter('up', 1000);
+  await expect(askServer(link, ['ECHO', 'x'.repeat(5000)])).rejects.toThrow();
+  expect(await askServer(link, ['PING'])).toBe('PONG');
+});
+
+test('refuses new connections while told to', async () => {
+  const link = await proxyToServer();
+  link.refuse(true);
+  await expect(askServer(link, ['PING'])).rejects.toThrow();
+  link.refuse(false);
+  expect(await askServer(link, ['PING'])).toBe('PONG');
+});
