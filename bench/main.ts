@@ -1,0 +1,94 @@
+// `npm run bench`: measures full sync, stream and latency on real servers of this machine and prints tables with ratios.
+// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|stream.
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { stopAll } from '../source/demo/local-servers.ts';
+import { type FullSyncFigure, measureFullSync } from './full-sync.ts';
+import { measureStream, type StreamFigure } from './stream.ts';
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '2000000' },
+    commands: { type: 'string', default: '5000000' },
+    backlog: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '3' },
+    'redis-shake': { type: 'string' },
+    only: { type: 'string' },
+  },
+});
+const shake = values['redis-shake'] ?? null;
+
+const number = (value: number | null, digits = 0): string => (value === null ? '-' : value.toFixed(digits));
+const thousands = (value: number | null): string => (value === null ? '-' : `${Math.round(value / 1000)}k`);
+const mib = (bytes: number | null): string => (bytes === null ? '-' : String(Math.round(bytes / 2 ** 20)));
+
+function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  console.log(line(head));
+  console.log(`|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`);
+  for (const row of rows) console.log(line(row));
+}
+
+function printFullSync(figures: readonly FullSyncFigure[], keys: number): void {
+  console.log(`\nFull sync of ${keys} strings (11-byte keys, 473-byte values), standalone to standalone\n`);
+  const native = figures[0];
+  printTable(
+    ['who', 'seconds', 'x native', 'keys/s', 'own CPU us a key', 'peak MiB'],
+    figures.map((figure) => [
+      figure.who,
+      number(figure.seconds, 2),
+      native === undefined ? '-' : number(figure.seconds / native.seconds, 2),
+      thousands(figure.keysPerSecond),
+      number(figure.cpuMicrosPerKey, 2),
+      mib(figure.peakBytes),
+    ]),
+  );
+}
+
+function printStream(figures: readonly StreamFigure[], commands: number): void {
+  console.log(`\nStream: ${commands} SETs of 473 bytes at full speed, default output buffer limit\n`);
+  printTable(
+    [
+      'who',
+      'source/s',
+      'applied/s',
+      'behind at end',
+      'full syncs',
+      'CPU us',
+      'peak MiB',
+      'catch-up/s',
+      'p50 ms',
+      'p99 ms',
+    ],
+    figures.map((figure) => [
+      figure.who,
+      thousands(figure.sourceRate),
+      thousands(figure.appliedRate),
+      thousands(figure.behindAtEnd),
+      String(figure.fullSyncs),
+      number(figure.cpuMicrosPerCommand, 2),
+      mib(figure.peakBytes),
+      thousands(figure.catchUpRate),
+      number(figure.latencyMillis?.median ?? null, 2),
+      number(figure.latencyMillis?.p99 ?? null, 2),
+    ]),
+  );
+}
+
+console.log(
+  `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`,
+);
+try {
+  if (values.only !== 'stream') {
+    const keys = Number(values.keys);
+    printFullSync(await measureFullSync(keys, Number(values.rounds), shake), keys);
+  }
+  if (values.only !== 'full-sync') {
+    const order = { commands: Number(values.commands), backlog: Number(values.backlog) };
+    printStream(await measureStream(order, shake), order.commands);
+  }
+} finally {
+  await stopAll();
+}
