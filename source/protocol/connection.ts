@@ -47,9 +47,12 @@ export class Connection {
     const reply = await this.request(username === null ? ['AUTH', password] : ['AUTH', username, password]);
     if (reply.startsWith('-')) {
       this.destroy();
-      throw new FerryError(`${this.address} refused the credentials (${reply.slice(1)}): check username and password.`, {
-        code: 'auth',
-      });
+      throw new FerryError(
+        `${this.address} refused the credentials (${reply.slice(1)}): check username and password.`,
+        {
+          code: 'auth',
+        },
+      );
     }
   }
 
@@ -77,11 +80,14 @@ export class Connection {
         this.#lastError = error;
         clearTimeout(timer);
         reject(
-          new FerryError(`${this.address} could not be reached (${error.message}): is the server up and the address right?`, {
-            code: 'unreachable',
-            retriable: true,
-            cause: error,
-          }),
+          new FerryError(
+            `${this.address} could not be reached (${error.message}): is the server up and the address right?`,
+            {
+              code: 'unreachable',
+              retriable: true,
+              cause: error,
+            },
+          ),
         );
       });
       socket.on('close', () => {
@@ -161,7 +167,10 @@ export class Connection {
         return true;
       };
       this.#onClose = (error) =>
-        fail('lost', `${this.address} closed the link after ${String(args[0])}${error === null ? '' : ` (${error.message})`}.`);
+        fail(
+          'lost',
+          `${this.address} closed the link after ${String(args[0])}${error === null ? '' : ` (${error.message})`}.`,
+        );
       this.write(encodeCommand(args));
     });
   }

@@ -43,3 +43,18 @@ export interface Endpoint {
 export function formatAddress({ host, port }: NodeAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** Reads `host:port` or `[v6]:port`; null when it is neither. */
+export function parseNodeAddress(text: string): NodeAddress | null {
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:@/[\]]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return null;
+  const port = Number(match[3]);
+  const host = match[1] ?? match[2] ?? '';
+  return port >= 1 && port <= 65535 && host !== '' ? { host, port } : null;
+}
+
+/** The endpoint for people: its nodes, for a sentinel the master's name too, never a credential. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  const nodes = endpoint.nodes.map(formatAddress).join(',');
+  return endpoint.scheme === 'sentinel' ? `${endpoint.masterName ?? ''} by sentinel ${nodes}` : nodes;
+}

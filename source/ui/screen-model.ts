@@ -105,21 +105,27 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
     for (const listener of listeners) listener();
   };
 
+  /** The state of the screen after time has passed: a sentence that is over, and a first shard to act on. */
+  const agedUi = (shards: readonly ShardSnapshot[]): UiState => {
+    const { ui } = state;
+    const flash = ui.flash !== null && options.now() < ui.flash.untilMs ? ui.flash : null;
+    const selected = ui.selected ?? shards[0]?.id ?? null;
+    return flash === ui.flash && selected === ui.selected ? ui : { ...ui, flash, selected };
+  };
+
   const refresh = (): void => {
     isDirty = false;
     const taken = engine.snapshot();
     const shards = shareShards(state.snapshot.shards, taken.shards);
     const snapshot: EngineSnapshot = { ...taken, shards };
     const notices = addNotices(state.notices, taken.notices);
-    const nowMs = shownClock({ snapshot, ui: state.ui }, options.now());
-    const isSame = sameForTheEye(state.snapshot, snapshot) && notices === state.notices;
+    const ui = agedUi(shards);
+    const nowMs = shownClock({ snapshot, ui }, options.now());
+    const isSame = sameForTheEye(state.snapshot, snapshot) && notices === state.notices && ui === state.ui;
     if (isSame && nowMs === state.nowMs) return;
     const sent = options.bytesWritten();
     pauseUntilMs = options.now() + Math.min(PAUSE_MOST_MS, ((sent - sentBefore) / BYTES_A_SECOND) * 1000);
     sentBefore = sent;
-    // The first shard is selected as soon as there is one, so that every key has something to act on.
-    const selected = state.ui.selected ?? shards[0]?.id ?? null;
-    const ui = selected === state.ui.selected ? state.ui : { ...state.ui, selected };
     publish({ snapshot, notices, ui, nowMs });
   };
 
@@ -142,7 +148,7 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
     },
     change: (action) => {
       const ui = changeUi(state.ui, action);
-      if (ui !== state.ui) publish({ ...state, ui, nowMs: wholeSecond(options.now()) });
+      if (ui !== state.ui) publish({ ...state, ui, nowMs: shownClock({ ...state, ui }, options.now()) });
     },
     refresh,
     now: options.now,

@@ -1,10 +1,11 @@
 // The two streams of the screen, made safe: a terminal that stops reading must not stop the process, and one that goes
 // away must not end it.
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { Readable, Writable } from 'node:stream';
 
+/** As much of a terminal as the screen needs; `process` is one. */
 export interface Terminal {
-  readonly stdin: ReadStream;
-  readonly stdout: WriteStream;
+  readonly stdin: Readable;
+  readonly stdout: Writable & { readonly bytesWritten: number };
 }
 
 export interface GuardedTerminal {
@@ -21,7 +22,7 @@ export interface GuardedTerminal {
  * link, ctrl+s in tmux) was measured to stop the event loop for as long. The handle is private to Node (seen in 24 and 26),
  * so every step to it is guarded; without it the screen works, only less safely.
  */
-const setBlocking = (stdout: WriteStream, isBlocking: boolean): void => {
+const setBlocking = (stdout: Writable, isBlocking: boolean): void => {
   const handle: unknown = Reflect.get(stdout, '_handle');
   if (typeof handle !== 'object' || handle === null) return;
   const method: unknown = Reflect.get(handle, 'setBlocking');
@@ -29,7 +30,7 @@ const setBlocking = (stdout: WriteStream, isBlocking: boolean): void => {
 };
 
 /** Guards `stdout` until released; `onLost` is called once when the terminal has gone (EIO after SIGHUP, EPIPE). */
-export const guardTerminal = (stdout: WriteStream, onLost: () => void): GuardedTerminal => {
+export const guardTerminal = (stdout: Terminal['stdout'], onLost: () => void): GuardedTerminal => {
   let isLost = false;
   const onError = (): void => {
     if (isLost) return;

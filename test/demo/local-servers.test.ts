@@ -1,6 +1,6 @@
 // The support that starts real servers, tried with real servers: what it starts answers, and nothing of it stays behind.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -166,7 +166,9 @@ test.each([
 });
 
 test.runIf(existsSync('/usr/bin/setpriv'))('after kill -9 of us the kernel ends the server', async () => {
-  const { child, pid } = await startElsewhere('wait');
+  const { child, pid, directory } = await startElsewhere('wait');
   child.kill('SIGKILL');
   await waitFor(() => !isAlive(pid), { what: 'the orphaned server to end' });
+  // Only its folder stays: no code of ours ran that could have removed it.
+  rmSync(directory, { recursive: true });
 });

@@ -106,7 +106,7 @@ describe('on the way', () => {
     await run.streaming();
     await from.select(5);
     await from.set('in five', '1');
-    await from.client('KILL', 'TYPE', 'replica');
+    await from.call('CLIENT', 'KILL', 'TYPE', 'replica');
     await from.incr('counter');
     await from.incr('counter');
     await waitFor(() => run.notices.some(({ message }) => message.includes('goes on without a gap')), {

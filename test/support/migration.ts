@@ -50,9 +50,9 @@ export interface Migration {
   readonly notices: readonly Notice[];
   readonly refusals: readonly Refusal[];
   /** Resolves when every shard streams; rejects with the result's message when the run ends before. */
-  streaming(): Promise<void>;
+  streaming(): Promise<unknown>;
   /** Resolves when everything the source has written is applied; the writes must have stopped. */
-  caughtUp(): Promise<void>;
+  caughtUp(): Promise<unknown>;
   stop(): Promise<EngineResult>;
 }
 

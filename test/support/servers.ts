@@ -26,12 +26,17 @@ export function useServers(): Servers {
 
 /** A standalone server, as `startServer` gives it. */
 export function testServer(options?: ServerOptions): Promise<RunningServer> {
-  return stopWithTest(startServer(options));
+  return stopWithTest(startServer(prompt(options)));
 }
 
 /** A cluster that is whole and takes writes, as `startCluster` gives it. */
 export function testCluster(options?: ClusterOptions): Promise<RunningCluster> {
-  return stopWithTest(startCluster(options));
+  return stopWithTest(startCluster(prompt(options)));
+}
+
+/** By default a source waits 5 s for more replicas before it makes a diskless snapshot. */
+function prompt<T extends ServerOptions | ClusterOptions>(options?: T): T & { args: readonly string[] } {
+  return { ...(options ?? ({} as T)), args: ['--repl-diskless-sync-delay', '0', ...(options?.args ?? [])] };
 }
 
 function stopWithTest<T extends { stop(): Promise<void> }>(start: Promise<T>): Promise<T> {

@@ -1,0 +1,28 @@
+// The entry: parse the arguments, hand over to one command, turn what it gives or throws into the exit code.
+import { check } from './source/commands/check.ts';
+import { demo } from './source/commands/demo.ts';
+import { sync } from './source/commands/sync.ts';
+import { parseArguments } from './source/config/arguments.ts';
+import { EXIT, FerryError, messageOf } from './source/engine/errors.ts';
+
+async function main(): Promise<number> {
+  const command = parseArguments(process.argv.slice(2));
+  switch (command.name) {
+    case 'sync':
+      return sync(command);
+    case 'check':
+      return check(command);
+    case 'demo':
+      return demo(command);
+    case 'done':
+      return EXIT.completed;
+  }
+}
+
+main().then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => {
+    process.stderr.write(`redferry: ${messageOf(error)}\n`);
+    process.exit(error instanceof FerryError ? error.exitCode : EXIT.failed);
+  },
+);

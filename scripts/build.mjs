@@ -1,0 +1,72 @@
+// Bundles redferry into dist/: redferry.js (everything the main thread runs), shard-worker.js (what the worker threads
+// run) and cli.js, the small entry in front of them that also an old Node can parse. Files appear whole, by renaming.
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { ensureDependencies, root } from './setup.mjs';
+
+const dist = join(root, 'dist');
+const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const oldestNode = Number(/\d+/.exec(engines.node)[0]);
+
+// CommonJS dependencies inside the bundle call require for Node's own modules.
+const REQUIRE_BANNER =
+  "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
+
+// Ink imports react-devtools-core when DEV is true, which it never is here; the package is not installed.
+const noDevtools = {
+  name: 'no-devtools',
+  setup(build) {
+    build.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'no-devtools' }));
+    build.onLoad({ filter: /.*/, namespace: 'no-devtools' }, () => ({ contents: 'export default {};' }));
+  },
+};
+
+// The compile cache stands in the person's own cache folder: Node's default is a folder in /tmp that others could prepare.
+const ENTRY = `#!/usr/bin/env node
+import * as nodeModule from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+if (Number(process.versions.node.split('.')[0]) < ${oldestNode}) {
+  process.stderr.write('redferry needs Node ${oldestNode} or newer; this is ' + process.version + ' (' + process.execPath + ').\\n');
+  process.exitCode = 2;
+} else {
+  if (process.env.NODE_COMPILE_CACHE === undefined) {
+    try {
+      nodeModule.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'redferry', 'compile'));
+    } catch {}
+  }
+  await import('./redferry.js');
+}
+`;
+
+ensureDependencies();
+// Only now: on a fresh clone esbuild is not there before the line above.
+const { build } = await import('esbuild');
+const { outputFiles } = await build({
+  absWorkingDir: root,
+  entryPoints: { redferry: 'cli.tsx', 'shard-worker': 'source/engine/shard-worker.ts' },
+  outdir: dist,
+  write: false,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: `node${oldestNode}`,
+  jsx: 'automatic',
+  minify: true,
+  define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
+  banner: { js: REQUIRE_BANNER },
+  plugins: [noDevtools],
+  logLevel: 'warning',
+}).catch(() => process.exit(1)); // esbuild has printed what is wrong
+
+mkdirSync(dist, { recursive: true });
+for (const file of outputFiles) place(basename(file.path), file.contents);
+place('cli.js', ENTRY);
+
+/** Puts a file into dist in one step, so that a redferry starting meanwhile never reads half of it. */
+function place(name, contents) {
+  const temporary = join(dist, `.${name}.${process.pid}`);
+  writeFileSync(temporary, contents);
+  chmodSync(temporary, name === 'cli.js' ? 0o755 : 0o644);
+  renameSync(temporary, join(dist, name));
+}

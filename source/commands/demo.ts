@@ -1,0 +1,169 @@
+// `redferry demo`: two clusters of real servers on loopback, data of every type, gentle live writes, and the sync between
+// them. Without a terminal it goes the whole way by itself: full sync, stop the writes, lag 0, compare all keys.
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DemoCommand } from '../config/arguments.ts';
+import { toEndpoint } from '../config/endpoint.ts';
+import { defaultSettings, runLimits } from '../config/schema.ts';
+import { type RunningCluster, startCluster, stopAll } from '../demo/local-servers.ts';
+import { fillSample } from '../demo/sample-data.ts';
+import { startLoad, type WriteLoad } from '../demo/write-load.ts';
+import type { Engine, NoticeLevel } from '../engine/contract.ts';
+import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
+import { FerryEngine } from '../engine/ferry-engine.ts';
+import type { RunPlan } from '../engine/run-plan.ts';
+import { openRunLog } from '../telemetry/run-log.ts';
+import { compareAll } from '../validation/full-compare.ts';
+import type { CompareReport } from '../validation/report.ts';
+import { prepareRun } from './prepare-run.ts';
+import { chooseOutput, showRun } from './show-run.ts';
+import { newRunName } from './sync.ts';
+
+const SEED = 20_261_121;
+/** Expiries travel exactly; what is left is the two servers' own rounding. */
+const TTL_TOLERANCE_MS = 5;
+
+/** Nobody wants to watch a source wait 5 s for more replicas. */
+const WITHOUT_DELAY = ['--repl-diskless-sync-delay', '0'];
+
+interface Stage {
+  source: RunningCluster | null;
+  target: RunningCluster | null;
+  load: WriteLoad | null;
+}
+
+/** @returns the exit code: 0 when all went through and, without a terminal, all keys were equal. */
+export async function demo(command: DemoCommand): Promise<number> {
+  const stage: Stage = { source: null, target: null, load: null };
+  const run = newRunName(new Date());
+  const logFile = join(tmpdir(), `redferry-${run}.log`);
+  const log = openRunLog(logFile, 'info');
+  const output = chooseOutput(command);
+  const settings = defaultSettings();
+  const engine = new FerryEngine({
+    run,
+    source: 'demo source',
+    target: 'demo target',
+    prepare: (tell) => setTheStage(stage, command, run, tell),
+    onNotice: (notice) => log.notice(notice),
+    onRefusals: (refusals) => log.refusals(refusals),
+  });
+  try {
+    engine.start();
+    const comparing = output === 'screen' ? null : finishByItself(engine, stage, output === 'json');
+    const exitCode = await showRun(engine, {
+      output,
+      language: command.language ?? settings.interface.language,
+      refreshHz: settings.interface.refreshHz,
+      ascii: null,
+      color: null,
+      logFile,
+    });
+    const report = await comparing;
+    if (report === null) return exitCode;
+    return exitCode === EXIT.completed && report.differences.length > 0 ? EXIT.different : exitCode;
+  } finally {
+    await stage.load?.stop().catch(() => {});
+    await stopAll();
+    log.close();
+  }
+}
+
+/** Servers, data and writes; then the plan for the sync between them. */
+async function setTheStage(
+  stage: Stage,
+  command: DemoCommand,
+  run: string,
+  tell: (level: NoticeLevel, message: string) => void,
+): Promise<RunPlan> {
+  tell('info', `Starting two clusters of ${command.masters} masters each on this machine.`);
+  try {
+    [stage.source, stage.target] = await Promise.all([
+      startCluster({ masters: command.masters, args: WITHOUT_DELAY }),
+      startCluster({ masters: command.masters, args: WITHOUT_DELAY }),
+    ]);
+  } catch (error) {
+    throw new FerryError(`The demo's servers did not start: ${messageOf(error)}`, { code: 'demo', cause: error });
+  }
+  const nodes = stage.source.masters.map(({ host, port }) => ({ host, port }));
+  tell('info', `Filling the source with ${command.keys} keys of every type.`);
+  await fillSample(nodes, { keys: command.keys, cluster: true, seed: SEED });
+  stage.load = await startLoad(nodes, { cluster: true, ratePerSecond: command.rate, seed: SEED, keys: command.keys });
+  tell('info', `Writing to the source ${command.rate} times a second from now on.`);
+  const settings = defaultSettings();
+  const endpoint = (cluster: RunningCluster): ReturnType<typeof toEndpoint> =>
+    toEndpoint({ ...settings.source, address: `127.0.0.1:${cluster.masters[0]?.port ?? 0}` });
+  return prepareRun(
+    {
+      run,
+      source: endpoint(stage.source),
+      target: endpoint(stage.target),
+      conflictPolicy: settings.conflict,
+      keyless: settings.filter,
+      limits: { ...runLimits(settings), threads: availableParallelism() },
+      snapshotOnly: false,
+      shards: null,
+    },
+    tell,
+  );
+}
+
+/** Without a person: when every shard streams, end the writes, wait for lag 0, compare, stop. null when it came to nothing. */
+async function finishByItself(engine: Engine, stage: Stage, json: boolean): Promise<CompareReport | null> {
+  const reached = await until(engine, () => {
+    const { shards } = engine.snapshot();
+    return shards.length > 0 && shards.every((shard) => shard.state === 'streaming');
+  });
+  if (!reached || stage.load === null || stage.source === null || stage.target === null) return null;
+  await stage.load.stop();
+  const stoppedAtMs = Date.now();
+  const drained = await until(engine, () => {
+    const { shards, takenAtMs } = engine.snapshot();
+    // The source is asked once a second how far it is: only a picture later than that knows of the last write.
+    return takenAtMs > stoppedAtMs + 2500 && shards.every((shard) => shard.lagBytes === 0);
+  });
+  if (!drained) return null;
+  const side = (cluster: RunningCluster) => ({
+    addresses: cluster.masters.map(({ host, port }) => ({ host, port })),
+    cluster: true,
+  });
+  const report = await compareAll({
+    source: side(stage.source),
+    target: side(stage.target),
+    toleranceMs: TTL_TOLERANCE_MS,
+  });
+  // Before the run ends, since its result is the last line.
+  tellReport(report, json);
+  await engine.dispatch({ type: 'stop' });
+  return report;
+}
+
+/** Resolves with true at the first picture that fulfils the condition, with false when the run ends before. */
+function until(engine: Engine, condition: () => boolean): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (reached: boolean): void => {
+      unsubscribe();
+      resolve(reached);
+    };
+    const unsubscribe = engine.subscribe(() => {
+      if (engine.snapshot().phase === 'ended') settle(false);
+      else if (condition()) settle(true);
+    });
+  });
+}
+
+function tellReport(report: CompareReport, json: boolean): void {
+  const { checked, equal, differences, missing, extra, type, value, ttl, seconds } = report;
+  if (json) {
+    const outcome = differences.length === 0 ? 'equal' : 'different';
+    process.stdout.write(
+      `${JSON.stringify({ v: 1, event: 'compare', time: new Date().toISOString(), outcome, checked, equal, missing, extra, type, value, ttl, seconds })}\n`,
+    );
+    return;
+  }
+  process.stdout.write(
+    differences.length === 0
+      ? `All ${checked} keys are equal on both sides (compared in ${seconds.toFixed(1)} s).\n`
+      : `${differences.length} of ${checked} keys differ: missing ${missing}, extra ${extra}, type ${type}, value ${value}, expiry ${ttl}.\n`,
+  );
+}

@@ -1,0 +1,70 @@
+// Everything between the settings and the first byte: find the shards on both sides, check that the run can be right,
+// plan it. Throws a FerryError with one sentence when it can not.
+import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
+import { EXIT, FerryError } from '../engine/errors.ts';
+import { planRun, type RunLimits, type RunPlan } from '../engine/run-plan.ts';
+import type { KeylessRules } from '../engine/shard-job.ts';
+import { runPreflight } from '../preflight/preflight.ts';
+import { openControl } from '../topology/control-connection.ts';
+import { discoverTopology } from '../topology/discover.ts';
+import type { Endpoint } from '../topology/endpoint.ts';
+import type { Topology } from '../topology/topology.ts';
+
+export interface RunSetup {
+  readonly run: string;
+  readonly source: Endpoint;
+  readonly target: Endpoint;
+  readonly conflictPolicy: ConflictPolicy;
+  readonly keyless: KeylessRules;
+  readonly limits: RunLimits;
+  readonly snapshotOnly: boolean;
+  readonly shards: readonly number[] | null;
+}
+
+/** @param tell what the person should know before the run begins. */
+export async function prepareRun(
+  setup: RunSetup,
+  tell: (level: NoticeLevel, message: string) => void,
+): Promise<RunPlan> {
+  const [sourceTopology, targetTopology] = await Promise.all([
+    discoverTopology(setup.source),
+    discoverTopology(setup.target),
+  ]);
+  checkShards(setup.shards, sourceTopology);
+  const { source, target, conflictPolicy } = setup;
+  const report = await runPreflight({ source, sourceTopology, target, targetTopology, conflictPolicy });
+  for (const { verdict, evidence, remedy } of report.findings) {
+    if (verdict === 'refuse')
+      throw new FerryError(`${evidence} ${remedy}`.trim(), { code: 'preflight', exitCode: EXIT.preflight });
+    if (verdict === 'warn') tell('warn', `${evidence} ${remedy}`.trim());
+  }
+  return planRun({
+    ...setup,
+    sourceTopology,
+    targetTopology,
+    targetCommands: await commandsOf(target, targetTopology),
+  });
+}
+
+function checkShards(shards: readonly number[] | null, topology: Topology): void {
+  const unknown = shards?.find((id) => !topology.shards.some((shard) => shard.id === id));
+  if (unknown === undefined) return;
+  throw new FerryError(
+    `There is no source shard ${unknown}: the source has ${topology.shards.length}, numbered from 0.`,
+    { code: 'usage', exitCode: EXIT.usage },
+  );
+}
+
+/** What the target itself says of its commands; null where the user may not ask. */
+async function commandsOf(target: Endpoint, topology: Topology): Promise<unknown> {
+  const first = topology.shards[0];
+  if (first === undefined) return null;
+  const connection = await openControl(target, first.address, 'redferry:commands');
+  try {
+    return await connection.call('COMMAND');
+  } catch {
+    return null;
+  } finally {
+    connection.disconnect();
+  }
+}

@@ -1,0 +1,74 @@
+// Shows a run to whoever looks on: the screen, plain lines or JSON lines. Takes the signals, waits for the end, prints
+// the result, and gives the exit code.
+import type { Engine, EngineResult } from '../engine/contract.ts';
+import { EXIT } from '../engine/errors.ts';
+import { runJson } from '../headless/json-lines.ts';
+import { runPlain } from '../headless/plain-lines.ts';
+import { resultLines } from '../headless/result-lines.ts';
+import { messagesFor } from '../ui/messages.ts';
+
+export type Output = 'screen' | 'plain' | 'json';
+
+export interface ShowOptions {
+  readonly output: Output;
+  readonly language: 'en' | 'zh';
+  readonly refreshHz: number;
+  readonly ascii: boolean | null;
+  readonly color: boolean | null;
+  readonly logFile: string | null;
+}
+
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** A terminal on both ends, one that can move its cursor, and no wish to be without the screen. */
+export function chooseOutput(wish: { readonly headless: boolean; readonly json: boolean }): Output {
+  if (wish.json) return 'json';
+  const capable = process.stdout.isTTY && process.stdin.isTTY && process.env['TERM'] !== 'dumb';
+  return wish.headless || !capable ? 'plain' : 'screen';
+}
+
+/** Shows the run to its end; gives the exit code of the process. */
+export async function showRun(engine: Engine, options: ShowOptions): Promise<number> {
+  let signal: NodeJS.Signals | null = null;
+  const onSignal = (received: NodeJS.Signals): void => {
+    signal = received;
+    void engine.dispatch({ type: 'stop' });
+  };
+  for (const name of ENDING_SIGNALS) process.on(name, onSignal);
+  try {
+    const result = await show(engine, options);
+    if (result === null) return EXIT.interrupted;
+    return result.outcome === 'interrupted' && signal === 'SIGTERM' ? EXIT.terminated : result.exitCode;
+  } finally {
+    for (const name of ENDING_SIGNALS) process.off(name, onSignal);
+  }
+}
+
+/** null when the person left before the run had ended. */
+async function show(engine: Engine, options: ShowOptions): Promise<EngineResult | null> {
+  const write = (line: string): void => {
+    process.stdout.write(line);
+  };
+  switch (options.output) {
+    case 'json':
+      return runJson(engine, write);
+    case 'plain':
+      return runPlain(engine, { write, language: options.language });
+    case 'screen': {
+      // Ink and React are loaded only by who sees them.
+      const { runScreen } = await import('../ui/run-screen.tsx');
+      const end = await runScreen(engine, {
+        language: options.language,
+        refreshHz: options.refreshHz,
+        logFile: options.logFile,
+        leaveWhenEnded: false,
+        ...(options.ascii === null ? {} : { ascii: options.ascii }),
+        ...(options.color === null ? {} : { color: options.color }),
+      });
+      if (end === 'abandoned') return null;
+      const result = await engine.ended;
+      for (const line of resultLines(result, messagesFor(options.language))) write(`${line}\n`);
+      return result;
+    }
+  }
+}

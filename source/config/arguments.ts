@@ -1,0 +1,298 @@
+// The command line: which command, its own options, and what its options say about the settings. Messages never repeat
+// a secret. Help and version are printed here, since the parser makes them.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { CONFLICT_POLICIES } from '../engine/contract.ts';
+import { EXIT, FerryError } from '../engine/errors.ts';
+import { describeAddress, passwordIn } from './address.ts';
+import { LANGUAGES } from './language.ts';
+import { nearest } from './nearest.ts';
+import type { SettingsInput } from './schema.ts';
+
+/** Where a password is to be taken from. */
+export type PasswordOrigin =
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'file'; readonly file: string };
+
+/** What of a command says where its settings come from. */
+export interface RunCommand {
+  /** The configuration file, or null. */
+  readonly file: string | null;
+  /** What goes before the file. */
+  readonly overrides: SettingsInput;
+  readonly passwords: { readonly source: PasswordOrigin | null; readonly target: PasswordOrigin | null };
+  readonly json: boolean;
+}
+
+export interface SyncCommand extends RunCommand {
+  readonly name: 'sync';
+  readonly headless: boolean;
+  readonly snapshotOnly: boolean;
+}
+
+export interface CheckCommand extends RunCommand {
+  readonly name: 'check';
+}
+
+export interface DemoCommand {
+  readonly name: 'demo';
+  readonly keys: number;
+  readonly masters: number;
+  /** Writes a second. */
+  readonly rate: number;
+  readonly headless: boolean;
+  readonly json: boolean;
+  readonly language: 'en' | 'zh' | null;
+}
+
+/** Help or version was asked for and is printed: nothing is left to do. */
+export interface DoneCommand {
+  readonly name: 'done';
+}
+
+export type ParsedCommand = SyncCommand | CheckCommand | DemoCommand | DoneCommand;
+
+interface RawOptions {
+  readonly config?: string;
+  readonly source?: string;
+  readonly target?: string;
+  readonly sourcePasswordEnv?: string;
+  readonly sourcePasswordFile?: string;
+  readonly targetPasswordEnv?: string;
+  readonly targetPasswordFile?: string;
+  readonly onConflict?: (typeof CONFLICT_POLICIES)[number];
+  readonly snapshotOnly?: true;
+  readonly shards?: readonly number[];
+  readonly headless?: true;
+  readonly json?: true;
+  readonly lang?: 'en' | 'zh';
+  readonly keys?: number;
+  readonly masters?: number;
+  readonly rate?: number;
+}
+
+const COMMANDS: readonly string[] = ['sync', 'check', 'demo'];
+/** In the design, not in the program. */
+const LATER_COMMANDS: readonly string[] = ['validate', 'status', 'attach', 'ctl', 'convert'];
+
+const EXIT_CODES = `
+Exit codes:
+  0    completed, also after a stop with every shard drained
+  1    failed
+  2    usage or configuration error
+  3    stopped by a key conflict
+  4    differences found
+  5    preflight refused
+  6    completed with refused writes
+  130  interrupted (SIGINT) before all was drained
+  143  terminated (SIGTERM) before all was drained
+
+Passwords: take them from the environment or a file. One inside an address is hidden from ps once redferry
+runs, but not from the shell's history, and on some systems not from /proc/PID/cmdline.
+`;
+
+const DEMO = { keys: 300_000, masters: 3, rate: 500 } as const;
+/** What the demo's servers may be on one machine; Redis refuses a cluster of fewer than one master. */
+const MOST_DEMO_KEYS = 100_000_000;
+const MOST_DEMO_MASTERS = 16;
+const MOST_DEMO_RATE = 1_000_000;
+
+/**
+ * Reads the arguments behind the program's name. Overwrites the process title when they hold a secret, so that `ps` does
+ * not show it.
+ * @throws FerryError `usage` with one line and a hint.
+ */
+export function parseArguments(
+  args: readonly string[],
+  print: (text: string) => void = (text) => process.stdout.write(text),
+): ParsedCommand {
+  hideSecretsFromProcessList(args);
+  let parsed: ParsedCommand = { name: 'done' };
+  const program = describe((command) => {
+    parsed = command;
+  }, print);
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.exitCode !== 0) throw usageError(unknownCommand(args) ?? thrown.message);
+  }
+  return parsed;
+}
+
+function describe(found: (command: ParsedCommand) => void, print: (text: string) => void): Command {
+  const program = new Command('redferry')
+    .description('Move a live Redis or Valkey to another one, shard by shard, from one terminal screen.')
+    .version(packageJson.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .configureOutput({ writeOut: print, writeErr: () => {} })
+    .exitOverride();
+  // Subcommands take over output and exit handling when they are made.
+  const sync = program
+    .command('sync', { isDefault: true })
+    .description('run a migration (what happens without a command)');
+  addEndpoints(sync)
+    .addOption(new Option('--reader <kind>', 'how the source is read').argParser(parseReader).default('sync'))
+    .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
+    .option('--snapshot-only', 'leave when the full sync is done')
+    .option('--headless', 'plain lines instead of the screen')
+    .option('--json', 'one JSON object a line')
+    .action((options: RawOptions) => found(syncCommand(options)));
+  addEndpoints(program.command('check').description('look whether a migration can begin, and change nothing'))
+    .option('--json', 'the findings as one JSON object')
+    .action((options: RawOptions) =>
+      found({
+        name: 'check',
+        file: options.config ?? null,
+        overrides: overridesOf(options),
+        passwords: passwordsOf(options),
+        json: options.json ?? false,
+      }),
+    );
+  program
+    .command('demo')
+    .description('two local clusters with data and live writes, and the sync between them')
+    .option('--keys <number>', 'keys in the source', wholeNumber(1, MOST_DEMO_KEYS), DEMO.keys)
+    .option('--masters <number>', 'masters of each cluster', wholeNumber(1, MOST_DEMO_MASTERS), DEMO.masters)
+    .option('--rate <number>', 'writes a second', wholeNumber(0, MOST_DEMO_RATE), DEMO.rate)
+    .option('--headless', 'plain lines instead of the screen')
+    .option('--json', 'one JSON object a line')
+    .addOption(languageOption())
+    .action((options: RawOptions) => found(demoCommand(options)));
+  for (const command of program.commands) command.addHelpText('after', EXIT_CODES);
+  // Without a command it is sync: its options belong on the first page.
+  return program.addHelpText('after', () => `\n${optionsOf(sync)}${EXIT_CODES}`);
+}
+
+/** The part of a command's help that lists its options. */
+function optionsOf(command: Command): string {
+  const help = command.helpInformation();
+  return help.slice(help.indexOf('Options:')).replace('Options:', `Options of ${command.name()}:`);
+}
+
+function addEndpoints(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration file (JSON)')
+    .option('--source <address>', 'redis://HOST:PORT, rediss://, redis-sentinel://HOST,HOST/NAME')
+    .option('--target <address>', 'the same for where the keys go')
+    .option('--source-password-env <name>', "environment variable with the source's password")
+    .option('--source-password-file <file>', "file with the source's password")
+    .option('--target-password-env <name>', "environment variable with the target's password")
+    .option('--target-password-file <file>', "file with the target's password")
+    .option('--shards <numbers>', 'only these source shards, for example 0,2', parseShards)
+    .addOption(languageOption());
+}
+
+function languageOption(): Option {
+  return new Option('--lang <language>', 'language of the screen').choices([...LANGUAGES]);
+}
+
+function syncCommand(options: RawOptions): SyncCommand {
+  return {
+    name: 'sync',
+    file: options.config ?? null,
+    overrides: overridesOf(options),
+    passwords: passwordsOf(options),
+    headless: options.headless ?? false,
+    json: options.json ?? false,
+    snapshotOnly: options.snapshotOnly ?? false,
+  };
+}
+
+function demoCommand(options: RawOptions): DemoCommand {
+  return {
+    name: 'demo',
+    keys: options.keys ?? DEMO.keys,
+    masters: options.masters ?? DEMO.masters,
+    rate: options.rate ?? DEMO.rate,
+    headless: options.headless ?? false,
+    json: options.json ?? false,
+    language: options.lang ?? null,
+  };
+}
+
+function passwordsOf(options: RawOptions): RunCommand['passwords'] {
+  return {
+    source: passwordOrigin('source', options.sourcePasswordEnv, options.sourcePasswordFile),
+    target: passwordOrigin('target', options.targetPasswordEnv, options.targetPasswordFile),
+  };
+}
+
+function passwordOrigin(side: string, name: string | undefined, file: string | undefined): PasswordOrigin | null {
+  if (name !== undefined && file !== undefined) {
+    throw usageError(`Of --${side}-password-env and --${side}-password-file only one can be given`);
+  }
+  if (name !== undefined) return { kind: 'env', name };
+  return file === undefined ? null : { kind: 'file', file };
+}
+
+/** Only what was given: an absent option must not hide the file's setting. */
+function overridesOf(options: RawOptions): SettingsInput {
+  return {
+    source: {
+      ...(options.source === undefined ? {} : { address: options.source }),
+      ...(options.shards === undefined ? {} : { shards: options.shards }),
+    },
+    target: {
+      ...(options.target === undefined ? {} : { address: options.target }),
+    },
+    ...(options.onConflict === undefined ? {} : { conflict: options.onConflict }),
+    ...(options.lang === undefined ? {} : { interface: { language: options.lang } }),
+  };
+}
+
+function parseReader(value: string): 'sync' {
+  if (value === 'sync') return value;
+  throw new InvalidArgumentError(
+    value === 'scan' ? 'The scan reader is not available yet; there is sync.' : 'There is sync.',
+  );
+}
+
+function parseShards(value: string): readonly number[] {
+  if (!/^\d{1,6}(,\d{1,6})*$/.test(value)) throw new InvalidArgumentError('Write shard numbers with commas: 0,2.');
+  return [...new Set(value.split(',').map(Number))];
+}
+
+function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** The parser's message on one line, its "error:" taken off, whatever looks like credentials hidden. */
+function usageError(message: string): FerryError {
+  const sentence = message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
+  return new FerryError(`${sentence.replace(/\S*@\S*/g, hideCredentials)}; see redferry --help.`, {
+    code: 'usage',
+    exitCode: EXIT.usage,
+  });
+}
+
+function hideCredentials(word: string): string {
+  const option = /^\W*--[\w-]+=/.exec(word)?.[0] ?? /^['"]/.exec(word)?.[0] ?? '';
+  return option + describeAddress(word.slice(option.length));
+}
+
+/** A word where a command stands, which the parser takes for one argument too many. */
+function unknownCommand(args: readonly string[]): string | null {
+  const [word = ''] = args;
+  if (!/^[a-z]+$/.test(word) || COMMANDS.includes(word)) return null;
+  if (LATER_COMMANDS.includes(word)) return `redferry ${word} is not built yet`;
+  const near = nearest(word, COMMANDS);
+  return `${word} is no command${near === null ? ` (there are ${COMMANDS.join(', ')})` : `; did you mean ${near}?`}`;
+}
+
+/**
+ * Linux shows the new title in `ps` and in /proc/PID/cmdline; other systems may keep the arguments there, and between
+ * the start and this line they can be seen everywhere, as can those of a shell or npm that started us.
+ */
+function hideSecretsFromProcessList(args: readonly string[]): void {
+  const held = args.some((arg) => passwordIn(arg.replace(/^--(source|target)=/, '')) !== null);
+  if (held) process.title = 'redferry';
+}

@@ -1,0 +1,166 @@
+// The one description of redferry's settings: it gives the type, the checks, the defaults and config.schema.json.
+import { availableParallelism, tmpdir } from 'node:os';
+import { z } from 'zod';
+import { CONFLICT_POLICIES } from '../engine/contract.ts';
+import type { RunLimits } from '../engine/run-plan.ts';
+import { parseNodeAddress } from '../topology/endpoint.ts';
+import { LANGUAGES, systemLanguage } from './language.ts';
+import { sizeSetting } from './size.ts';
+
+const nodeAddress = z
+  .string()
+  .refine((text) => parseNodeAddress(text) !== null, { error: 'must be host:port (IPv6 as [::1]:6379) on both sides' });
+
+const credentials = {
+  username: z.string().optional().describe('User to log in as (ACL); without it the default user.'),
+  password: z
+    .string()
+    .optional()
+    .describe('Password to log in with; a dollar sign and {NAME} take it from the environment.'),
+};
+
+const tls = z
+  .strictObject({
+    caFile: z.string().min(1).optional().describe("PEM file of the certificate authority; without it the system's."),
+    certFile: z.string().min(1).optional().describe('PEM file of the client certificate, for mutual TLS.'),
+    keyFile: z.string().min(1).optional().describe("PEM file of the client certificate's private key."),
+    serverName: z.string().min(1).optional().describe('Name to verify and to send as SNI; without it the host.'),
+    verify: z.boolean().default(true).describe("Whether the server's certificate is verified."),
+  })
+  .optional()
+  .describe('Speak TLS, with these files; {} is enough for the defaults. An address with rediss:// turns it on too.');
+
+const side = {
+  address: z
+    .string()
+    .default('')
+    .describe('host:port, redis://, rediss:// or redis-sentinel://h1:26379,h2/name; several nodes with commas.'),
+  ...credentials,
+  sentinel: z
+    .strictObject(credentials)
+    .prefault({})
+    .describe('Credentials for the sentinels themselves, which have their own.'),
+  tls,
+  addressMap: z
+    .record(nodeAddress, nodeAddress)
+    .default({})
+    .describe('For NAT and containers: the host:port a node announces to the one that is reachable from here.'),
+  connectTimeoutMs: z
+    .int()
+    .min(1)
+    .max(600_000)
+    .default(5000)
+    .describe('How long one attempt to connect may take, milliseconds.'),
+};
+
+const source = z.strictObject({
+  ...side,
+  preferReplica: z.boolean().default(false).describe('Read from a replica of each master where there is one.'),
+  shards: z
+    .array(z.int().min(0))
+    .min(1)
+    .optional()
+    .describe('Only these source shards, numbered from 0; without it all.'),
+});
+
+function keylessRule(initial: 'forward' | 'ignore' | 'refuse', what: string) {
+  return z
+    .enum(['forward', 'ignore', 'refuse'])
+    .default(initial)
+    .describe(
+      `${what}: forward sends it on, ignore drops it on purpose, refuse drops it, records it and ends with exit code 6.`,
+    );
+}
+
+const filter = z.strictObject({
+  flush: keylessRule('refuse', 'FLUSHALL and FLUSHDB in the stream'),
+  swapdb: keylessRule('refuse', 'SWAPDB in the stream'),
+  publish: keylessRule('ignore', 'PUBLISH in the stream'),
+  script: keylessRule('forward', 'SCRIPT commands in the stream'),
+  function: keylessRule('forward', 'FUNCTION commands in the stream'),
+});
+
+const limits = z.strictObject({
+  memory: sizeSetting('64mb', '1mb', 'Memory for the queues of all shards together.'),
+  spool: sizeSetting('8gb', '0b', 'Disk space for the queues of all shards together.'),
+  spoolDirectory: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("Where queues stand on disk; null is the system's directory for temporary files."),
+  valueInMemory: sizeSetting('64mb', '64kb', 'A larger value is written in parts instead of as one.'),
+  transaction: sizeSetting('8mb', '64kb', 'A larger MULTI of the source is not kept together.'),
+  inFlight: sizeSetting('16mb', '64kb', 'Bytes sent to the target and not yet answered, all shards together.'),
+  batch: sizeSetting('128kb', '1kb', 'Writes are sent to the target in pieces of about this size.'),
+  flushDelayMs: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe('How long a piece may wait to fill up, milliseconds; 0 sends at once.'),
+  snapshotsAtOnce: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(2)
+    .describe('How many source shards may make a snapshot at a time.'),
+  threads: z.int().min(0).max(256).default(0).describe('Worker threads for the shards; 0 is one for each core.'),
+});
+
+const screen = z.strictObject({
+  language: z
+    .enum(LANGUAGES)
+    .optional()
+    .transform((language) => language ?? systemLanguage(process.env))
+    .meta({ description: 'Language of the screen; without it LC_ALL and LANG decide.' }),
+  refreshHz: z.number().min(0.2).max(4).default(2).describe('How many times a second the screen is drawn.'),
+  ascii: z.boolean().optional().describe('Draw with ASCII characters only; without it the terminal decides.'),
+  color: z.boolean().optional().describe('Draw in colour; without it the terminal and NO_COLOR decide.'),
+});
+
+const log = z.strictObject({
+  file: z.string().min(1).nullable().default(null).describe('Log file; null is a new one for each run.'),
+  level: z
+    .enum(['error', 'warn', 'info', 'debug'])
+    .default('info')
+    .describe('The least important messages that are logged.'),
+});
+
+/** All settings, strict: what is not named here is an error. */
+export const settingsSchema = z.strictObject({
+  source: source.prefault({}).describe('Where the data is.'),
+  target: z.strictObject(side).prefault({}).describe('Where the data goes.'),
+  conflict: z
+    .enum(CONFLICT_POLICIES)
+    .default('panic')
+    .describe('A key that already exists on the target: panic stops, rewrite replaces it, ignore leaves it.'),
+  filter: filter.prefault({}).describe('What happens to commands that have no key.'),
+  limits: limits.prefault({}).describe('How much of this machine and of the servers a run may use.'),
+  interface: screen.prefault({}).describe('The screen.'),
+  log: log.prefault({}).describe('The log file.'),
+});
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** Checked settings with every default filled in. */
+export type Settings = DeepReadonly<z.output<typeof settingsSchema>>;
+export type SourceSettings = Settings['source'];
+export type TargetSettings = Settings['target'];
+/** Settings as a file or the command line gives them: all of it may be left out. */
+export type SettingsInput = DeepReadonly<z.input<typeof settingsSchema>>;
+
+/** What holds when nothing is configured; the addresses are empty. */
+export function defaultSettings(): Settings {
+  return settingsSchema.parse({});
+}
+
+/** The limits as the engine takes them. */
+export function runLimits(settings: Settings): RunLimits {
+  const { spoolDirectory, threads, ...others } = settings.limits;
+  return {
+    ...others,
+    spoolDirectory: spoolDirectory ?? tmpdir(),
+    threads: threads === 0 ? availableParallelism() : threads,
+  };
+}

@@ -1,0 +1,64 @@
+// The settings of one command: its configuration file, what its options say over it, and secrets from where they are.
+import { readFileSync } from 'node:fs';
+import { EXIT, FerryError } from '../engine/errors.ts';
+import { parseAddress, passwordIn } from './address.ts';
+import type { PasswordOrigin, RunCommand } from './arguments.ts';
+import { configError } from './config-error.ts';
+import { type LoadedSettings, loadSettings, reasonOf } from './load.ts';
+import { mergeSettings } from './merge.ts';
+
+const SIDES = ['source', 'target'] as const;
+type Side = (typeof SIDES)[number];
+
+/** @throws FerryError `config` or `usage`, before anything is connected or written. */
+export function settingsFrom(command: RunCommand): LoadedSettings {
+  const overrides = mergeSettings(command.overrides, {
+    source: credentialsFor('source', command),
+    target: credentialsFor('target', command),
+  });
+  const { settings, warnings } = loadSettings({ file: command.file, overrides });
+  const missing = SIDES.filter((side) => settings[side].address === '');
+  if (missing.length > 0) throw missingSides(missing);
+  return { settings, warnings: [...warnings, ...SIDES.flatMap((side) => addressWarning(side, command))] };
+}
+
+/** An address on the command line brings its own credentials, which go before the file's. */
+function credentialsFor(side: Side, { overrides, passwords }: RunCommand) {
+  const address = overrides[side]?.address;
+  const { username, password } = address === undefined ? { username: null, password: null } : parseAddress(address);
+  const given = passwords[side] === null ? password : readPassword(side, passwords[side]);
+  return {
+    ...(username === null && password === null ? {} : { username: username ?? '' }),
+    ...(given === null ? {} : { password: given }),
+  };
+}
+
+function readPassword(side: Side, origin: PasswordOrigin): string {
+  if (origin.kind === 'env') {
+    const value = process.env[origin.name];
+    if (value === undefined || value === '') {
+      throw configError(`--${side}-password-env: the environment variable ${origin.name} is not set.`);
+    }
+    return value;
+  }
+  try {
+    return readFileSync(origin.file, 'utf8').replace(/\r?\n$/, '');
+  } catch (thrown) {
+    throw configError(`--${side}-password-file: ${origin.file} cannot be read: ${reasonOf(thrown)}.`);
+  }
+}
+
+function missingSides(missing: readonly Side[]): FerryError {
+  const options = missing.map((side) => `--${side} ADDRESS`).join(' and ');
+  return new FerryError(
+    `There is no ${missing.join(' and no ')}: give ${options} or --config FILE; redferry demo shows how it works.`,
+    { code: 'usage', exitCode: EXIT.usage },
+  );
+}
+
+function addressWarning(side: Side, { overrides }: RunCommand): readonly string[] {
+  if (passwordIn(overrides[side]?.address ?? '') === null) return [];
+  return [
+    `--${side} holds a password, which other users could see in the process list and which the shell's history keeps: use --${side}-password-env or --${side}-password-file.`,
+  ];
+}

@@ -1,0 +1,207 @@
+// What the keys do, through the real input path: coalesced, pasted, confirmed, refused.
+import type { Key } from 'ink';
+import { expect, test } from 'vitest';
+import { keyNames } from '../../source/ui/key-parser.ts';
+import { openSession, type Session } from './screen-session.ts';
+
+const selected = ({ terminal }: Session): string => /▸ (shard-\d+)/.exec(terminal.screen().join('\n'))?.[1] ?? '';
+
+const NO_KEY: Key = {
+  upArrow: false,
+  downArrow: false,
+  leftArrow: false,
+  rightArrow: false,
+  pageDown: false,
+  pageUp: false,
+  home: false,
+  end: false,
+  return: false,
+  escape: false,
+  ctrl: false,
+  shift: false,
+  tab: false,
+  backspace: false,
+  delete: false,
+  meta: false,
+  super: false,
+  hyper: false,
+  capsLock: false,
+  numLock: false,
+};
+
+test.each([
+  ['jj', NO_KEY, ['j', 'j']],
+  ['y\r', NO_KEY, ['y', 'enter']],
+  ['\t\t', NO_KEY, ['tab', 'tab']],
+  ['j\x0ck', NO_KEY, ['j', 'ctrl+l', 'k']],
+  ['中文', NO_KEY, ['中', '文']],
+  ['c', { ...NO_KEY, ctrl: true }, ['ctrl+c']],
+  ['', { ...NO_KEY, pageUp: true }, ['pgup']],
+  ['j', { ...NO_KEY, meta: true }, ['esc', 'j']],
+  ['', NO_KEY, []],
+])('splits %j', (input, key, names) => {
+  expect(keyNames(input, key)).toEqual(names);
+});
+
+test('coalesced keys each count', async () => {
+  const session = await openSession();
+  expect(selected(session)).toBe('shard-0');
+  session.terminal.press('jj');
+  await session.terminal.until('the third shard', () => selected(session) === 'shard-2');
+  session.terminal.press('k');
+  await session.terminal.until('the second shard', () => selected(session) === 'shard-1');
+  session.terminal.press('\x1b[A\x1b[A');
+  await session.terminal.until('the first shard', () => selected(session) === 'shard-0');
+  await session.finish();
+});
+
+test('p pauses the selected shard and resumes it, and says what undoes it', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('jp');
+  await terminal.until('the pause', (text) => text.includes('| paused') && text.includes('p undoes it'));
+  expect(fake.commands).toEqual([{ type: 'pause', shards: [1] }]);
+  terminal.press('p');
+  await terminal.until('the resume', (text) => !text.includes('| paused'));
+  expect(fake.commands.at(-1)).toEqual({ type: 'resume', shards: [1] });
+  await finish();
+});
+
+test('P asks first; enter, escape and n mean no', async () => {
+  const { terminal, fake, finish } = await openSession();
+  for (const no of ['\r', '\x1b', 'n', 'q']) {
+    terminal.press('P');
+    await terminal.until('the question', (text) => text.includes('Pause all 3 shards?'));
+    terminal.press(no);
+    await terminal.until('no question', (text) => !text.includes('Pause all'));
+  }
+  expect(fake.commands).toEqual([]);
+  terminal.press('P');
+  await terminal.until('the question', (text) => text.includes('Pause all 3 shards?'));
+  terminal.press('y');
+  await terminal.until('all paused', (text) => text.includes('3 paused'));
+  terminal.press('P');
+  await terminal.until('the opposite', (text) => text.includes('Resume 3 paused shards?'));
+  terminal.press('y');
+  await terminal.until('none paused', (text) => !text.includes('3 paused'));
+  expect(fake.commands).toEqual([
+    { type: 'pause', shards: 'all' },
+    { type: 'resume', shards: 'all' },
+  ]);
+  await finish();
+});
+
+test('a yes that is older than the question does not answer it', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('qy');
+  await terminal.until('the question', (text) => text.includes('Stop the migration?'));
+  expect(fake.commands).toEqual([]);
+  terminal.press('n');
+  await terminal.until('no question', (text) => !text.includes('Stop the migration?'));
+  await finish();
+});
+
+test('pasted text never acts', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.paste('pjq\ry');
+  await terminal.until('the sentence', (text) => text.includes('Pasted text is ignored'));
+  expect(fake.commands).toEqual([]);
+  expect(terminal.screen().join('\n')).not.toContain('Stop the migration?');
+  await finish();
+});
+
+test('q, yes: stops and shows the draining; q, yes again: leaves without it', async () => {
+  const { terminal, fake, end } = await openSession();
+  terminal.press('q');
+  await terminal.until('the question', (text) => text.includes('Stop the migration? 10.0.1.10:6379'));
+  terminal.press('y');
+  await terminal.until('draining', (text) => /draining/.test(text));
+  expect(fake.commands).toEqual([{ type: 'stop' }]);
+  terminal.press('q');
+  await terminal.until('the second question', (text) => text.includes('Leave now'));
+  terminal.press('y');
+  expect(await end).toBe('abandoned');
+});
+
+test('ctrl+c: a hint, then the stop, then the question', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('\x03');
+  await terminal.until('the hint', (text) => text.includes('ctrl+c again'));
+  expect(fake.commands).toEqual([]);
+  terminal.press('\x03');
+  await terminal.until('draining', (text) => /draining/.test(text));
+  expect(fake.commands).toEqual([{ type: 'stop' }]);
+  terminal.press('\x03');
+  await terminal.until('the question', (text) => text.includes('Leave now'));
+  terminal.press('\r');
+  await terminal.until('no question', (text) => !text.includes('Leave now'));
+  await finish();
+});
+
+test('enter opens the shard, escape closes it, numbers switch, m and s rearrange', async () => {
+  const { terminal, fake, finish } = await openSession({ shards: 6 });
+  terminal.press('j');
+  terminal.press('\r');
+  await terminal.until('the detail', (text) => text.includes('replid'));
+  terminal.press('l');
+  await terminal.until('the next shard', (text) => /─ shard-\d/.test(text));
+  terminal.press('\x1b');
+  await terminal.until('the overview', (text) => !text.includes('replid'));
+  terminal.press('3');
+  await terminal.until('the log', (text) => text.includes('Nothing to report yet'));
+  terminal.press('1m');
+  await terminal.until('lines', (text) => text.includes('One line a shard'));
+  fake.edit(4, { state: 'failed', lastError: 'no route to 10.0.1.14:6379' });
+  await terminal.until('the failure', (text) => text.includes('x FAILED'));
+  terminal.press('s');
+  await terminal.until('the failed one on top', (text) => /state .*\n▸ shard-4 {3}x FAILED/.test(text));
+  await finish();
+});
+
+test('the log stands still while it is read, and follows again at its end', async () => {
+  const { terminal, fake, finish } = await openSession();
+  for (let index = 0; index < 100; index += 1) fake.notice('info', 'shard-0', `event number ${index}.`);
+  terminal.press('3');
+  await terminal.until('the newest', (text) => text.includes('event number 99.'));
+  terminal.press('\x1b[5~');
+  await terminal.until('a page up', (text) => text.includes('below') && !text.includes('event number 99.'));
+  const page = terminal.screen().slice(4, -1);
+  fake.notice('warn', null, 'something new.');
+  await terminal.until('the count grows', (text) => /↓ 20 below/.test(text));
+  expect(terminal.screen().slice(4, -1)).toEqual(page);
+  terminal.press('g');
+  await terminal.until('the oldest', (text) => text.includes('event number 0.'));
+  terminal.press('G');
+  await terminal.until('the newest', (text) => text.includes('something new.'));
+  fake.notice('error', 'shard-1', 'newer still.');
+  await terminal.until('following', (text) => text.includes('ERROR   shard-1   newer still.'));
+  await finish();
+});
+
+test('notices stay in the log when the engine has let go of them', async () => {
+  const { terminal, fake, finish } = await openSession();
+  fake.notice('warn', 'shard-0', 'the very first one.');
+  await terminal.until('it shows', (text) => text.includes('the very first one.'));
+  for (let index = 0; index < 600; index += 1) fake.notice('info', 'shard-0', `event number ${index}.`);
+  await terminal.until('the last', (text) => text.includes('event number 599.'));
+  terminal.press('3g');
+  await terminal.until('the first', (text) => text.includes('the very first one.'));
+  await finish();
+});
+
+test('ctrl+l paints a disturbed screen again', async () => {
+  const { terminal, finish } = await openSession();
+  const before = terminal.screen();
+  terminal.stdout.write('\x1b[5;5HDISTURBED\x1b[24;1H');
+  await terminal.until('the disturbance', (text) => text.includes('DISTURBED'));
+  terminal.press('\x0c');
+  await terminal.until('a clean screen', (text) => text.includes('redferry') && !text.includes('DISTURBED'));
+  expect(terminal.screen().map((line) => line.slice(0, 20))).toEqual(before.map((line) => line.slice(0, 20)));
+  await finish();
+});
+
+test('control characters in foreign text reach the screen as text', async () => {
+  const { terminal, fake, finish } = await openSession();
+  fake.notice('error', 'shard-0', 'evil \x1b]0;title\x07 \x1b[2J\nkey');
+  await terminal.until('the notice', (text) => text.includes('evil \\x1b]0;title\\x07 \\x1b[2J key'));
+  await finish();
+});
