@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
 import type { SyncCommand } from '../config/arguments.ts';
 import { toEndpoint } from '../config/endpoint.ts';
-import { recordRun } from '../config/recent-runs.ts';
 import { runLimits } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
@@ -62,6 +61,8 @@ export async function sync(command: SyncCommand): Promise<number> {
   });
   log.close();
   const snapshot = engine.snapshot();
+  // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.
+  const { recordRun } = await import('../config/recent-runs.ts');
   recordRun({
     run,
     startedAtMs,

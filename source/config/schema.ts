@@ -81,7 +81,7 @@ const filter = z.strictObject({
 });
 
 const limits = z.strictObject({
-  memory: sizeSetting('64mb', '1mb', 'Memory for the queues of all shards together.'),
+  memory: sizeSetting('32mb', '1mb', 'Memory for the queues of all shards together.'),
   spool: sizeSetting('8gb', '0b', 'Disk space for the queues of all shards together.'),
   spoolDirectory: z
     .string()
@@ -91,7 +91,7 @@ const limits = z.strictObject({
     .describe("Where queues stand on disk; null is the system's directory for temporary files."),
   valueInMemory: sizeSetting('64mb', '64kb', 'A larger value is written in parts instead of as one.'),
   transaction: sizeSetting('8mb', '64kb', 'A larger MULTI of the source is not kept together.'),
-  inFlight: sizeSetting('16mb', '64kb', 'Bytes sent to the target and not yet answered, all shards together.'),
+  inFlight: sizeSetting('8mb', '64kb', 'Bytes sent to the target and not yet answered, all shards together.'),
   batch: sizeSetting('128kb', '1kb', 'Writes are sent to the target in pieces of about this size.'),
   flushDelayMs: z
     .int()

@@ -17,7 +17,7 @@ interface Member {
 /** Beside this file: TypeScript in the source tree, one bundle in dist. */
 const WORKER_FILE = import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js';
 /** The pipelines keep their bytes outside of the heap; a larger young generation only adds to the resident memory. */
-const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 };
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 };
 
 export class WorkerPool {
   readonly #members: Member[];

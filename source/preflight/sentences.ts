@@ -114,7 +114,8 @@ export const VERSIONS = {
 
 export const SOURCE_REPLICAS = {
   ok: 'No source node has min-replicas-to-write set.',
-  sentinel: 'Sentinel will list redferry as a replica and keep it after the run: SENTINEL RESET NAME removes it.',
+  sentinel: 'A Sentinel watches the source: it will list redferry as a replica, and keep it in its list after the run.',
+  sentinelRemedy: 'Run SENTINEL RESET NAME on the sentinels afterwards; redferry never does.',
   counts: (source: string, replicas: number) =>
     `The source ${source} takes writes only with enough replicas (min-replicas-to-write), and redferry counts as one; it has ${replicas} now.`,
   remedy: 'While the run lasts this protection is weaker by one replica: see that the real ones are connected.',

@@ -3,7 +3,8 @@ import { type Endpoint, formatAddress, type NodeAddress, parseNodeAddress } from
 
 /** The reachable address of an announced one. */
 export function mapAddress(map: Endpoint['addressMap'], announced: NodeAddress): NodeAddress {
-  const mapped = map[formatAddress(announced)];
+  const { host, port } = announced;
+  const mapped = map[formatAddress({ host, port })];
   // The configuration has checked the map: what cannot be read is not there.
-  return (mapped === undefined ? null : parseNodeAddress(mapped)) ?? announced;
+  return (mapped === undefined ? null : parseNodeAddress(mapped)) ?? { host, port };
 }

@@ -33,6 +33,14 @@ const EXPLANATIONS: readonly Explanation[] = [
     sentence: 'has a host name that the name server could not look up just now: check the network and its DNS',
   },
   {
+    // A Redis port without TLS takes the greeting for half a command and waits for the rest.
+    pattern: /TLS ETIMEDOUT/,
+    code: 'tls',
+    retriable: true,
+    sentence:
+      'did not answer in TLS in time: check that this is its TLS port (without TLS it is redis://), the route and the firewall',
+  },
+  {
     pattern: /ETIMEDOUT|Command timed out/i,
     code: 'unreachable',
     retriable: true,
@@ -49,7 +57,8 @@ const EXPLANATIONS: readonly Explanation[] = [
     pattern: /WRONGPASS|invalid password|invalid username-password/i,
     code: 'auth',
     retriable: false,
-    sentence: 'does not accept the user name or password: check username and password, passwordEnv or passwordFile',
+    sentence:
+      'does not accept the user name or password: check username and password in the configuration or behind --source-password-env and --target-password-env',
   },
   {
     pattern: /wrong number of arguments for 'auth'/i,
@@ -62,7 +71,7 @@ const EXPLANATIONS: readonly Explanation[] = [
     code: 'auth',
     retriable: false,
     sentence:
-      'asks for a password and none was given: set password, passwordEnv or passwordFile, or give --source-password-env or --target-password-env',
+      'asks for a password and none was given: set password in the configuration, or give --source-password-env or --target-password-env',
   },
   {
     pattern: /NOPERM/,

@@ -2,7 +2,7 @@
 // back, RESP2, and every failure as one sentence. AUTH is sent here and not by the client library, which prints its
 // warnings over the screen and keeps the password in its errors.
 import { Redis, type RedisOptions } from 'ioredis';
-import { FerryError, messageOf } from '../engine/errors.ts';
+import { messageOf } from '../engine/errors.ts';
 import { connectionError } from './connection-error.ts';
 import type { Credentials, Endpoint, NodeAddress } from './endpoint.ts';
 
@@ -76,7 +76,9 @@ async function open(endpoint: Endpoint, address: NodeAddress, name: string, cred
     return connection;
   } catch (thrown) {
     connection.disconnect();
-    throw connectionError(thrown instanceof FerryError ? thrown : (said ?? thrown), address);
+    const cause = said ?? thrown;
+    const silent = endpoint.tls !== null && /ETIMEDOUT/.test(messageOf(cause));
+    throw connectionError(silent ? new Error('TLS ETIMEDOUT') : cause, address);
   } finally {
     deadline.cancel();
   }

@@ -52,9 +52,3 @@ export function parseNodeAddress(text: string): NodeAddress | null {
   const host = match[1] ?? match[2] ?? '';
   return port >= 1 && port <= 65535 && host !== '' ? { host, port } : null;
 }
-
-/** The endpoint for people: its nodes, for a sentinel the master's name too, never a credential. */
-export function formatEndpoint(endpoint: Endpoint): string {
-  const nodes = endpoint.nodes.map(formatAddress).join(',');
-  return endpoint.scheme === 'sentinel' ? `${endpoint.masterName ?? ''} by sentinel ${nodes}` : nodes;
-}

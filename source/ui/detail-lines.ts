@@ -80,7 +80,7 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
       : value(printable(shard.lastError), shard.state === 'failed' ? 'bad' : 'warn');
   return [
     fact(label.state, stateSegments(shard, nowMs, look), frame),
-    ...(why === null || why.text === error.text ? [] : longFact(label.why, why, frame)),
+    ...(why === null || why.tone === 'dim' || why.text === error.text ? [] : longFact(label.why, why, frame)),
     progressFact(shard, frame),
     fact(
       label.rate,

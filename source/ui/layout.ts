@@ -33,7 +33,7 @@ const STATUS_BELOW: Size = { columns: 40, rows: 10 };
 /** A panel: narrowest, shortest (three lines and a border), tallest that still has something to say. */
 const PANEL_WIDTH_MIN = 40;
 const PANEL_HEIGHT_MIN = 5;
-const PANEL_HEIGHT_MAX = 17;
+const PANEL_HEIGHT_MAX = 25;
 /** From this height on a panel has its reason line; the width that reads best. */
 const PANEL_HEIGHT_GOOD = 6;
 const PANEL_WIDTH_GOOD = 76;

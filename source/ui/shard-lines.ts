@@ -1,7 +1,7 @@
 // What a panel says about a shard, as lines of a given width: state, progress, rates, lag, conflicts, the reason for
 // slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
 import type { ShardSnapshot } from '../engine/contract.ts';
-import { cellWidth, printable } from './cell-width.ts';
+import { cellWidth, padRight, printable } from './cell-width.ts';
 import { type Cell, cell, cutLine, fitCells, type Line, labelled, lineWidth, type Segment, segment } from './cells.ts';
 import {
   formatAge,
@@ -14,7 +14,7 @@ import {
   formatPercent,
 } from './format.ts';
 import type { Look } from './look.ts';
-import { chart, progressBar, sparkline } from './sparkline.ts';
+import { buckets, chart, progressBar, sparkline } from './sparkline.ts';
 import { flagLook, stateLook } from './state-look.ts';
 import type { Tone } from './theme.ts';
 import { snapshotShare } from './totals.ts';
@@ -123,20 +123,29 @@ export const policyLine = (shard: ShardSnapshot, width: number, look: Look): Lin
   return fitCells(cells, width);
 };
 
-/** Rows of a labelled history: label at the left of the first row, the last value is in the rates above. */
+/** Rows of one history in a panel, at most. */
+const CHART_ROWS_MOST = 8;
+
+/** A history and how it is named. */
+interface History {
+  readonly label: string;
+  readonly samples: readonly number[];
+  readonly format: (value: number) => string;
+  readonly tone: Tone;
+}
+
+/** A history in `rows` lines: its label at the left, and under it, where there is a second row, its peak. */
 const historyLines = (
-  label: string,
-  samples: readonly number[],
-  tone: Tone,
+  { label, samples, format, tone }: History,
   rows: number,
+  gutter: number,
   panel: PanelFrame,
 ): Line[] => {
-  const labelWidth =
-    Math.max(cellWidth(panel.look.messages.opsPerSecond), cellWidth(panel.look.messages.label.lag)) + 1;
-  const frame = { width: panel.width - labelWidth, rows, endMs: panel.takenAtMs };
-  const drawn = chart(samples, frame, panel.look.glyphs);
-  return drawn.map((row, index) => [
-    segment((index === 0 ? label : '') + ' '.repeat(labelWidth - (index === 0 ? cellWidth(label) : 0)), 'dim'),
+  const frame = { width: panel.width - gutter, rows, endMs: panel.takenAtMs };
+  const peak = Math.max(0, ...buckets(samples, frame).map((top) => top ?? 0));
+  const heads = [label, format(peak)];
+  return chart(samples, frame, panel.look.glyphs).map((row, index) => [
+    segment(padRight(heads[index] ?? '', gutter), 'dim'),
     segment(row, tone),
   ]);
 };
@@ -178,13 +187,16 @@ const extraLines = (shard: ShardSnapshot, panel: PanelFrame, room: number): Line
   ];
   // First a row for each history, then the facts, then higher histories with whatever is left.
   const chartRows = room <= 2 ? room : 2 + Math.max(0, room - 2 - facts.length);
-  const opsRows = Math.min(4, Math.ceil(chartRows / 2));
-  const lagRows = Math.min(4, Math.floor(chartRows / 2));
-  return [
-    ...historyLines(opsPerSecond, shard.history.opsPerSecond, 'busy', opsRows, panel),
-    ...historyLines(label.lag, shard.history.lagBytes, 'accent', lagRows, panel),
-    ...facts,
-  ].slice(0, room);
+  const opsRows = Math.min(CHART_ROWS_MOST, Math.ceil(chartRows / 2));
+  const lagRows = Math.min(CHART_ROWS_MOST, Math.floor(chartRows / 2));
+  const ops: History = { label: opsPerSecond, samples: shard.history.opsPerSecond, format: formatCount, tone: 'busy' };
+  const lag: History = { label: label.lag, samples: shard.history.lagBytes, format: formatBytes, tone: 'accent' };
+  // Wide enough for the labels, and for a peak where one is shown.
+  const gutter = opsRows > 1 ? 9 : Math.max(cellWidth(ops.label), cellWidth(lag.label)) + 1;
+  return [...historyLines(ops, opsRows, gutter, panel), ...historyLines(lag, lagRows, gutter, panel), ...facts].slice(
+    0,
+    room,
+  );
 };
 
 /** The line that says why, or where the shard is when its title had no room for that. */

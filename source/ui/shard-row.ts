@@ -43,7 +43,7 @@ const COLUMNS: readonly Column[] = [
   },
   {
     width: BAR_WIDTH,
-    from: 60,
+    from: 70,
     head: ({ messages }) => messages.label.progress,
     text: (shard, { glyphs }) =>
       segment(progressBar(snapshotShare(shard), BAR_WIDTH, glyphs), snapshotShare(shard) === 1 ? 'good' : 'busy'),
@@ -154,5 +154,6 @@ export const shardRow = (
       segment(column.isNumber ? padLeft(text, column.width) : padRight(text, column.width), tone),
     );
   }
-  return cutLine([...line, segment('  '), note(shard, look)], width);
+  const { text, tone } = note(shard, look);
+  return cutLine(text === '' ? line : [...line, segment('  '), segment(text, tone)], width);
 };

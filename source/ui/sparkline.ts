@@ -40,11 +40,14 @@ export const buckets = (
   return result;
 };
 
-/** A scale that changes seldom: the next 1, 2 or 5 with zeros at or above the peak. */
+/** Steps of a scale: few enough that it changes seldom, close enough that no chart is half empty. */
+const SCALE_STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10] as const;
+
+/** The top of a chart: the next round figure at or above the peak. */
 export const scaleTop = (peak: number): number => {
   if (peak <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(peak));
-  for (const factor of [1, 2, 5, 10]) {
+  for (const factor of SCALE_STEPS) {
     if (peak <= factor * power) return factor * power;
   }
   return peak;

@@ -34,7 +34,7 @@ test.each(SIZES)('fits into %i x %i with 3 and with 40 shards, in both languages
       const { terminal, fake, finish } = await openSession({ columns, rows, shards, screen: { language } });
       fake.edit(1, { state: 'failed', lastError: 'x'.repeat(500), errors: 12_345 });
       fake.notice('error', 'shard-1', `密码错误 ${'y'.repeat(500)}`);
-      for (const keys of ['', '2', '?', '?', '3', '1', 'm']) {
+      for (const keys of ['', '2', '?', '?', '3', '1', 'm', '']) {
         terminal.press(keys);
         fake.advance(1000);
         await terminal.until('a frame', () => terminal.stdout.writableLength === 0);

@@ -14,7 +14,8 @@ export const sourceReplicas: Check = {
       const replicas = node.info.number('connected_slaves') ?? 0;
       return warn(SOURCE_REPLICAS.counts(formatAddress(node.address), replicas), SOURCE_REPLICAS.remedy);
     }
-    return ok(SOURCE_REPLICAS.ok, source.topology.kind === 'sentinel' ? SOURCE_REPLICAS.sentinel : '');
+    if (source.topology.kind === 'sentinel') return warn(SOURCE_REPLICAS.sentinel, SOURCE_REPLICAS.sentinelRemedy);
+    return ok(SOURCE_REPLICAS.ok);
   },
 };
 
