@@ -31,8 +31,15 @@ export async function prepareRun(
     discoverTopology(setup.target),
   ]);
   checkShards(setup.shards, sourceTopology);
-  const { source, target, conflictPolicy } = setup;
-  const report = await runPreflight({ source, sourceTopology, target, targetTopology, conflictPolicy });
+  const { source, target, conflictPolicy, shards } = setup;
+  const report = await runPreflight({
+    source,
+    sourceTopology,
+    target,
+    targetTopology,
+    conflictPolicy,
+    ...(shards === null ? {} : { shards }),
+  });
   for (const { verdict, evidence, remedy } of report.findings) {
     if (verdict === 'refuse')
       throw new FerryError(`${evidence} ${remedy}`.trim(), { code: 'preflight', exitCode: EXIT.preflight });

@@ -10,7 +10,7 @@ import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 
 /** Seconds of history that a screen can draw. */
-const HISTORY_SECONDS = 180;
+const HISTORY_SECONDS = 300;
 /** Below this share of the snapshot an estimate of the rest would be a guess. */
 const LEAST_SHARE_FOR_ETA = 0.01;
 
