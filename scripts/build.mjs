@@ -48,7 +48,11 @@ ensureDependencies();
 const { build } = await import('esbuild');
 const { outputFiles } = await build({
   absWorkingDir: root,
-  entryPoints: { redferry: 'cli.tsx', 'shard-worker': 'source/engine/shard-worker.ts' },
+  entryPoints: {
+    redferry: 'cli.tsx',
+    'shard-worker': 'source/engine/shard-worker.ts',
+    'demo-writer': 'source/demo/demo-writer.ts',
+  },
   outdir: dist,
   write: false,
   bundle: true,

@@ -6,8 +6,7 @@ import type { DemoCommand } from '../config/arguments.ts';
 import { toEndpoint } from '../config/endpoint.ts';
 import { defaultSettings, runLimits } from '../config/schema.ts';
 import { type RunningCluster, startCluster, stopAll } from '../demo/local-servers.ts';
-import { fillSample } from '../demo/sample-data.ts';
-import { startLoad, type WriteLoad } from '../demo/write-load.ts';
+import { WriterProcess } from '../demo/writer-process.ts';
 import type { Engine, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
@@ -26,15 +25,18 @@ const TTL_TOLERANCE_MS = 5;
 /** Nobody wants to watch a source wait 5 s for more replicas. */
 const WITHOUT_DELAY = ['--repl-diskless-sync-delay', '0'];
 
+/** How long every shard streams live writes before a demo without a terminal ends them. */
+const STREAMED_MS = 3000;
+
 interface Stage {
   source: RunningCluster | null;
   target: RunningCluster | null;
-  load: WriteLoad | null;
+  writer: WriterProcess | null;
 }
 
 /** @returns the exit code: 0 when all went through and, without a terminal, all keys were equal. */
 export async function demo(command: DemoCommand): Promise<number> {
-  const stage: Stage = { source: null, target: null, load: null };
+  const stage: Stage = { source: null, target: null, writer: null };
   const run = newRunName(new Date());
   const logFile = join(tmpdir(), `redferry-${run}.log`);
   const log = openRunLog(logFile, 'info');
@@ -63,7 +65,7 @@ export async function demo(command: DemoCommand): Promise<number> {
     if (report === null) return exitCode;
     return exitCode === EXIT.completed && report.differences.length > 0 ? EXIT.different : exitCode;
   } finally {
-    await stage.load?.stop().catch(() => {});
+    stage.writer?.end();
     await stopAll();
     log.close();
   }
@@ -87,8 +89,8 @@ async function setTheStage(
   }
   const nodes = stage.source.masters.map(({ host, port }) => ({ host, port }));
   tell('info', `Filling the source with ${command.keys} keys of every type.`);
-  await fillSample(nodes, { keys: command.keys, cluster: true, seed: SEED });
-  stage.load = await startLoad(nodes, { cluster: true, ratePerSecond: command.rate, seed: SEED, keys: command.keys });
+  stage.writer = new WriterProcess();
+  await stage.writer.begin({ nodes, keys: command.keys, ratePerSecond: command.rate, seed: SEED });
   tell('info', `Writing to the source ${command.rate} times a second from now on.`);
   const settings = defaultSettings();
   const endpoint = (cluster: RunningCluster): ReturnType<typeof toEndpoint> =>
@@ -111,11 +113,14 @@ async function setTheStage(
 /** Without a person: when every shard streams, end the writes, wait for lag 0, compare, stop. null when it came to nothing. */
 async function finishByItself(engine: Engine, stage: Stage, json: boolean): Promise<CompareReport | null> {
   const reached = await until(engine, () => {
-    const { shards } = engine.snapshot();
-    return shards.length > 0 && shards.every((shard) => shard.state === 'streaming');
+    const { shards, takenAtMs } = engine.snapshot();
+    return (
+      shards.length > 0 &&
+      shards.every((shard) => shard.state === 'streaming' && takenAtMs - shard.stateSinceMs > STREAMED_MS)
+    );
   });
-  if (!reached || stage.load === null || stage.source === null || stage.target === null) return null;
-  await stage.load.stop();
+  if (!reached || stage.writer === null || stage.source === null || stage.target === null) return null;
+  await stage.writer.stop();
   const stoppedAtMs = Date.now();
   const drained = await until(engine, () => {
     const { shards, takenAtMs } = engine.snapshot();
