@@ -1,6 +1,6 @@
 // How long a full sync takes: from the start of the program to its end, against native replication between the same servers.
 import { startRedferry, startRedisShake } from './contestants.ts';
-import { fill } from './load.ts';
+import type { Place } from './load.ts';
 import { benchServer, replicaIsUp, until } from './servers.ts';
 import type { WatchedProcess } from './watched-process.ts';
 
@@ -14,10 +14,15 @@ export interface FullSyncFigure {
 }
 
 /** Measures one after the other on the same source, each into a fresh target, `rounds` times; the median of each counts. */
-export async function measureFullSync(keys: number, rounds: number, shake: string | null): Promise<FullSyncFigure[]> {
+export async function measureFullSync(
+  keys: number,
+  rounds: number,
+  shake: string | null,
+  fillSource: (source: Place) => Promise<unknown>,
+): Promise<FullSyncFigure[]> {
   const source = await benchServer();
   try {
-    await fill(source.server, keys);
+    await fillSource(source.server);
     const figures: FullSyncFigure[][] = [[], [], []];
     for (let round = 0; round < rounds; round++) {
       figures[0]?.push(await native(source, keys));
@@ -85,6 +90,7 @@ async function program(
 }
 
 async function checkKeys(target: Source, keys: number): Promise<void> {
-  const there = await target.redis.dbsize();
+  const keyspace = await target.redis.info('keyspace');
+  const there = [...keyspace.matchAll(/^db\d+:keys=(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
   if (there !== keys) throw new Error(`the target has ${there} keys instead of ${keys}`);
 }

@@ -1,9 +1,11 @@
 // `npm run bench`: measures full sync, stream and latency on real servers of this machine and prints tables with ratios.
-// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|stream.
+// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|stream.
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../source/demo/local-servers.ts';
 import { type FullSyncFigure, measureFullSync } from './full-sync.ts';
+import { fill } from './load.ts';
+import { fillMixed, MIXED_KEYS } from './mixed.ts';
 import { measureStream, type StreamFigure } from './stream.ts';
 
 const { values } = parseArgs({
@@ -18,6 +20,7 @@ const { values } = parseArgs({
 });
 const shake = values['redis-shake'] ?? null;
 
+const wanted = (what: string): boolean => values.only === undefined || values.only === what;
 const number = (value: number | null, digits = 0): string => (value === null ? '-' : value.toFixed(digits));
 const thousands = (value: number | null): string => (value === null ? '-' : `${Math.round(value / 1000)}k`);
 const mib = (bytes: number | null): string => (bytes === null ? '-' : String(Math.round(bytes / 2 ** 20)));
@@ -31,8 +34,8 @@ function printTable(head: readonly string[], rows: readonly (readonly string[])[
   for (const row of rows) console.log(line(row));
 }
 
-function printFullSync(figures: readonly FullSyncFigure[], keys: number): void {
-  console.log(`\nFull sync of ${keys} strings (11-byte keys, 473-byte values), standalone to standalone\n`);
+function printFullSync(figures: readonly FullSyncFigure[], what: string): void {
+  console.log(`\nFull sync of ${what}, standalone to standalone\n`);
   const native = figures[0];
   printTable(
     ['who', 'seconds', 'x native', 'keys/s', 'own CPU us a key', 'peak MiB'],
@@ -81,11 +84,17 @@ console.log(
   `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`,
 );
 try {
-  if (values.only !== 'stream') {
+  const rounds = Number(values.rounds);
+  if (wanted('full-sync')) {
     const keys = Number(values.keys);
-    printFullSync(await measureFullSync(keys, Number(values.rounds), shake), keys);
+    const figures = await measureFullSync(keys, rounds, shake, (source) => fill(source, keys));
+    printFullSync(figures, `${keys} strings (11-byte keys, 473-byte values)`);
   }
-  if (values.only !== 'full-sync') {
+  if (wanted('mixed')) {
+    const figures = await measureFullSync(MIXED_KEYS, rounds, shake, fillMixed);
+    printFullSync(figures, `${MIXED_KEYS} keys of mixed types, three of them with a million elements`);
+  }
+  if (wanted('stream')) {
     const order = { commands: Number(values.commands), backlog: Number(values.backlog) };
     printStream(await measureStream(order, shake), order.commands);
   }

@@ -59,7 +59,9 @@ export class WatchedProcess {
     if (pid === undefined || this.#endedAt !== null) return;
     try {
       this.#cpuSeconds = cpuSecondsOf(pid);
-      this.#peakBytes = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+      const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      // A process that is just ending has no memory any more.
+      if (peak !== undefined) this.#peakBytes = Number(peak) * 1024;
     } catch {
       // It has just ended: the last look stands.
     }

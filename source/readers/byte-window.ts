@@ -43,7 +43,7 @@ export class ByteWindow {
 
   /**
    * Gives the bytes up to `to` away for good, with the buffer they stand in, and goes on in a new one: how a big value
-   * is sent without being copied. What stands behind `to` is copied over.
+   * is kept and sent without being copied. What stands behind `to` is copied over.
    */
   detach(to: number): void {
     const rest = this.bytes.subarray(to, this.end);

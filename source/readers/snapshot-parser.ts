@@ -29,7 +29,9 @@ export interface SnapshotEntry {
   readonly keyStart: number;
   readonly keyLength: number;
   readonly type: number;
-  /** The window's buffer; the value stands in it from valueStart to valueEnd. */
+  /** The beginning of a big value, in buffers of its own that whoever takes the entry may keep; else empty. */
+  readonly parts: readonly Buffer[];
+  /** The window's buffer; the value, or its last part, stands in it from valueStart to valueEnd. */
   readonly bytes: Buffer;
   readonly valueStart: number;
   readonly valueEnd: number;
@@ -63,6 +65,10 @@ export interface SnapshotSink {
 /** hungry: needs more bytes; blocked: the sink is saturated; end: the last byte of the snapshot was taken. */
 export type ParseStatus = 'hungry' | 'blocked' | 'end';
 
+const NO_PARTS: readonly Buffer[] = [];
+/** What was walked of a value under way leaves the window when it is this long, so that the window need not grow. */
+const PART_BYTES = 256 * 1024;
+
 /** The key was an integer or compressed and has a buffer of its own. */
 const OUTSIDE_THE_WINDOW = -1;
 /** Three bytes of LZF give 264 at the most; a higher claim would only make us allocate. */
@@ -74,6 +80,7 @@ class MutableEntry implements SnapshotEntry {
   keyStart = 0;
   keyLength = 0;
   type = 0;
+  parts: readonly Buffer[] = NO_PARTS;
   bytes: Buffer = Buffer.alloc(0);
   valueStart = 0;
   valueEnd = 0;
@@ -97,7 +104,9 @@ export class SnapshotParser {
   /** Of the value under way, counted from the window's start: where it begins and how far the walk has come. */
   #valueOffset = 0;
   #walkedOffset = 0;
+  /** Bytes of the value under way that left the window, kept in parts or passed over. */
   #passedBytes = 0;
+  #parts: Buffer[] = [];
   #keyOffset = OUTSIDE_THE_WINDOW;
   /** The string read last: where it stands. */
   #stringBytes: Uint8Array = Buffer.alloc(0);
@@ -199,12 +208,24 @@ export class SnapshotParser {
       this.#deliver(walked);
       return true;
     }
-    if (window.length - this.#valueOffset <= this.#valueLimit) return false;
-    this.#keepKey();
-    this.#passedBytes = this.#walkedOffset - this.#valueOffset;
-    window.start = walked;
+    if (this.#walkedOffset - this.#valueOffset >= PART_BYTES) this.#movePart();
+    if (this.#passedBytes <= this.#valueLimit) return false;
+    this.#parts = [];
     this.#phase = 'passing-value';
     return true;
+  }
+
+  /** Takes the walked part of a big value out of the window, with the buffer it stands in. */
+  #movePart(): void {
+    const window = this.#window;
+    if (this.#passedBytes === 0) this.#keepKey();
+    const walked = window.start + this.#walkedOffset;
+    this.#parts.push(window.bytes.subarray(window.start + this.#valueOffset, walked));
+    this.#passedBytes += this.#walkedOffset - this.#valueOffset;
+    window.detach(walked);
+    this.#keyOffset = OUTSIDE_THE_WINDOW;
+    this.#valueOffset = 0;
+    this.#walkedOffset = 0;
   }
 
   #deliver(valueEnd: number): void {
@@ -215,6 +236,7 @@ export class SnapshotParser {
       entry.keyBytes = window.bytes;
       entry.keyStart = window.start + this.#keyOffset;
     }
+    entry.parts = this.#passedBytes === 0 ? NO_PARTS : this.#parts;
     entry.bytes = window.bytes;
     entry.valueStart = window.start + this.#valueOffset;
     entry.valueEnd = valueEnd;
@@ -239,6 +261,7 @@ export class SnapshotParser {
     this.#passedBytes += walked - window.start;
     window.start = walked;
     if (!this.#walker.done) return false;
+    this.#entry.parts = NO_PARTS;
     this.#entry.valueStart = 0;
     this.#entry.valueEnd = 0;
     this.#phase = 'records';
@@ -247,8 +270,12 @@ export class SnapshotParser {
     return true;
   }
 
-  /** Expiry, idle time and frequency belong to one key only. */
+  /** Expiry, idle time, frequency and parts belong to one key only. */
   #forgetAttributes(): void {
+    if (this.#passedBytes > 0) {
+      this.#passedBytes = 0;
+      this.#parts = [];
+    }
     this.#entry.expiresAtMs = -1;
     this.#entry.idleSeconds = -1;
     this.#entry.frequency = -1;

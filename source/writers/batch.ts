@@ -62,6 +62,14 @@ export class Batch {
     }
   }
 
+  /** Gives back what stands behind `buffer` at once: the garbage collector would not notice for long how much it is. */
+  freeTail(): void {
+    for (const part of this.tail) {
+      if (part.buffer instanceof ArrayBuffer && part.buffer.byteLength >= OWN_BUFFER_BYTES) part.buffer.transfer(0);
+    }
+    this.tail = [];
+  }
+
   /** The command with this number. */
   commandAt(index: number): readonly Buffer[] {
     let i = 0;
@@ -69,6 +77,9 @@ export class Batch {
     throw new RangeError(`the batch has no command ${index}`);
   }
 }
+
+/** A part of this size stands in a buffer of its own, smaller ones may share theirs. */
+const OWN_BUFFER_BYTES = 256 * 1024;
 
 /** Buffers of one size, used again; what is not used for long is left to the garbage collector by `trim`. */
 export class BufferPool {

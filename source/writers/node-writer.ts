@@ -332,6 +332,7 @@ export class NodeWriter {
       keys += batch.keys;
       streamCommands += batch.streamCommands;
       this.#pool.give(batch.buffer);
+      batch.freeTail();
     }
     this.#kept = [];
     this.#owner.answered(keys, streamCommands);
@@ -365,6 +366,7 @@ export class NodeWriter {
       batch.keys += answered.keys;
       batch.streamCommands += answered.streamCommands;
       this.#pool.give(answered.buffer);
+      answered.freeTail();
     }
     this.#kept = [];
     this.#send(batch);

@@ -17,6 +17,7 @@ const SEND_IN_PLACE_BYTES = 256 * 1024;
 /** Everything of a command but key and value: names, lengths, expiry, options. */
 const FRAME_BYTES = 256;
 const DOLLAR = 36;
+const STAR = 42;
 
 const SET_NX = Buffer.from('*4\r\n$3\r\nSET\r\n');
 const SET_NX_PXAT = Buffer.from('*6\r\n$3\r\nSET\r\n');
@@ -59,77 +60,110 @@ export class SnapshotWriter {
       ? this.#nodes.ofSlot(slotOf(entry.keyBytes, entry.keyStart, entry.keyLength))
       : this.#nodes.first;
     if (entry.type === TYPE.string && entry.idleSeconds < 0 && entry.frequency < 0) {
-      const body = this.#length.read(entry.bytes, entry.valueStart, entry.valueEnd);
+      const first = entry.parts[0];
+      const body =
+        first === undefined
+          ? this.#length.read(entry.bytes, entry.valueStart, entry.valueEnd)
+          : this.#length.read(first, 0, first.length);
       const plain = this.#length.encoding < 0;
       if (plain && (entry.expiresAtMs < 0 || this.#options.setTakesExpiry)) {
-        this.#set(writer, entry, body);
+        if (first === undefined && entry.valueEnd - body < SEND_IN_PLACE_BYTES) this.#set(writer, entry, body);
+        else this.#setInPlace(writer, entry, body, this.#length.value);
         return;
       }
     }
-    this.#restore(writer, entry);
+    if (entry.parts.length === 0 && entry.valueEnd - entry.valueStart < SEND_IN_PLACE_BYTES)
+      this.#restore(writer, entry);
+    else this.#restoreInPlace(writer, entry);
   }
 
   #set(writer: NodeWriter, entry: SnapshotEntry, valueStart: number): void {
     const length = entry.valueEnd - valueStart;
-    const inPlace = length >= SEND_IN_PLACE_BYTES;
-    let at = writer.reserve(entry.keyLength + FRAME_BYTES + (inPlace ? 0 : length), entry.database);
-    const out = writer.out;
-    const expires = entry.expiresAtMs >= 0;
-    const head = expires ? SET_NX_PXAT : SET_NX;
-    at = putBytes(out, at, head, 0, head.length);
-    at = putBulk(out, at, entry.keyBytes, entry.keyStart, entry.keyLength);
-    if (!inPlace) {
-      at = putBulk(out, at, entry.bytes, valueStart, length);
-      writer.commit(putSetOptions(out, at, entry.expiresAtMs), 1, 0);
-      return;
-    }
-    out[at] = DOLLAR;
-    at = putLineEnd(out, putDecimal(out, at + 1, length));
-    const value = entry.bytes.subarray(valueStart, entry.valueEnd);
-    this.#window.detach(entry.valueEnd);
+    let at = this.#setHead(writer, entry, length);
+    at = putBulk(writer.out, at, entry.bytes, valueStart, length);
+    writer.commit(putSetOptions(writer.out, at, entry.expiresAtMs), 1, 0);
+  }
+
+  /** @param bodyStart where the text begins, in the first part or in the window. */
+  #setInPlace(writer: NodeWriter, entry: SnapshotEntry, bodyStart: number, length: number): void {
+    const at = this.#setHead(writer, entry, 0);
+    const value = this.#takeValue(entry);
+    const [first, ...others] = value;
+    const text =
+      first === undefined
+        ? []
+        : [first.subarray(entry.parts.length > 0 ? bodyStart : bodyStart - entry.valueStart), ...others];
+    const headEnd = putLengthLine(writer.out, at, length);
     const rest = Buffer.allocUnsafe(FRAME_BYTES);
     const restEnd = putSetOptions(rest, putLineEnd(rest, 0), entry.expiresAtMs);
-    writer.commitWithTail(at, [value, rest.subarray(0, restEnd)], 1);
+    writer.commitWithTail(headEnd, [...text, rest.subarray(0, restEnd)], 1);
+  }
+
+  #setHead(writer: NodeWriter, entry: SnapshotEntry, room: number): number {
+    const at = writer.reserve(entry.keyLength + FRAME_BYTES + room, entry.database);
+    const head = entry.expiresAtMs >= 0 ? SET_NX_PXAT : SET_NX;
+    const behindHead = putBytes(writer.out, at, head, 0, head.length);
+    return putBulk(writer.out, behindHead, entry.keyBytes, entry.keyStart, entry.keyLength);
   }
 
   #restore(writer: NodeWriter, entry: SnapshotEntry): void {
     const length = entry.valueEnd - entry.valueStart;
-    const inPlace = length >= SEND_IN_PLACE_BYTES;
-    let at = writer.reserve(entry.keyLength + FRAME_BYTES + (inPlace ? 0 : length), entry.database);
+    const payload = this.#restoreHead(writer, entry, length, length);
+    const out = writer.out;
+    const version = this.#versions[entry.type] as number;
+    out[payload] = entry.type;
+    let at = putBytes(out, payload + 1, entry.bytes, entry.valueStart, length);
+    out[at] = version & 255;
+    out[at + 1] = version >> 8;
+    at += 2;
+    this.#crc.reset();
+    this.#crc.update(out, payload, at);
+    at = putLineEnd(out, this.#crc.writeTo(out, at));
+    writer.commit(putRestoreOptions(out, at, entry), 1, 0);
+  }
+
+  #restoreInPlace(writer: NodeWriter, entry: SnapshotEntry): void {
+    const value = this.#takeValue(entry);
+    const length = value.reduce((sum, part) => sum + part.length, 0);
+    const payload = this.#restoreHead(writer, entry, length, 0);
+    writer.out[payload] = entry.type;
+    this.#crc.reset();
+    this.#crc.update(writer.out, payload, payload + 1);
+    for (const part of value) this.#crc.update(part, 0, part.length);
+    const rest = Buffer.allocUnsafe(FRAME_BYTES);
+    rest.writeUInt16LE(this.#versions[entry.type] as number, 0);
+    this.#crc.update(rest, 0, 2);
+    const restEnd = putRestoreOptions(rest, putLineEnd(rest, this.#crc.writeTo(rest, 2)), entry);
+    writer.commitWithTail(payload + 1, [...value, rest.subarray(0, restEnd)], 1);
+  }
+
+  /** Writes everything up to the payload; gives the place for its first byte. */
+  #restoreHead(writer: NodeWriter, entry: SnapshotEntry, length: number, room: number): number {
+    let at = writer.reserve(entry.keyLength + FRAME_BYTES + room, entry.database);
     const out = writer.out;
     const expires = entry.expiresAtMs >= 0;
     const attribute = entry.idleSeconds >= 0 || entry.frequency >= 0;
-    out[at] = 42;
+    out[at] = STAR;
     at = putLineEnd(out, putDecimal(out, at + 1, 4 + (expires ? 1 : 0) + (attribute ? 2 : 0)));
     at = putBytes(out, at, RESTORE, 0, RESTORE.length);
     at = putBulk(out, at, entry.keyBytes, entry.keyStart, entry.keyLength);
     at = putBulkNumber(out, at, expires ? entry.expiresAtMs : 0);
-    out[at] = DOLLAR;
-    at = putLineEnd(out, putDecimal(out, at + 1, 1 + length + FOOTER_BYTES));
-    const version = this.#versions[entry.type] as number;
-    const payload = at;
-    out[at++] = entry.type;
-    this.#crc.reset();
-    if (!inPlace) {
-      at = putBytes(out, at, entry.bytes, entry.valueStart, length);
-      out[at] = version & 255;
-      out[at + 1] = version >> 8;
-      at += 2;
-      this.#crc.update(out, payload, at);
-      at = putLineEnd(out, this.#crc.writeTo(out, at));
-      writer.commit(putRestoreOptions(out, at, entry), 1, 0);
-      return;
-    }
-    const value = entry.bytes.subarray(entry.valueStart, entry.valueEnd);
-    this.#window.detach(entry.valueEnd);
-    const rest = Buffer.allocUnsafe(FRAME_BYTES);
-    rest.writeUInt16LE(version, 0);
-    this.#crc.update(out, payload, at);
-    this.#crc.update(value, 0, length);
-    this.#crc.update(rest, 0, 2);
-    const restEnd = putRestoreOptions(rest, putLineEnd(rest, this.#crc.writeTo(rest, 2)), entry);
-    writer.commitWithTail(at, [value, rest.subarray(0, restEnd)], 1);
+    return putLengthLine(out, at, 1 + length + FOOTER_BYTES);
   }
+
+  /** The value's bytes as buffers to keep: its parts, and what stands in the window, with the window's buffer. */
+  #takeValue(entry: SnapshotEntry): Buffer[] {
+    const last = entry.bytes.subarray(entry.valueStart, entry.valueEnd);
+    if (last.length < SEND_IN_PLACE_BYTES) return [...entry.parts, Buffer.from(last)];
+    this.#window.detach(entry.valueEnd);
+    return [...entry.parts, last];
+  }
+}
+
+/** `$<length>\r\n`; gives the place behind it. */
+function putLengthLine(out: Uint8Array, at: number, length: number): number {
+  out[at] = DOLLAR;
+  return putLineEnd(out, putDecimal(out, at + 1, length));
 }
 
 function putSetOptions(out: Uint8Array, from: number, expiresAtMs: number): number {

@@ -32,9 +32,15 @@ export function parseSnapshot(file: Buffer, pieceBytes: number, valueLimit = 1 <
       header: (read) => {
         header = read;
       },
-      entry: ({ database, keyBytes, keyStart, keyLength, type, bytes, valueStart, valueEnd, expiresAtMs }) => {
+      entry: ({ database, keyBytes, keyStart, keyLength, type, parts, bytes, valueStart, valueEnd, expiresAtMs }) => {
         const key = Buffer.from(keyBytes.subarray(keyStart, keyStart + keyLength));
-        values.push({ database, key, type, expiresAtMs, value: Buffer.from(bytes.subarray(valueStart, valueEnd)) });
+        values.push({
+          database,
+          key,
+          type,
+          expiresAtMs,
+          value: Buffer.concat([...parts, bytes.subarray(valueStart, valueEnd)]),
+        });
       },
       oversized: ({ keyBytes, keyStart, keyLength }, bytes) => {
         oversized.push({ key: Buffer.from(keyBytes.subarray(keyStart, keyStart + keyLength)), bytes });
