@@ -25,7 +25,7 @@ import type { ByteWindow } from './byte-window.ts';
 /** One key of the snapshot; a view that holds until the sink returns. */
 export interface SnapshotEntry {
   readonly database: number;
-  readonly keyBytes: Uint8Array;
+  readonly keyBytes: Buffer;
   readonly keyStart: number;
   readonly keyLength: number;
   readonly type: number;
@@ -76,7 +76,7 @@ const LZF_HIGHEST_RATIO = 264;
 
 class MutableEntry implements SnapshotEntry {
   database = 0;
-  keyBytes: Uint8Array = Buffer.alloc(0);
+  keyBytes: Buffer = Buffer.alloc(0);
   keyStart = 0;
   keyLength = 0;
   type = 0;
@@ -109,7 +109,7 @@ export class SnapshotParser {
   #parts: Buffer[] = [];
   #keyOffset = OUTSIDE_THE_WINDOW;
   /** The string read last: where it stands. */
-  #stringBytes: Uint8Array = Buffer.alloc(0);
+  #stringBytes: Buffer = Buffer.alloc(0);
   #stringStart = 0;
   #stringLength = 0;
 
