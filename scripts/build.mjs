@@ -1,5 +1,6 @@
 // Bundles redferry into dist/: redferry.js (everything the main thread runs), shard-worker.js (what the worker threads
-// run) and cli.js, the small entry in front of them that also an old Node can parse. Files appear whole, by renaming.
+// run), demo-writer.js (the demo's writing process) and cli.js, the small entry in front of them that also an old Node
+// can parse. Files appear whole, by renaming.
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ensureDependencies, root } from './setup.mjs';

@@ -1,8 +1,9 @@
 // What has to be there before redferry or its tests can run: the locked dependencies, the pinned Node, a redis-server
 // and a build. Runs on whatever Node the machine has (18 or newer), so: built-in modules and plain syntax only.
 // Says what it does on stderr, in short lines; stdout belongs to the program that is started afterwards.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -149,7 +150,8 @@ function lastLine(text) {
 
 /** Builds dist/ when it is missing or older than anything it is made of. */
 export function ensureBuild(node = pinnedNode()) {
-  const outputs = ['dist/cli.js', 'dist/redferry.js', 'dist/shard-worker.js'].map((file) => join(root, file));
+  const names = ['cli.js', 'redferry.js', 'shard-worker.js', 'demo-writer.js'];
+  const outputs = names.map((name) => join(root, 'dist', name));
   const inputs = ['cli.tsx', 'source', 'package.json', 'package-lock.json', 'scripts/build.mjs'];
   const oldestOutput = Math.min(...outputs.map((file) => (existsSync(file) ? statSync(file).mtimeMs : 0)));
   if (oldestOutput > Math.max(...inputs.map((file) => newestChange(join(root, file))))) return;
@@ -164,6 +166,22 @@ function newestChange(path) {
   if (status === undefined) return 0;
   if (!status.isDirectory()) return status.mtimeMs;
   return Math.max(status.mtimeMs, ...readdirSync(path).map((name) => newestChange(join(path, name))));
+}
+
+/** Runs a program with our terminal, hands signals over to it, and ends as it ends: its exit code, or 128 + its signal. */
+export function runInFront(file, args, options = {}) {
+  const child = spawn(file, args, { ...options, stdio: 'inherit' });
+  // The terminal sends Ctrl-C to the whole group, so the child has it already: passing it on would count as a second one.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  process.on('SIGHUP', () => child.kill('SIGHUP'));
+  child.on('error', (error) => fail(`could not start ${file} (${error.message}).`));
+  child.on('exit', (code, signal) => {
+    if (signal !== 'SIGHUP') process.exit(code ?? 128 + osConstants.signals[signal]);
+    // The terminal is gone, and Node 20 crashes in process.exit then; by the signal itself it ends quietly.
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  });
 }
 
 // Run by itself, it sets everything up and starts nothing.

@@ -36,7 +36,7 @@ export async function showRun(engine: Engine, options: ShowOptions): Promise<num
   };
   for (const name of ENDING_SIGNALS) process.on(name, onSignal);
   try {
-    const result = await show(engine, options);
+    const result = await show(engine, options, () => signal !== null);
     if (result === null) return EXIT.interrupted;
     return result.outcome === 'interrupted' && signal === 'SIGTERM' ? EXIT.terminated : result.exitCode;
   } finally {
@@ -45,7 +45,7 @@ export async function showRun(engine: Engine, options: ShowOptions): Promise<num
 }
 
 /** null when the person left before the run had ended. */
-async function show(engine: Engine, options: ShowOptions): Promise<EngineResult | null> {
+async function show(engine: Engine, options: ShowOptions, isStopped: () => boolean): Promise<EngineResult | null> {
   const write = (line: string): void => {
     process.stdout.write(line);
   };
@@ -62,6 +62,7 @@ async function show(engine: Engine, options: ShowOptions): Promise<EngineResult 
         refreshHz: options.refreshHz,
         logFile: options.logFile,
         leaveWhenEnded: false,
+        isStopped,
         ...(options.ascii === null ? {} : { ascii: options.ascii }),
         ...(options.color === null ? {} : { color: options.color }),
       });

@@ -21,6 +21,18 @@ export function atProcessEnd(cleanup: Cleanup): () => void {
   };
 }
 
+/**
+ * Listeners of signal-exit, with which Ink restores the terminal. They too give way to any other listener, so each side
+ * would wait for the other, and a closed terminal would leave us running. It counts them in an emitter it hangs on
+ * `process`, for its own other versions. Without us they restore the terminal and repeat the signal.
+ */
+function yieldingListeners(): number {
+  const emitter: unknown = Reflect.get(process, '__signal_exit_emitter__');
+  if (typeof emitter !== 'object' || emitter === null) return 0;
+  const count: unknown = Reflect.get(emitter, 'count');
+  return typeof count === 'number' ? count : 0;
+}
+
 function runAll(): void {
   for (const cleanup of cleanups) cleanup();
   cleanups.clear();
@@ -28,7 +40,7 @@ function runAll(): void {
 
 /** Listening switched the signal's default off; who else listens decides, and if nobody does, it is given its effect back. */
 function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return;
+  if (process.listenerCount(signal) > 1 + yieldingListeners()) return;
   runAll();
   for (const each of SIGNALS) process.off(each, onSignal);
   process.kill(process.pid, signal);

@@ -1,115 +1,79 @@
-// One source shard's way to the target: receiver -> queue -> window -> parser -> writers. It owns all its connections.
-// Everything runs on one thread without locks; `#pump` is the only place where bytes move from the queue to the target.
+// One source shard's way to the target: receiver -> queue -> pump -> writers. It owns all its connections and joins the
+// parts: what one of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
 import { CommandTable } from '../protocol/command-table.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
 import { ByteWindow } from '../readers/byte-window.ts';
-import { MARK_BYTES, type SnapshotFrame } from '../readers/psync-framing.ts';
+import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import type { StreamPlace } from '../readers/replication-link.ts';
-import { type SnapshotEntry, SnapshotParser, type SnapshotSink } from '../readers/snapshot-parser.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
 import { ElasticQueue } from '../spool/elastic-queue.ts';
-import { BufferPool } from '../writers/batch.ts';
-import { NodeWriter, type WriterOwner } from '../writers/node-writer.ts';
+import type { ServerVersion } from '../topology/topology.ts';
 import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
 import { broadcast } from '../writers/target-broadcast.ts';
-import { TargetNodes } from '../writers/target-nodes.ts';
+import type { TargetNodes } from '../writers/target-nodes.ts';
+import { Barrier } from './barrier.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { LagMarks } from './lag-marks.ts';
-import { printableKey, refusalOf } from './refusal.ts';
+import { printableKey } from './refusal.ts';
+import { Refusals } from './refusals.ts';
 import type { FromWorker, ShardEnd, ShardJob, ShardSample } from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
-import { SourceReceiver } from './source-receiver.ts';
-
-/** After this many bytes the pump lets the sockets have a turn. */
-const TURN_BYTES = 1024 * 1024;
-/** Refusals told in full between two samples; above that they are only counted until the next. */
-const MOST_REFUSALS_TOLD = 200;
-
-/** What the pump reads next. `settling`: the snapshot is written and its last replies are awaited. */
-type Phase = 'snapshot' | 'mark' | 'settling' | 'stream';
+import { ShardPump } from './shard-pump.ts';
+import { SnapshotIntake } from './snapshot-intake.ts';
+import { type ReceiverListener, SourceReceiver } from './source-receiver.ts';
+import { makeTargetNodes } from './target-writers.ts';
 
 export class ShardPipeline {
   readonly #job: ShardJob;
   readonly #post: (message: FromWorker) => void;
-  readonly #life: ShardLife;
-  readonly #queue: ElasticQueue;
-  readonly #window = new ByteWindow();
-  readonly #receiver: SourceReceiver;
-  readonly #nodes: TargetNodes;
-  readonly #snapshotWriter: SnapshotWriter;
-  readonly #router: StreamRouter;
-  #parser: SnapshotParser;
-  readonly #stream: StreamParser;
+  readonly #life = new ShardLife();
+  readonly #refusals: Refusals;
   readonly #lag = new LagMarks();
-  #phase: Phase = 'snapshot';
-  #paused = false;
-  #draining = false;
-  #ended = false;
-  #pumping = false;
-  #turnPlanned = false;
-  #barrier: (() => Promise<void>) | null = null;
-  #barrierRunning = false;
+  readonly #barrier = new Barrier();
+  readonly #window = new ByteWindow();
+  readonly #queue: ElasticQueue;
+  readonly #nodes: TargetNodes;
+  readonly #intake: SnapshotIntake;
+  readonly #pump: ShardPump;
+  readonly #receiver: SourceReceiver;
+  /** Notices that are said once. */
+  readonly #said = new Set<string>();
+  /** Resolves the wait for the turn to make a snapshot. */
   #permit: (() => void) | null = null;
   #permitHeld = false;
-  #frame: SnapshotFrame | null = null;
-  /** Everything before this position of the source was handed to a writer or needs none. */
-  #settledFrom = 0;
-  /** Position at which the stream begins, and the offset that it has there. */
-  #streamPosition = 0;
+  #draining = false;
+  #ended = false;
+  /** The replication offset at which the stream begins. */
   #streamOffset = 0;
   #keysDone = 0;
-  #keysTotal: number | null = null;
   #commands = 0;
   #bytesReceived = 0;
   #rewritten = 0;
   #ignored = 0;
-  #refused = 0;
-  #untold: FromWorker & { type: 'refusals' } = { type: 'refusals', shard: 0, refusals: [] };
-  #said = new Set<string>();
 
   constructor(job: ShardJob, post: (message: FromWorker) => void) {
     this.#job = job;
     this.#post = post;
-    this.#untold = { type: 'refusals', shard: job.id, refusals: [] };
-    this.#life = new ShardLife();
-    this.#queue = new ElasticQueue({
-      memoryBytes: job.limits.queueMemory,
-      diskBytes: job.limits.queueDisk,
-      directory: job.limits.spoolDirectory,
-      name: `${job.run}-${job.name}`,
-      onReadable: () => this.#pump(),
-      onRelief: () => this.#receiver.relieve(),
-      onError: (error) => this.#notice('error', messageOf(error)),
-    });
+    this.#refusals = new Refusals(job.name);
+    this.#queue = this.#makeQueue();
     this.#nodes = this.#makeNodes();
-    const accepted = acceptedVersions(job.targetTopology.version);
-    const { product, major, minor } = job.targetTopology.version;
-    this.#snapshotWriter = new SnapshotWriter(this.#nodes, this.#window, {
-      accepted,
-      setTakesExpiry: product === 'Valkey' || major > 6 || (major === 6 && minor >= 2),
-    });
-    const table = new CommandTable();
-    if (job.targetCommands !== null) table.addFromServer(job.targetCommands);
-    this.#router = new StreamRouter(
-      this.#nodes,
-      table,
+    this.#intake = this.#makeIntake();
+    this.#pump = new ShardPump(
       {
-        refused: (database, args, reason) => this.#refuse(database, args, reason),
-        ignored: (name) =>
-          this.#once(`ignored ${name}`, 'info', `${name} from the source is not applied, as the settings say.`),
-        broadcast: (args) => this.#broadcastBehindBarrier(args),
-        notAtomic: (reason) =>
-          this.#once(
-            `not atomic ${reason}`,
-            'warn',
-            `A transaction of the source was applied command by command, since ${reason}; said once for this shard.`,
-          ),
+        queue: this.#queue,
+        window: this.#window,
+        nodes: this.#nodes,
+        router: this.#makeRouter(),
+        sink: this.#intake,
+        barrier: this.#barrier,
+        valueBytes: job.limits.valueInMemory,
       },
-      { keyless: job.keyless, sourceIsCluster: job.sourceShards > 1, transactionBytes: job.limits.transaction },
+      {
+        snapshotApplied: () => this.#snapshotApplied(),
+        exhausted: () => this.#exhausted(),
+        failed: (thrown) => this.#fail(toFerryError(thrown)),
+      },
     );
-    this.#parser = new SnapshotParser(this.#window, this.#sink(), { valueBytes: job.limits.valueInMemory });
-    this.#stream = new StreamParser(this.#window, { commandBytes: job.limits.valueInMemory });
     this.#receiver = new SourceReceiver(job, this.#queue, this.#receiverListener(), () => this.#appliedOffset());
   }
 
@@ -125,34 +89,33 @@ export class ShardPipeline {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#pump.paused = true;
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#pump();
+    this.#pump.paused = false;
+    this.#pump.run();
   }
 
   /** The source may be asked for a snapshot now. */
   permit(): void {
     this.#permitHeld = true;
+    this.#life.waitFor(null);
     this.#permit?.();
     this.#permit = null;
-    this.#life.waitFor(null);
   }
 
   /** Receives no more and applies what was received; a snapshot under way is left as it is. */
   drain(): void {
     if (this.#ended || this.#draining) return;
     this.#receiver.close();
-    if (this.#phase !== 'stream') {
+    if (!this.#pump.inStream) {
       this.#end({ reason: 'interrupted', message: 'stopped before its full sync was done' });
       return;
     }
     this.#draining = true;
-    this.#paused = false;
     this.#life.on('stop');
-    this.#pump();
+    this.resume();
   }
 
   /** Leaves at once. */
@@ -162,20 +125,19 @@ export class ShardPipeline {
 
   sample(): ShardSample {
     const { receivedOffset, replid } = this.#receiver;
+    const { inStream, streamPosition, settledPosition, frame, paused } = this.#pump;
     const applied = this.#appliedOffset();
-    const inStream = this.#phase === 'stream';
+    const announced = frame?.bytes ?? null;
     return {
       state: this.#life.state,
       stateSinceMs: this.#life.sinceMs,
       waitingFor: this.#nodes.waiting ?? this.#life.waitingFor,
-      paused: this.#paused,
+      paused,
       keysDone: this.#keysDone,
-      keysTotal: this.#keysTotal,
-      snapshotBytesDone: inStream
-        ? this.#streamPosition
-        : Math.min(this.#settledPosition(), this.#frame?.bytes ?? Number.POSITIVE_INFINITY),
-      snapshotBytesTotal: inStream ? this.#streamPosition : (this.#frame?.bytes ?? null),
-      snapshotKind: this.#frame?.kind ?? null,
+      keysTotal: this.#intake.announced,
+      snapshotBytesDone: inStream ? streamPosition : Math.min(settledPosition, announced ?? settledPosition),
+      snapshotBytesTotal: inStream ? streamPosition : announced,
+      snapshotKind: frame?.kind ?? null,
       replid,
       receivedOffset,
       appliedOffset: applied,
@@ -187,7 +149,7 @@ export class ShardPipeline {
       commands: this.#commands,
       rewritten: this.#rewritten,
       ignored: this.#ignored,
-      refused: this.#refused,
+      refused: this.#refusals.count,
       queued: this.#queue.size + this.#window.length,
       spoolBytes: this.#queue.diskBytes,
       inFlightBytes: this.#nodes.inFlightBytes,
@@ -197,84 +159,75 @@ export class ShardPipeline {
 
   /** Gives the refusals since the last call to the main thread. */
   tellRefusals(): void {
-    if (this.#untold.refusals.length === 0) return;
-    this.#post(this.#untold);
-    this.#untold = { type: 'refusals', shard: this.#job.id, refusals: [] };
+    const refusals = this.#refusals.take();
+    if (refusals.length > 0) this.#post({ type: 'refusals', shard: this.#job.id, refusals });
+  }
+
+  #makeQueue(): ElasticQueue {
+    const { limits, run, name } = this.#job;
+    return new ElasticQueue({
+      memoryBytes: limits.queueMemory,
+      diskBytes: limits.queueDisk,
+      directory: limits.spoolDirectory,
+      name: `${run}-${name}`,
+      onReadable: () => this.#pump.run(),
+      onRelief: () => this.#receiver.relieve(),
+      onError: (error) => this.#notice('error', error.message),
+    });
   }
 
   #makeNodes(): TargetNodes {
-    const { job } = { job: this.#job };
-    const pool = new BufferPool(job.limits.batch);
-    const pipeline = this;
-    const owner: WriterOwner = {
+    const pump = (): ShardPump => this.#pump;
+    return makeTargetNodes(this.#job, {
       get position() {
-        return pipeline.#settledFrom;
+        return pump().handedOver;
       },
-      answered: (keys, streamCommands) => this.#answered(keys, streamCommands),
-      refused: ({ database, args, reason }) => this.#refuse(database, args, reason),
+      answered: (keys, streamCommands) => {
+        this.#keysDone += keys;
+        this.#commands += streamCommands;
+        this.#pump.run();
+      },
+      refused: ({ database, args, reason }) => this.#refusals.add(database, args, reason),
       conflict: (database, args) => this.#conflict(database, args),
       lost: (error) => this.#fail(error),
-    };
-    const writers = job.targetTopology.shards.map(
-      (node) =>
-        new NodeWriter(
-          {
-            address: node.address,
-            tls: job.target.tls,
-            credentials: job.target.credentials,
-            connectTimeoutMs: job.target.connectTimeoutMs,
-            clientName: `redferry:${job.run}:${job.name}:${node.id}`,
-            inFlightBytes: job.limits.inFlightPerNode,
-            flushDelayMs: job.limits.flushDelayMs,
-          },
-          owner,
-          pool,
-        ),
+    });
+  }
+
+  #makeIntake(): SnapshotIntake {
+    const { version } = this.#job.targetTopology;
+    const writer = new SnapshotWriter(this.#nodes, this.#window, {
+      accepted: acceptedVersions(version),
+      setTakesExpiry: setTakesExpiry(version),
+    });
+    return new SnapshotIntake(this.#nodes, writer, this.#barrier, this.#job.keyless.function === 'forward', {
+      refused: (database, args, reason) => this.#refusals.add(database, args, reason),
+      broadcast: (args) => this.#broadcast(args),
+      taken: () => this.#pump.taken(),
+    });
+  }
+
+  #makeRouter(): StreamRouter {
+    const { keyless, sourceShards, limits, targetCommands } = this.#job;
+    const table = new CommandTable();
+    if (targetCommands !== null) table.addFromServer(targetCommands);
+    return new StreamRouter(
+      this.#nodes,
+      table,
+      {
+        refused: (database, args, reason) => this.#refusals.add(database, args, reason),
+        ignored: (name) => this.#once('info', `${name} from the source is not applied, as the settings say.`),
+        broadcast: (args) => this.#broadcast(args),
+        notAtomic: (reason) =>
+          this.#once(
+            'warn',
+            `A transaction of the source was applied command by command, since ${reason}; said once for this shard.`,
+          ),
+      },
+      { keyless, sourceIsCluster: sourceShards > 1, transactionBytes: limits.transaction },
     );
-    return new TargetNodes(job.targetTopology, writers);
   }
 
-  #sink(): SnapshotSink {
-    const pipeline = this;
-    return {
-      get saturated() {
-        return pipeline.#nodes.saturated || pipeline.#barrier !== null;
-      },
-      header: (header) => this.#snapshotWriter.begin(header),
-      entry: (entry) => this.#writeEntry(entry),
-      oversized: (entry, bytes) => {
-        const key = Buffer.from(entry.keyBytes.subarray(entry.keyStart, entry.keyStart + entry.keyLength));
-        this.#refuse(
-          entry.database,
-          [Buffer.from('RESTORE'), key],
-          `its value of ${bytes} bytes is larger than limits.valueInMemory`,
-        );
-      },
-      announcedKeys: (count) => {
-        this.#keysTotal = (this.#keysTotal ?? 0) + count;
-      },
-      aux: (name, value) => {
-        if (name === 'lua')
-          this.#broadcastBehindBarrier([Buffer.from('SCRIPT'), Buffer.from('LOAD'), Buffer.from(value)]);
-      },
-      functionLibrary: (code) => {
-        if (this.#job.keyless.function !== 'forward') return;
-        this.#broadcastBehindBarrier([Buffer.from('FUNCTION'), Buffer.from('LOAD'), Buffer.from('REPLACE'), code]);
-      },
-    };
-  }
-
-  #writeEntry(entry: SnapshotEntry): void {
-    if (entry.database !== 0 && this.#nodes.cluster) {
-      const key = Buffer.from(entry.keyBytes.subarray(entry.keyStart, entry.keyStart + entry.keyLength));
-      this.#refuse(entry.database, [Buffer.from('RESTORE'), key], 'the target is a cluster, which has database 0 only');
-    } else {
-      this.#snapshotWriter.write(entry);
-    }
-    this.#settledFrom = this.#window.position;
-  }
-
-  #receiverListener(): ConstructorParameters<typeof SourceReceiver>[2] {
+  #receiverListener(): ReceiverListener {
     return {
       connecting: () => {
         if (this.#life.state === 'retrying') this.#life.on('retry');
@@ -293,16 +246,9 @@ export class ShardPipeline {
       received: (bytes, streamOffset) => {
         this.#bytesReceived += bytes;
         if (streamOffset !== null) this.#lag.received(streamOffset, Date.now());
-        this.#pump();
+        this.#pump.run();
       },
-      continued: () => {
-        this.#returnPermit();
-        this.#life.waitFor(null);
-        this.#life.clearError();
-        if (this.#life.state !== 'full-sync') this.#life.on('continued');
-        this.#notice('info', 'The link to the source is back; the stream goes on without a gap.');
-        this.#pump();
-      },
+      continued: () => this.#continued(),
       retrying: (error, nextAttemptMs) => this.#retrying(error, nextAttemptMs),
       failed: (error) => this.#fail(error),
     };
@@ -324,11 +270,20 @@ export class ShardPipeline {
   }
 
   #snapshotBegins(place: StreamPlace, frame: SnapshotFrame): void {
-    this.#frame = frame;
+    this.#pump.frame = frame;
     this.#streamOffset = place.offset;
     this.#life.waitFor(null);
     this.#life.clearError();
     this.#life.on('snapshot-begins');
+  }
+
+  #continued(): void {
+    this.#returnPermit();
+    this.#life.waitFor(null);
+    this.#life.clearError();
+    if (this.#life.state !== 'full-sync') this.#life.on('continued');
+    this.#notice('info', 'The link to the source is back; the stream goes on without a gap.');
+    this.#pump.run();
   }
 
   #retrying(error: FerryError, nextAttemptMs: number): void {
@@ -336,138 +291,17 @@ export class ShardPipeline {
     const seconds = Math.max(1, Math.round((nextAttemptMs - Date.now()) / 1000));
     this.#life.setError(error.message);
     this.#life.waitFor(`${error.message} Next attempt in ${seconds} s.`);
-    this.#once(`link ${error.code}`, 'warn', `${error.message} Trying again.`);
+    this.#once('warn', `${error.message} Trying again.`);
     // A shard that still writes its snapshot keeps that state; the link comes back beside it.
     if (this.#life.state !== 'full-sync') this.#life.on('link-lost');
   }
 
-  #answered(keys: number, streamCommands: number): void {
-    this.#keysDone += keys;
-    this.#commands += streamCommands;
-    if (!this.#pumping) this.#pump();
-  }
-
-  /** Moves bytes from the queue to the writers until there are none, a writer is full, or a turn is used up. */
-  #pump(): void {
-    if (this.#ended || this.#pumping || this.#barrierRunning) return;
-    if (this.#paused) return;
-    this.#pumping = true;
-    try {
-      this.#turn();
-    } catch (error) {
-      this.#pumping = false;
-      this.#fail(toFerryError(error));
-      return;
-    }
-    this.#pumping = false;
-  }
-
-  #turn(): void {
-    const until = this.#window.position + TURN_BYTES;
-    while (this.#step()) {
-      if (this.#window.position >= until) {
-        this.#planTurn();
-        break;
-      }
-    }
-    this.#nodes.flush(this.#barrier !== null || this.#phase === 'settling');
-    if (this.#barrier !== null && this.#nodes.idle) this.#runBarrier(this.#barrier);
-    else if (this.#phase === 'settling' && this.#nodes.idle) this.#snapshotApplied();
-    else if (this.#phase === 'stream') this.#noticeCaughtUp();
-  }
-
-  #planTurn(): void {
-    if (this.#turnPlanned) return;
-    this.#turnPlanned = true;
-    setImmediate(() => {
-      this.#turnPlanned = false;
-      this.#pump();
-    });
-  }
-
-  /** Reads on in the present phase; false when nothing more can be done now. */
-  #step(): boolean {
-    if (this.#barrier !== null) return false;
-    switch (this.#phase) {
-      case 'snapshot':
-        return this.#stepSnapshot();
-      case 'mark':
-        return this.#stepMark();
-      case 'settling':
-        return false;
-      case 'stream':
-        return this.#stepStream();
-    }
-  }
-
-  #stepSnapshot(): boolean {
-    switch (this.#parser.parse()) {
-      case 'blocked':
-        return false;
-      case 'end':
-        this.#phase = 'mark';
-        return true;
-      case 'hungry':
-        return this.#window.fill(this.#queue) > 0;
-    }
-  }
-
-  /** Behind a diskless snapshot stands its mark: the walk and the receiver must agree on where it ends. */
-  #stepMark(): boolean {
-    const mark = this.#frame?.mark ?? null;
-    if (mark !== null) {
-      while (this.#window.length < MARK_BYTES) if (this.#window.fill(this.#queue) === 0) return false;
-      const { bytes, start } = this.#window;
-      if (!bytes.subarray(start, start + MARK_BYTES).equals(mark)) throw this.#wrongEnd();
-      this.#window.start += MARK_BYTES;
-    } else if (this.#window.position !== this.#frame?.bytes) {
-      throw this.#wrongEnd();
-    }
-    this.#settledFrom = this.#window.position;
-    this.#streamPosition = this.#window.position;
-    this.#phase = 'settling';
-    return false;
-  }
-
-  #wrongEnd(): FerryError {
-    return new FerryError(
-      `The snapshot of ${this.#job.name} does not end where its source said (byte ${this.#window.position}).`,
-      { code: 'rdb' },
-    );
-  }
-
-  #stepStream(): boolean {
-    for (;;) {
-      if (this.#nodes.saturated) return false;
-      switch (this.#stream.next()) {
-        case 'command':
-          this.#router.handle(this.#stream);
-          break;
-        case 'oversized':
-          this.#router.oversized(this.#stream);
-          break;
-        case 'hungry':
-          return this.#window.fill(this.#queue) > 0;
-      }
-      if (!this.#router.insideBlock) this.#settledFrom = this.#window.position;
-      if (this.#barrier !== null) return false;
-    }
-  }
-
-  /** The last reply to the snapshot is in: the stream may follow, or this was all. */
   #snapshotApplied(): void {
-    this.#phase = 'stream';
-    this.#nodes.setKind('stream');
     this.#life.on('snapshot-applied');
-    if (this.#job.snapshotOnly) {
-      this.#end({ reason: 'snapshot-done', message: null });
-      return;
-    }
-    this.#planTurn();
+    if (this.#job.snapshotOnly) this.#end({ reason: 'snapshot-done', message: null });
   }
 
-  #noticeCaughtUp(): void {
-    if (this.#queue.size > 0 || !this.#nodes.idle || this.#turnPlanned) return;
+  #exhausted(): void {
     if (this.#draining) {
       this.#life.on('drained');
       this.#end({ reason: 'drained', message: null });
@@ -476,36 +310,18 @@ export class ShardPipeline {
     }
   }
 
-  #broadcastBehindBarrier(args: readonly (string | Uint8Array)[]): void {
-    const before = this.#barrier;
-    this.#barrier = async () => {
-      await before?.();
-      const nodes = this.#job.targetTopology.shards.map((shard) => shard.address);
-      const refusals = await broadcast(this.#job.target, nodes, args);
-      for (const { address, reply } of refusals) {
+  #broadcast(args: readonly Buffer[]): void {
+    const { target, targetTopology } = this.#job;
+    this.#barrier.add(async () => {
+      const nodes = targetTopology.shards.map((shard) => shard.address);
+      for (const { address, reply } of await broadcast(target, nodes, args)) {
         // Each source shard brings the same library: that another was first is no refusal.
-        if (/already exists/.test(reply)) continue;
-        this.#refuse(
-          0,
-          args.map((arg) => Buffer.from(arg)),
-          `${address}: ${reply}`,
-        );
+        if (!/already exists/.test(reply)) this.#refusals.add(0, args, `${address}: ${reply}`);
       }
-    };
+    });
   }
 
-  #runBarrier(run: () => Promise<void>): void {
-    this.#barrierRunning = true;
-    run().then(
-      () => {
-        this.#barrier = null;
-        this.#barrierRunning = false;
-        this.#pump();
-      },
-      (error: unknown) => this.#fail(toFerryError(error)),
-    );
-  }
-
+  /** What to send in place of a snapshot key's write that found the key there already. */
   #conflict(database: number, args: readonly Buffer[]): readonly (string | Buffer)[] | null {
     switch (this.#job.conflictPolicy) {
       case 'rewrite':
@@ -514,43 +330,29 @@ export class ShardPipeline {
       case 'ignore':
         this.#ignored++;
         return null;
-      case 'panic': {
-        const key = printableKey(args[1]);
+      case 'panic':
         this.#end({
           reason: 'conflict',
-          message: `The key "${key}" (database ${database}) is on the target already: empty the target, or choose --on-conflict rewrite or ignore.`,
+          message: `The key "${printableKey(args[1])}" (database ${database}) is on the target already: empty the target, or choose --on-conflict rewrite or ignore.`,
         });
         return null;
-      }
     }
   }
 
-  #refuse(database: number, args: readonly Buffer[], reason: string): void {
-    this.#refused++;
-    if (this.#untold.refusals.length >= MOST_REFUSALS_TOLD) return;
-    this.#untold = {
-      ...this.#untold,
-      refusals: [...this.#untold.refusals, refusalOf(this.#job.name, database, args, reason)],
-    };
-  }
-
-  /** Everything before this position has taken effect on the target. */
-  #settledPosition(): number {
-    return Math.min(this.#nodes.settledPosition, this.#settledFrom);
-  }
-
+  /** The offset of the last byte that has taken effect on the target; null before the source named one. */
   #appliedOffset(): number | null {
-    if (this.#phase !== 'stream') return this.#frame === null ? null : this.#streamOffset;
-    return this.#streamOffset + this.#settledPosition() - this.#streamPosition;
+    const { inStream, frame, settledPosition, streamPosition } = this.#pump;
+    if (!inStream) return frame === null ? null : this.#streamOffset;
+    return this.#streamOffset + settledPosition - streamPosition;
   }
 
   #notice(level: 'info' | 'warn' | 'error', message: string): void {
     this.#post({ type: 'notice', shard: this.#job.id, level, message });
   }
 
-  #once(what: string, level: 'info' | 'warn', message: string): void {
-    if (this.#said.has(what)) return;
-    this.#said.add(what);
+  #once(level: 'info' | 'warn', message: string): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
     this.#notice(level, message);
   }
 
@@ -565,6 +367,7 @@ export class ShardPipeline {
   #end(end: ShardEnd): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#pump.stop();
     this.#receiver.acknowledge();
     this.#receiver.close();
     this.#returnPermit();
@@ -579,6 +382,11 @@ export class ShardPipeline {
       this.#post({ type: 'ended', shard: this.#job.id, end });
     });
   }
+}
+
+/** SET ... PXAT is of 6.2. */
+function setTakesExpiry({ product, major, minor }: ServerVersion): boolean {
+  return product === 'Valkey' || major > 6 || (major === 6 && minor >= 2);
 }
 
 function toFerryError(thrown: unknown): FerryError {

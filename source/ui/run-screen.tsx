@@ -23,6 +23,8 @@ export interface ScreenOptions {
   readonly refreshHz?: number;
   /** Leave by itself when the run has ended, instead of showing the result until a key is pressed. */
   readonly leaveWhenEnded: boolean;
+  /** Whether a signal has asked for the end: then nobody needs to press a key for it. */
+  readonly isStopped?: () => boolean;
   /** Where all notices stand, for the log view. */
   readonly logFile: string | null;
 }
@@ -71,6 +73,8 @@ export const runScreen = async (
   };
   let instance: Instance | null = null;
   let isLost = false;
+  // Whoever asked for the end was promised that redferry then leaves.
+  let isStopAsked = false;
   const guard = guardTerminal(stdout, () => {
     isLost = true;
     instance?.unmount();
@@ -99,7 +103,10 @@ export const runScreen = async (
               state: model.get(),
               plan,
               change: model.change,
-              ask: (command) => void ask(engine, model, command, messages),
+              ask: (command) => {
+                if (command.type === 'stop') isStopAsked = true;
+                void ask(engine, model, command, messages);
+              },
               say: (pick) => flash(model, pick(messages), 'plain'),
               leave,
               repaint,
@@ -120,7 +127,9 @@ export const runScreen = async (
         maxFps: MAX_FPS,
       },
     );
-    if (options.leaveWhenEnded) void engine.ended.then(leave);
+    void engine.ended.then(() => {
+      if (options.leaveWhenEnded || isStopAsked || options.isStopped?.()) leave();
+    });
     await instance.waitUntilExit();
   } finally {
     model.close();
