@@ -83,7 +83,9 @@ export type ToWorker =
   /** `drain`: receive no more, apply what was received; `abort`: leave at once. */
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
   /** The shard may ask its source for a snapshot now. */
-  | { readonly type: 'permit'; readonly shard: number };
+  | { readonly type: 'permit'; readonly shard: number }
+  /** All shards have ended: the thread may. */
+  | { readonly type: 'end' };
 
 export type FromWorker =
   | { readonly type: 'sample'; readonly shard: number; readonly sample: ShardSample }

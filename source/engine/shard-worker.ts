@@ -15,6 +15,13 @@ const post = (message: FromWorker): void => {
   port.postMessage(message);
 };
 
+const sampler = setInterval(() => {
+  for (const [shard, pipeline] of pipelines) {
+    pipeline.tellRefusals();
+    post({ type: 'sample', shard, sample: pipeline.sample() });
+  }
+}, SAMPLE_MS);
+
 port.on('message', (message: ToWorker) => {
   if (message.type === 'start') {
     const pipeline = new ShardPipeline(message.job, post);
@@ -22,12 +29,10 @@ port.on('message', (message: ToWorker) => {
     void pipeline.start();
     return;
   }
+  if (message.type === 'end') {
+    clearInterval(sampler);
+    port.close();
+    return;
+  }
   pipelines.get(message.shard)?.[message.type]();
 });
-
-setInterval(() => {
-  for (const [shard, pipeline] of pipelines) {
-    pipeline.tellRefusals();
-    post({ type: 'sample', shard, sample: pipeline.sample() });
-  }
-}, SAMPLE_MS);

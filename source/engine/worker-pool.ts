@@ -12,6 +12,7 @@ export interface PoolListener {
 interface Member {
   readonly worker: Worker;
   readonly shards: number[];
+  exited: boolean;
 }
 
 /** Beside this file: TypeScript in the source tree, one bundle in dist. */
@@ -27,13 +28,14 @@ export class WorkerPool {
   constructor(threads: number, listener: PoolListener) {
     this.#members = Array.from({ length: Math.max(1, threads) }, () => {
       const worker = new Worker(new URL(WORKER_FILE, import.meta.url), { resourceLimits: WORKER_LIMITS });
-      const member: Member = { worker, shards: [] };
+      const member: Member = { worker, shards: [], exited: false };
       let reason = 'it ended by itself';
       worker.on('message', (message: FromWorker) => listener.told(message));
       worker.on('error', (error) => {
         reason = messageOf(error);
       });
       worker.on('exit', () => {
+        member.exited = true;
         if (!this.#closed) listener.died(member.shards, `The worker thread of this shard died (${reason}).`);
       });
       return member;
@@ -50,8 +52,23 @@ export class WorkerPool {
     this.#members.find((member) => member.shards.includes(message.shard))?.worker.postMessage(message);
   }
 
+  /** Lets the threads end by themselves; one that does not is ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#members.map((member) => member.worker.terminate()));
+    await Promise.all(this.#members.map(({ worker, exited }) => (exited ? null : endOf(worker))));
   }
+}
+
+/** How long a thread may take to let go of what it still holds. */
+const END_MS = 2000;
+
+function endOf(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => void worker.terminate(), END_MS);
+    worker.on('exit', () => {
+      clearTimeout(late);
+      resolve();
+    });
+    worker.postMessage({ type: 'end' } satisfies ToWorker);
+  });
 }

@@ -169,6 +169,8 @@ export class ReplicationLink {
 
   #acknowledgeEvery(periodMs: number): void {
     if (this.#ackTimer !== null) clearInterval(this.#ackTimer);
+    // Whoever took the last bytes may have closed the link on them.
+    if (this.#closed) return;
     this.acknowledge();
     this.#ackTimer = setInterval(() => this.acknowledge(), periodMs);
   }

@@ -101,7 +101,7 @@ describe.skipIf(process.platform === 'win32')('a password in the file', () => {
 describe('defaults', () => {
   test('run limits have a directory and threads', () => {
     const limits = runLimits(defaultSettings());
-    expect(limits).toMatchObject({ memory: 64 * 1024 ** 2, batch: 128 * 1024, spoolDirectory: tmpdir() });
+    expect(limits).toMatchObject({ memory: 32 * 1024 ** 2, batch: 128 * 1024, spoolDirectory: tmpdir() });
     expect(limits.threads).toBeGreaterThan(0);
   });
 

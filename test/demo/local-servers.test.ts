@@ -154,6 +154,9 @@ async function startElsewhere(how: string): Promise<Started> {
 test.each([
   ['wait', 'SIGTERM'],
   ['wait', 'SIGINT'],
+  ['wait', 'SIGHUP'],
+  ['screen', 'SIGTERM'],
+  ['screen', 'SIGHUP'],
   ['throw', null],
   ['exit', null],
 ] as const)('a process that ends (%s, %s) takes its server and its folder along', async (how, signal) => {

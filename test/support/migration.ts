@@ -127,6 +127,5 @@ export function compare(
   return compareAll({
     source: { addresses: source, cluster: kinds.sourceCluster },
     target: { addresses: target, cluster: kinds.targetCluster },
-    toleranceMs: 5,
   });
 }
