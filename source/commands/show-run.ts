@@ -34,6 +34,8 @@ export async function showRun(engine: Engine, options: ShowOptions): Promise<num
     signal = received;
     void engine.dispatch({ type: 'stop' });
   };
+  // Whoever read the lines is gone (a closed pipe): the migration goes on without them.
+  process.stdout.on('error', () => {});
   for (const name of ENDING_SIGNALS) process.on(name, onSignal);
   try {
     const result = await show(engine, options, () => signal !== null);

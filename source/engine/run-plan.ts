@@ -66,6 +66,7 @@ export function planRun(order: RunOrder): RunPlan {
         name: `shard-${shard.id}`,
         address: shard.address,
         source: order.source,
+        sourceVersion: sourceTopology.version,
         sourceShards: sourceTopology.shards.length,
         target: order.target,
         targetTopology,

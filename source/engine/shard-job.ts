@@ -1,6 +1,6 @@
 // What the main thread and the worker threads say to each other about a shard. Plain data: it is cloned on the way.
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { ServerVersion, Topology } from '../topology/topology.ts';
 import type { ConflictPolicy, NoticeLevel, Refusal, ShardState } from './contract.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
@@ -32,6 +32,7 @@ export interface ShardJob {
   readonly name: string;
   readonly address: NodeAddress;
   readonly source: Endpoint;
+  readonly sourceVersion: ServerVersion;
   /** More than one source shard: a keyless command of one is not the whole source's. */
   readonly sourceShards: number;
   readonly target: Endpoint;

@@ -83,9 +83,10 @@ export class SourceReceiver {
 
   async #open(): Promise<void> {
     this.#listener.connecting();
-    const { address, source } = this.#job;
+    const { address, source, sourceVersion } = this.#job;
     const link = new ReplicationLink(
       { address, tls: source.tls, credentials: source.credentials, connectTimeoutMs: source.connectTimeoutMs },
+      sourceVersion,
       this.#linkListener(),
       this.#appliedOffset,
     );

@@ -4,6 +4,7 @@
 import { FerryError } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
+import type { ServerVersion } from '../topology/topology.ts';
 import { PsyncFraming, type SnapshotFrame } from './psync-framing.ts';
 
 /** Right after the snapshot the source may overlook an ACK (it has not put us online yet), so it is repeated quickly. */
@@ -38,14 +39,24 @@ export interface LinkListener {
 export class ReplicationLink {
   readonly #connection: Connection;
   readonly #listener: LinkListener;
+  readonly #source: ServerVersion;
   readonly #appliedOffset: () => number | null;
   #ackTimer: NodeJS.Timeout | null = null;
   #streamSeen = false;
   #inStream = false;
   #closed = false;
 
-  /** @param appliedOffset the offset to acknowledge: applied, not received. */
-  constructor(options: ConnectionOptions, listener: LinkListener, appliedOffset: () => number | null) {
+  /**
+   * @param source the version the source runs.
+   * @param appliedOffset the offset to acknowledge: applied, not received.
+   */
+  constructor(
+    options: ConnectionOptions,
+    source: ServerVersion,
+    listener: LinkListener,
+    appliedOffset: () => number | null,
+  ) {
+    this.#source = source;
     this.#connection = new Connection(options);
     this.#listener = listener;
     this.#appliedOffset = appliedOffset;
@@ -119,6 +130,10 @@ export class ReplicationLink {
     await this.#connection.request(['REPLCONF', 'listening-port', '0']);
     // An old source answers with an error and simply lacks the capability.
     await this.#connection.request(['REPLCONF', 'capa', 'eof', 'capa', 'psync2']);
+    const { product, major, minor, patch } = this.#source;
+    // Valkey writes the snapshot in the format of the version that its replica names, and of none in that of 7.2, in
+    // which its 9 can not store field expiries: the snapshot then fails (seen on 9.1).
+    if (product === 'Valkey') await this.#connection.request(['REPLCONF', 'version', `${major}.${minor}.${patch}`]);
   }
 
   #replied(line: string): 'snapshot' | 'stream' {

@@ -185,8 +185,12 @@ function groupsByName(stream: Map<string, Reply>): Map<string, Map<string, Reply
   return groups;
 }
 
+/** Consumers with pending entries. One without is not replicated by every server: an XREADGROUP that finds nothing makes it on the source alone. */
 function consumersOf(group: Map<string, Reply>): string[] {
-  return list(group.get('consumers') ?? null).map((consumer) => text(fieldsOf(consumer).get('name') ?? null));
+  return list(group.get('consumers') ?? null)
+    .map(fieldsOf)
+    .filter((consumer) => count(consumer.get('pel-count') ?? undefined) > 0)
+    .map((consumer) => text(consumer.get('name') ?? null));
 }
 
 function pendingOf(group: Map<string, Reply>): Reply[] {
