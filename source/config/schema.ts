@@ -89,7 +89,11 @@ const limits = z.strictObject({
     .nullable()
     .default(null)
     .describe("Where queues stand on disk; null is the system's directory for temporary files."),
-  valueInMemory: sizeSetting('64mb', '64kb', 'A larger value is written in parts instead of as one.'),
+  valueInMemory: sizeSetting(
+    '64mb',
+    '64kb',
+    'Largest value or command that is held; a larger one is recorded as refused.',
+  ),
   transaction: sizeSetting('8mb', '64kb', 'A larger MULTI of the source is not kept together.'),
   inFlight: sizeSetting('8mb', '64kb', 'Bytes sent to the target and not yet answered, all shards together.'),
   batch: sizeSetting('128kb', '1kb', 'Writes are sent to the target in pieces of about this size.'),

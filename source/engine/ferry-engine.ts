@@ -24,6 +24,7 @@ import { WorkerPool } from './worker-pool.ts';
 
 const TICK_MS = 250;
 const SECOND_MS = 1000;
+const GIVE_UP_MS = 5000;
 
 export interface FerryEngineOptions {
   readonly run: string;
@@ -55,6 +56,7 @@ export class FerryEngine implements Engine {
   #result: EngineResult | null = null;
   #picture: EngineSnapshot | null = null;
   #ticker: NodeJS.Timeout | null = null;
+  #giveUpTimer: NodeJS.Timeout | null = null;
   #nextSecondMs = Date.now() + SECOND_MS;
 
   constructor(options: FerryEngineOptions) {
@@ -196,8 +198,13 @@ export class FerryEngine implements Engine {
     return { accepted: true, message: 'Stopping: what was received is applied first.' };
   }
 
+  /** A thread that does not even answer this is given up. */
   #abortAll(): void {
     for (const record of this.#records) if (!record.final) this.#pool?.send({ type: 'abort', shard: record.job.id });
+    this.#giveUpTimer ??= setTimeout(() => {
+      const silent = this.#records.filter((record) => !record.final).map((record) => record.job.id);
+      this.#died(silent, `The worker thread of this shard did not answer within ${GIVE_UP_MS / 1000} s.`);
+    }, GIVE_UP_MS);
   }
 
   #endWhenAllEnded(): void {
@@ -220,6 +227,7 @@ export class FerryEngine implements Engine {
     this.#result = result;
     this.#phase = 'ended';
     if (this.#ticker !== null) clearInterval(this.#ticker);
+    if (this.#giveUpTimer !== null) clearTimeout(this.#giveUpTimer);
     for (const record of this.#records) record.probe.stop();
     this.#changed();
     void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
