@@ -1,6 +1,6 @@
 // Compares two streams: entries with their ids, what the stream remembers (last id, entries added, highest deleted id),
 // groups, consumers and pending entries with their delivery count and time. Left out is what no copy can keep the same
-// and no reader relies on: a consumer's idle times, a group's lag, the nodes of the radix tree.
+// and no reader relies on: consumers with nothing pending, idle times, a group's lag, the nodes of the radix tree.
 
 import type { Reply } from './resp-reader.ts';
 import { count, list, text } from './side.ts';

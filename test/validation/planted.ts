@@ -188,6 +188,7 @@ export const PLANTED: readonly Planted[] = [
   ]),
   changed('p:stream-consumer', ['value'], 'consumers', stream('p:stream-consumer'), [
     ['XGROUP', 'CREATECONSUMER', 'p:stream-consumer', 'g', 'd'],
+    ['XCLAIM', 'p:stream-consumer', 'g', 'd', '0', '1-1', 'TIME', '1700000000000', 'RETRYCOUNT', '2', 'JUSTID'],
   ]),
   changed('p:stream-ack', ['value'], 'pel-count', stream('p:stream-ack'), [['XACK', 'p:stream-ack', 'g', '1-1']]),
   changed('p:stream-count', ['value'], 'pending entry', stream('p:stream-count'), [
