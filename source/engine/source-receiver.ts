@@ -5,6 +5,7 @@ import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
 import type { ElasticQueue } from '../spool/elastic-queue.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { GATHER_MS, ReadGatherer } from './read-gatherer.ts';
 import type { ShardJob } from './shard-job.ts';
 
 const FIRST_RETRY_MS = 500;
@@ -34,6 +35,7 @@ export class SourceReceiver {
   readonly #queue: ElasticQueue;
   readonly #listener: ReceiverListener;
   readonly #appliedOffset: () => number | null;
+  readonly #gatherer = new ReadGatherer();
   #link: ReplicationLink | null = null;
   #place: StreamPlace | null = null;
   #inStream = false;
@@ -41,6 +43,7 @@ export class SourceReceiver {
   #attempt = 0;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
+  /** Reading stands still until the queue has room. */
   #stopped = false;
 
   constructor(job: ShardJob, queue: ElasticQueue, listener: ReceiverListener, appliedOffset: () => number | null) {
@@ -138,7 +141,12 @@ export class SourceReceiver {
     }
     this.#listener.received(view.length, this.#inStream ? this.receivedOffset : null);
     this.#stopped = this.#queue.full;
-    return !this.#stopped;
+    if (this.#stopped) return false;
+    if (!this.#gatherer.shouldWait(view.length, performance.now())) return true;
+    setTimeout(() => {
+      if (!this.#stopped) this.#link?.resume();
+    }, GATHER_MS);
+    return false;
   }
 
   #lost(error: FerryError): void {
