@@ -26,11 +26,16 @@ export async function configValue(connection: Redis, name: string): Promise<stri
   }
 }
 
-/** Whether `user` may run a command, by ACL DRYRUN (7.0 and newer); null where that cannot be asked. */
-export async function mayRun(connection: Redis, user: string, command: readonly string[]): Promise<boolean | null> {
+/** `limited`: the command itself is allowed, but not on every key. `unknown`: the server cannot be asked. */
+export type Right = 'allowed' | 'limited' | 'denied' | 'unknown';
+
+/** Whether `user` may run a command, by ACL DRYRUN (7.0 and newer). */
+export async function rightTo(connection: Redis, user: string, command: readonly string[]): Promise<Right> {
   try {
-    return (await connection.call('ACL', 'DRYRUN', user, ...command)) === 'OK';
+    const reply: unknown = await connection.call('ACL', 'DRYRUN', user, ...command);
+    if (reply === 'OK') return 'allowed';
+    return /access .*\bkey/i.test(String(reply)) ? 'limited' : 'denied';
   } catch {
-    return null;
+    return 'unknown';
   }
 }

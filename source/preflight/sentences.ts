@@ -53,6 +53,9 @@ export const DATABASES = {
   ok: (counts: string) => `The source holds ${counts}.`,
   noPlace: (counts: string, database: number, target: string) =>
     `The source holds ${counts}, and the target ${target} has no database ${database}.`,
+  notAllowed: (counts: string, target: string) =>
+    `The source holds ${counts}, and this user may not run SELECT on the target ${target}.`,
+  notAllowedRemedy: 'Grant it with ACL SETUSER name +select, or give another user.',
   cluster: 'A cluster has database 0 only: move the keys there first, or take a standalone target.',
   standalone: (database: number) => `Set databases to ${database + 1} or more in the target's configuration.`,
 };
@@ -80,6 +83,9 @@ export const TARGET_PERMISSION = {
   denied: (target: string, user: string, commands: string) =>
     `The user ${user} may not run ${commands} on the target ${target}.`,
   remedy: (user: string) => `Grant it: ACL SETUSER ${user} ~* &* +@all -@admin, or give another user.`,
+  limited: (target: string, user: string) => `The user ${user} may write only some keys on the target ${target}.`,
+  limitedRemedy: (user: string) =>
+    `Writes to other keys are refused and reported: see that its patterns cover the source, or ACL SETUSER ${user} ~*.`,
   unknown: 'The rights on the target could not be asked; the first write will tell.',
 };
 

@@ -6,7 +6,7 @@ import { formatAddress, type NodeAddress } from './endpoint.ts';
 interface Explanation {
   /** The server's or the system's words that this row knows. */
   readonly pattern: RegExp;
-  readonly code: 'unreachable' | 'auth' | 'tls' | 'permission' | 'protected-mode';
+  readonly code: 'unreachable' | 'timeout' | 'auth' | 'tls' | 'permission' | 'protected-mode';
   readonly retriable: boolean;
   /** Follows the address. */
   readonly sentence: string;
@@ -42,7 +42,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     pattern: /ETIMEDOUT|Command timed out/i,
-    code: 'unreachable',
+    code: 'timeout',
     retriable: true,
     sentence:
       'did not answer in time: check the address, the route and the firewall (connectTimeoutMs sets how long to wait)',
@@ -115,6 +115,13 @@ const EXPLANATIONS: readonly Explanation[] = [
     code: 'tls',
     retriable: false,
     sentence: 'wants a client certificate: set tls.certFile and tls.keyFile',
+  },
+  {
+    // Another service (HTTP, SSH) whose first byte is no type of RESP; the library's words ask to report a bug.
+    pattern: /Unknown RESP type|Protocol error/i,
+    code: 'unreachable',
+    retriable: false,
+    sentence: 'answers, but not as a Redis or Valkey does: check the host and the port',
   },
   {
     pattern: /Connection is closed|ECONNRESET|EPIPE|socket hang up|closed/i,

@@ -113,6 +113,16 @@ describe('refuses', () => {
     expect(towardsSmall).toMatchObject({ verdict: 'refuse', remedy: expect.stringContaining('databases to 6') });
   });
 
+  test('a target user who may not choose a database', async () => {
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    await askServer(source, ['EVAL', "redis.call('SELECT', 5) redis.call('SET', 'b', 1) return 1", '0']);
+    await askServer(target, ['ACL', 'SETUSER', 'zero', 'on', '>x', '~*', '+@all', '-select']);
+    const more = { target: { credentials: { username: 'zero', password: 'x' } } };
+    const found = finding(await preflight(source, target, more), 'databases');
+    expect(found).toMatchObject({ verdict: 'refuse', remedy: expect.stringContaining('+select') });
+    expect(found.evidence).toContain(`may not run SELECT on the target ${placeOf(target)}`);
+  });
+
   test('slots on the move, on either side', async () => {
     const [source, cluster] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
     const [first, second] = [nodeOf(cluster.masters), nodeOf(cluster.masters, 1)];
@@ -188,6 +198,35 @@ describe('warns', () => {
     expect(dropping.evidence).toContain('allkeys-lru');
   });
 
+  test('of a target user who may write only some keys', async ({ skip }) => {
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    skip(target.version.major < 7, 'before 7.0 there is no ACL DRYRUN');
+    await askServer(target, ['ACL', 'SETUSER', 'app', 'on', '>x', '~app:*', '&*', '+@all']);
+    const more = { target: { credentials: { username: 'app', password: 'x' } } };
+    const found = finding(await preflight(source, target, more), 'target-permission');
+    expect(found).toMatchObject({ verdict: 'warn', evidence: expect.stringContaining('only some keys') });
+  });
+
+  test('of a target that is older than the source', async () => {
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    const [from, to] = [endpointOf(source), endpointOf(target)];
+    const [sourceTopology, targetTopology] = await Promise.all([discoverTopology(from), discoverTopology(to)]);
+    // The servers are of one release: what discovery said of them is changed instead.
+    const redis = (major: number) =>
+      ({ product: 'Redis', major, minor: 0, patch: 0, text: `Redis ${major}.0.0` }) as const;
+    const report = await runPreflight({
+      source: from,
+      sourceTopology: { ...sourceTopology, version: redis(7) },
+      target: to,
+      targetTopology: { ...targetTopology, version: redis(5) },
+      conflictPolicy: 'panic',
+    });
+    expect(finding(report, 'versions')).toMatchObject({
+      verdict: 'warn',
+      evidence: 'The source (Redis 7.0.0) writes RDB version 10, the target (Redis 5.0.0) takes up to 9.',
+    });
+  });
+
   test('that redferry counts as a replica', async () => {
     const target = await testServer();
     const source = await testServer({ args: ['--min-replicas-to-write', '1'] });
@@ -195,6 +234,14 @@ describe('warns', () => {
     expect(found.verdict).toBe('warn');
     expect(found.evidence).toContain('it has 0 now');
   });
+});
+
+test('a setting that must not be read is told as such', async () => {
+  const [source, target] = await Promise.all([testServer(), testServer()]);
+  await askServer(source, ['ACL', 'SETUSER', 'plain', 'on', '>x', '~*', '+@all', '-config']);
+  const more = { source: { credentials: { username: 'plain', password: 'x' } } };
+  const found = finding(await preflight(source, target, more), 'source-buffer');
+  expect(found).toMatchObject({ verdict: 'ok', evidence: expect.stringContaining('CONFIG GET is not allowed') });
 });
 
 test('a source at work on a snapshot is said', async () => {

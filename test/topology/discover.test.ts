@@ -50,6 +50,16 @@ describe('kinds', () => {
     }
   });
 
+  test('a cluster whose CLUSTER SHARDS is forbidden, by CLUSTER NODES', async ({ skip }) => {
+    const cluster = await testCluster({ masters: 3 });
+    const [first] = cluster.masters;
+    if (first === undefined) throw new Error('no master');
+    skip(first.version.major < 7, 'there is no CLUSTER SHARDS before 7.0');
+    await askServer(first, ['ACL', 'SETUSER', 'small', 'on', '>x', '~*', '+@all', '-cluster|shards']);
+    const small = endpointOf(first, { credentials: { username: 'small', password: 'x' } });
+    expect(await discoverTopology(small)).toEqual(await discoverTopology(endpointOf(first)));
+  });
+
   test('the replicas of a cluster, where they are preferred', async () => {
     const cluster = await testCluster({ masters: 2, replicasPerMaster: 1 });
     const replicas = cluster.replicas.flat();
@@ -117,7 +127,20 @@ describe('what stands in the way', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void silent.close());
     const failure = await failureOf(discoverTopology(endpointOf(listening(silent), { connectTimeoutMs: 200 })));
+    expect(failure).toMatchObject({ code: 'timeout', retriable: true });
     expect(failure.message).toContain('did not answer in time');
+  });
+
+  test('a port that is not a Redis', async () => {
+    const web = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    });
+    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void web.close());
+    const failure = await failureOf(discoverTopology(endpointOf(listening(web))));
+    expect(failure).toMatchObject({ code: 'unreachable', retriable: false });
+    expect(failure.message).toContain('answers, but not as a Redis or Valkey does');
   });
 
   test('a wrong password, a missing one, an unknown user', async () => {

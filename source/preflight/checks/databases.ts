@@ -1,5 +1,6 @@
 // Every database of the source needs one of the same number on the target. Tried with SELECT, since clusters with
 // several databases exist (Valkey 9) and a standalone may have fewer than the source uses.
+import { messageOf } from '../../engine/errors.ts';
 import { formatAddress } from '../../topology/endpoint.ts';
 import { keysByDatabase, ok, refuse } from '../answers.ts';
 import type { Check, PreflightNode } from '../check.ts';
@@ -13,9 +14,12 @@ export const databases: Check = {
     const shown = [...counts].map(([database, keys]) => `${keysText(keys)} in database ${database}`).join(', ');
     const highest = Math.max(0, ...counts.keys());
     for (const node of highest > 0 ? target.nodes : []) {
-      if (await hasDatabase(node, highest)) continue;
+      const refusal = await refusalOfSelect(node, highest);
+      if (refusal === null) continue;
+      const place = formatAddress(node.address);
+      if (/NOPERM/.test(refusal)) return refuse(DATABASES.notAllowed(shown, place), DATABASES.notAllowedRemedy);
       return refuse(
-        DATABASES.noPlace(shown, highest, formatAddress(node.address)),
+        DATABASES.noPlace(shown, highest, place),
         target.topology.kind === 'cluster' ? DATABASES.cluster : DATABASES.standalone(highest),
       );
     }
@@ -23,12 +27,12 @@ export const databases: Check = {
   },
 };
 
-async function hasDatabase({ connection }: PreflightNode, database: number): Promise<boolean> {
+async function refusalOfSelect({ connection }: PreflightNode, database: number): Promise<string | null> {
   try {
     await connection.call('SELECT', database);
-  } catch {
-    return false;
+  } catch (thrown) {
+    return messageOf(thrown);
   }
   await connection.call('SELECT', 0);
-  return true;
+  return null;
 }

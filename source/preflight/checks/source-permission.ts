@@ -2,7 +2,7 @@
 // starting a replication: COMMAND INFO, a REPLCONF that says what the reader says later, ACL DRYRUN.
 import { messageOf } from '../../engine/errors.ts';
 import { formatAddress } from '../../topology/endpoint.ts';
-import { mayRun, ok, refuse } from '../answers.ts';
+import { ok, refuse, rightTo } from '../answers.ts';
 import type { Answer, Check, PreflightNode } from '../check.ts';
 import { QUESTIONS, SOURCE_PERMISSION } from '../sentences.ts';
 
@@ -26,9 +26,9 @@ async function ask(node: PreflightNode, user: string): Promise<Answer> {
   // Port 0 is what the reader gives too: nobody must take redferry for a failover candidate.
   const replconf = await refusalOf(node, 'REPLCONF', 'listening-port', '0');
   if (/NOPERM/.test(replconf ?? '')) return denied('REPLCONF');
-  const psync = await mayRun(node.connection, user, ['PSYNC', '?', '-1']);
-  if (psync === false) return denied('PSYNC');
-  return ok(psync === null ? SOURCE_PERMISSION.unknown(place) : SOURCE_PERMISSION.ok);
+  const psync = await rightTo(node.connection, user, ['PSYNC', '?', '-1']);
+  if (psync === 'denied') return denied('PSYNC');
+  return ok(psync === 'unknown' ? SOURCE_PERMISSION.unknown(place) : SOURCE_PERMISSION.ok);
 }
 
 /** A renamed or removed command is answered with nothing. */

@@ -1,7 +1,7 @@
 // Whether the target lets this user write, by ACL DRYRUN (7.0 and newer): nothing is written for it.
 import { formatAddress } from '../../topology/endpoint.ts';
-import { mayRun, ok, refuse } from '../answers.ts';
-import type { Answer, Check, PreflightNode } from '../check.ts';
+import { ok, refuse, rightTo, warn } from '../answers.ts';
+import type { Answer, Check, PreflightNode, Verdict } from '../check.ts';
 import { QUESTIONS, TARGET_PERMISSION } from '../sentences.ts';
 
 /** One of each kind the writer sends; the key stands for any. */
@@ -19,18 +19,23 @@ export const targetPermission: Check = {
   async run({ target }) {
     const user = target.endpoint.credentials.username ?? 'default';
     const answers = await Promise.all(target.nodes.map((node) => ask(node, user)));
-    return answers.find(({ verdict }) => verdict === 'refuse') ?? answers[0] ?? ok(TARGET_PERMISSION.unknown);
+    const first = (wanted: Verdict): Answer | undefined => answers.find(({ verdict }) => verdict === wanted);
+    return first('refuse') ?? first('warn') ?? answers[0] ?? ok(TARGET_PERMISSION.unknown);
   },
 };
 
 async function ask(node: PreflightNode, user: string): Promise<Answer> {
-  const rights = await Promise.all(NEEDED.map((command) => mayRun(node.connection, user, command)));
-  const missing = NEEDED.filter((_, index) => rights[index] === false).map(([name = '']) => name);
+  const rights = await Promise.all(NEEDED.map((command) => rightTo(node.connection, user, command)));
+  const missing = NEEDED.filter((_, index) => rights[index] === 'denied').map(([name = '']) => name);
   if (missing.length > 0) {
     return refuse(
       TARGET_PERMISSION.denied(formatAddress(node.address), user, missing.join(', ')),
       TARGET_PERMISSION.remedy(user),
     );
   }
-  return ok(rights.includes(null) ? TARGET_PERMISSION.unknown : TARGET_PERMISSION.ok);
+  // A user of its own for one application may well be allowed all the keys that the source has.
+  if (rights.includes('limited')) {
+    return warn(TARGET_PERMISSION.limited(formatAddress(node.address), user), TARGET_PERMISSION.limitedRemedy(user));
+  }
+  return ok(rights.includes('unknown') ? TARGET_PERMISSION.unknown : TARGET_PERMISSION.ok);
 }
