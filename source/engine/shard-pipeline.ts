@@ -6,6 +6,7 @@ import { ByteWindow } from '../readers/byte-window.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import type { StreamPlace } from '../readers/replication-link.ts';
 import { ElasticQueue } from '../spool/elastic-queue.ts';
+import { formatAddress } from '../topology/endpoint.ts';
 import type { ServerVersion } from '../topology/topology.ts';
 import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
@@ -19,6 +20,7 @@ import { Refusals } from './refusals.ts';
 import type { FromWorker, ShardEnd, ShardJob, ShardSample } from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
 import { ShardPump } from './shard-pump.ts';
+import { explainSilence } from './silence.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { type ReceiverListener, SourceReceiver } from './source-receiver.ts';
 import { makeTargetNodes } from './target-writers.ts';
@@ -48,6 +50,7 @@ export class ShardPipeline {
   #keysDone = 0;
   #commands = 0;
   #bytesReceived = 0;
+  #lastByteAtMs = Date.now();
   #rewritten = 0;
   #ignored = 0;
 
@@ -131,7 +134,7 @@ export class ShardPipeline {
     return {
       state: this.#life.state,
       stateSinceMs: this.#life.sinceMs,
-      waitingFor: this.#nodes.waiting ?? this.#life.waitingFor,
+      waitingFor: this.#nodes.waiting ?? this.#silence() ?? this.#life.waitingFor,
       paused,
       keysDone: this.#keysDone,
       keysTotal: this.#intake.announced,
@@ -235,17 +238,21 @@ export class ShardPipeline {
       connected: () => {
         if (this.#life.state === 'connecting') this.#life.on('connected');
       },
-      handshaken: () => this.#askPermit(),
+      handshaken: (resuming) => (resuming ? Promise.resolve() : this.#askPermit()),
       requested: () => {
         if (this.#life.state === 'handshake') this.#life.on('handshaken');
+        this.#lastByteAtMs = Date.now();
         this.#life.waitFor('the source has been asked for its snapshot and prepares it');
       },
-      heartbeat: () => {},
+      heartbeat: () => {
+        this.#lastByteAtMs = Date.now();
+      },
       snapshotBegins: (place, frame) => this.#snapshotBegins(place, frame),
       snapshotReceived: () => this.#returnPermit(),
       received: (bytes, streamOffset) => {
         this.#bytesReceived += bytes;
-        if (streamOffset !== null) this.#lag.received(streamOffset, Date.now());
+        this.#lastByteAtMs = Date.now();
+        if (streamOffset !== null) this.#lag.received(streamOffset, this.#lastByteAtMs);
         this.#pump.run();
       },
       continued: () => this.#continued(),
@@ -337,6 +344,12 @@ export class ShardPipeline {
         });
         return null;
     }
+  }
+
+  /** A link that we stopped reading ourselves is not silent. */
+  #silence(): string | null {
+    if (this.#queue.full || this.#ended) return null;
+    return explainSilence(this.#life.state, Date.now() - this.#lastByteAtMs, formatAddress(this.#job.address));
   }
 
   /** The offset of the last byte that has taken effect on the target; null before the source named one. */

@@ -13,7 +13,8 @@ const LONGEST_RETRY_MS = 15_000;
 
 export interface ReceiverListener {
   connected(): void;
-  handshaken(): Promise<void>;
+  /** Resolves when the source may be asked; `resuming` asks for no snapshot. */
+  handshaken(resuming: boolean): Promise<void>;
   requested(): void;
   heartbeat(): void;
   snapshotBegins(place: StreamPlace, frame: SnapshotFrame): void;
@@ -107,7 +108,7 @@ export class SourceReceiver {
   #linkListener(): LinkListener {
     return {
       connected: () => this.#listener.connected(),
-      handshaken: () => this.#listener.handshaken(),
+      handshaken: () => this.#listener.handshaken(this.#inStream),
       requested: () => this.#listener.requested(),
       fullResync: (place) => {
         if (this.#inStream) throw this.#backlogGone();

@@ -1,0 +1,17 @@
+import { describe, expect, it } from 'vitest';
+import { explainSilence } from '../../source/engine/silence.ts';
+
+describe('explainSilence', () => {
+  it('speaks when a source that should be heard is not', () => {
+    expect(explainSilence('waiting-snapshot', 20_000, 'a:1')).toBe(
+      'the source a:1 has sent nothing for 20 s: is it alive, and is the way to it open?',
+    );
+    expect(explainSilence('streaming', 40_000, 'a:1')).toContain('40 s');
+  });
+
+  it('is patient, and expects nothing of a shard that has no link', () => {
+    expect(explainSilence('waiting-snapshot', 5000, 'a:1')).toBeNull();
+    expect(explainSilence('streaming', 20_000, 'a:1')).toBeNull();
+    expect(explainSilence('retrying', 900_000, 'a:1')).toBeNull();
+  });
+});
