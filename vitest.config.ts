@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
+    globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Two at a time: the tests start real servers, and a developer's machine may have two cores.
     maxWorkers: 2,

@@ -36,6 +36,8 @@ export interface FerryEngineOptions {
   /** Gets every notice and every refusal, for the log file. */
   readonly onNotice?: (notice: Notice) => void;
   readonly onRefusals?: (refusals: readonly Refusal[]) => void;
+  /** What the worker threads run; by default the worker that belongs to this build. */
+  readonly workerFile?: URL;
 }
 
 export class FerryEngine implements Engine {
@@ -105,10 +107,14 @@ export class FerryEngine implements Engine {
     this.#source = endpointOf(this.#options.source, plan.source);
     this.#target = endpointOf(this.#options.target, plan.target);
     this.#phase = 'running';
-    this.#pool = new WorkerPool(plan.threads, {
-      told: (message) => this.#told(message),
-      died: (shards, message) => this.#died(shards, message),
-    });
+    this.#pool = new WorkerPool(
+      plan.threads,
+      {
+        told: (message) => this.#told(message),
+        died: (shards, message) => this.#died(shards, message),
+      },
+      this.#options.workerFile,
+    );
     this.#permits = new SnapshotPermits(plan.snapshotsAtOnce, (shard) => this.#pool?.send({ type: 'permit', shard }));
     this.#records = plan.jobs.map(({ job, slots }) => new ShardRecord(job, slots));
     for (const record of this.#records) {

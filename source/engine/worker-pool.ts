@@ -25,9 +25,10 @@ export class WorkerPool {
   #next = 0;
   #closed = false;
 
-  constructor(threads: number, listener: PoolListener) {
+  /** @param file what a thread runs; by default the worker beside this file. */
+  constructor(threads: number, listener: PoolListener, file: URL = new URL(WORKER_FILE, import.meta.url)) {
     this.#members = Array.from({ length: Math.max(1, threads) }, () => {
-      const worker = new Worker(new URL(WORKER_FILE, import.meta.url), { resourceLimits: WORKER_LIMITS });
+      const worker = new Worker(file, { resourceLimits: WORKER_LIMITS });
       const member: Member = { worker, shards: [], exited: false };
       let reason = 'it ended by itself';
       worker.on('message', (message: FromWorker) => listener.told(message));

@@ -8,6 +8,7 @@ import type { RunLimits } from '../../source/engine/run-plan.ts';
 import type { Endpoint } from '../../source/topology/endpoint.ts';
 import { compareAll } from '../../source/validation/full-compare.ts';
 import type { CompareReport } from '../../source/validation/report.ts';
+import { TEST_WORKER } from './global-setup.ts';
 import { waitFor } from './wait.ts';
 
 export interface Place {
@@ -80,6 +81,7 @@ export function migrate(source: Endpoint, target: Endpoint, more: Partial<RunSet
     prepare: (tell) => prepareRun(setup, tell),
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
+    workerFile: TEST_WORKER,
   });
   engine.start();
   const alive = (): void => {
