@@ -11,6 +11,8 @@ export class Batch {
   length = 0;
   /** What is sent behind `buffer`: a big payload in the buffer it arrived in, and its footer. */
   tail: readonly Buffer[] = [];
+  /** Parts of the tail that the socket still reads from. */
+  unwritten = 0;
   /** Replies expected, SELECT included. */
   commands = 0;
   answered = 0;
@@ -62,9 +64,12 @@ export class Batch {
     }
   }
 
-  /** Gives back what stands behind `buffer` at once: the garbage collector would not notice for long how much it is. */
+  /**
+   * Gives back what stands behind `buffer` at once: the garbage collector would not notice for long how much it is. What
+   * the socket has not finished writing is left to the collector: a target may refuse a command before it has read it all.
+   */
   freeTail(): void {
-    for (const part of this.tail) {
+    for (const part of this.unwritten === 0 ? this.tail : []) {
       if (part.buffer instanceof ArrayBuffer && part.buffer.byteLength >= OWN_BUFFER_BYTES) part.buffer.transfer(0);
     }
     this.tail = [];

@@ -211,7 +211,11 @@ export class NodeWriter {
     this.#inFlight.push(batch);
     this.inFlightBytes += batch.bytes;
     this.#connection.write(batch.buffer.subarray(0, batch.length));
-    for (const part of batch.tail) this.#connection.write(part);
+    batch.unwritten = batch.tail.length;
+    const written = (): void => {
+      batch.unwritten--;
+    };
+    for (const part of batch.tail) this.#connection.write(part, written);
   }
 
   #succeeded(count: number): void {
