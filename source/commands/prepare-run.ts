@@ -45,11 +45,13 @@ export async function prepareRun(
       throw new FerryError(`${evidence} ${remedy}`.trim(), { code: 'preflight', exitCode: EXIT.preflight });
     if (verdict === 'warn') tell('warn', `${evidence} ${remedy}`.trim());
   }
+  const { commands, largestValue } = await askTarget(target, targetTopology);
   return planRun({
     ...setup,
     sourceTopology,
     targetTopology,
-    targetCommands: await commandsOf(target, targetTopology),
+    targetCommands: commands,
+    limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, largestValue) },
   });
 }
 
@@ -62,15 +64,25 @@ function checkShards(shards: readonly number[] | null, topology: Topology): void
   );
 }
 
-/** What the target itself says of its commands; null where the user may not ask. */
-async function commandsOf(target: Endpoint, topology: Topology): Promise<unknown> {
+/** Type byte, version and checksum around a value in a RESTORE. */
+const PAYLOAD_FRAME_BYTES = 11;
+
+interface TargetFacts {
+  /** The answer to COMMAND; null where the user may not ask. */
+  readonly commands: unknown;
+  /** Bytes of the largest value that one command can carry; a larger one would cost the whole connection. */
+  readonly largestValue: number;
+}
+
+async function askTarget(target: Endpoint, topology: Topology): Promise<TargetFacts> {
   const first = topology.shards[0];
-  if (first === undefined) return null;
-  const connection = await openControl(target, first.address, 'redferry:commands');
+  if (first === undefined) return { commands: null, largestValue: Number.POSITIVE_INFINITY };
+  const connection = await openControl(target, first.address, 'redferry:facts');
   try {
-    return await connection.call('COMMAND');
-  } catch {
-    return null;
+    const commands: unknown = await connection.call('COMMAND').catch(() => null);
+    const bulk: unknown = await connection.config('GET', 'proto-max-bulk-len').catch(() => null);
+    const bytes = Array.isArray(bulk) ? Number(bulk[1]) : Number.NaN;
+    return { commands, largestValue: bytes > 0 ? bytes - PAYLOAD_FRAME_BYTES : Number.POSITIVE_INFINITY };
   } finally {
     connection.disconnect();
   }

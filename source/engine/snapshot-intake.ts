@@ -53,7 +53,10 @@ export class SnapshotIntake implements SnapshotSink {
   }
 
   oversized(entry: SnapshotEntry, valueBytes: number): void {
-    this.#refuse(entry, `its value of ${valueBytes} bytes is larger than limits.valueInMemory`);
+    this.#refuse(
+      entry,
+      `its value of ${valueBytes} bytes is larger than limits.valueInMemory or the target's proto-max-bulk-len`,
+    );
     this.#listener.taken();
   }
 

@@ -205,7 +205,9 @@ export class SnapshotParser {
     const walked = this.#walker.advance(window.bytes, window.start + this.#walkedOffset, window.end);
     this.#walkedOffset = walked - window.start;
     if (this.#walker.done) {
-      this.#deliver(walked);
+      const valueBytes = this.#passedBytes + this.#walkedOffset - this.#valueOffset;
+      if (valueBytes <= this.#valueLimit) this.#deliver(walked);
+      else this.#leaveOut(walked, valueBytes);
       return true;
     }
     if (this.#walkedOffset - this.#valueOffset >= PART_BYTES) this.#movePart();
@@ -261,13 +263,20 @@ export class SnapshotParser {
     this.#passedBytes += walked - window.start;
     window.start = walked;
     if (!this.#walker.done) return false;
+    this.#leaveOut(walked, this.#passedBytes);
+    return true;
+  }
+
+  /** The value that ends at `valueEnd` is above the limit: only its key and size are told. */
+  #leaveOut(valueEnd: number, valueBytes: number): void {
+    if (this.#passedBytes === 0) this.#keepKey();
+    this.#window.start = valueEnd;
     this.#entry.parts = NO_PARTS;
     this.#entry.valueStart = 0;
     this.#entry.valueEnd = 0;
     this.#phase = 'records';
-    this.#sink.oversized(this.#entry, this.#passedBytes);
+    this.#sink.oversized(this.#entry, valueBytes);
     this.#forgetAttributes();
-    return true;
   }
 
   /** Expiry, idle time, frequency and parts belong to one key only. */

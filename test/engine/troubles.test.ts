@@ -166,6 +166,20 @@ describe('big values', () => {
   });
 });
 
+describe('a target with a low proto-max-bulk-len', () => {
+  it('gets what it can take; the rest is recorded, and the link lives', async () => {
+    const [source, target] = [await testServer(), await testServer({ args: ['--proto-max-bulk-len', '1mb'] })];
+    const from = client(source);
+    await from.config('SET', 'rdbcompression', 'no');
+    await from.set('fits', 'x'.repeat(1_000_000));
+    await from.set('does not fit', 'y'.repeat(1_100_000));
+    await from.set('small', 'z');
+    const result = await migrate(endpointOf(source), endpointOf(target), { snapshotOnly: true }).engine.ended;
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: EXIT.refusals, refused: 1, keys: 2 });
+    expect(result.refusals[0]).toMatchObject({ key: 'does not fit' });
+  });
+});
+
 describe('pause', () => {
   it('stops the writes to the target, keeps the link, and loses nothing', async () => {
     const [source, target] = [await testServer(), await testServer()];
