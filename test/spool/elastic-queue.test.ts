@@ -249,7 +249,7 @@ describe('limits', () => {
     expect(queue.diskBytes).toBe(0);
     queue.setMemoryLimit(65_536);
     const deadline = Date.now() + 5_000;
-    while (queue.memoryBytes > 65_536 && Date.now() < deadline) await sleep(1);
+    while ((queue.memoryBytes > 65_536 || queue.full) && Date.now() < deadline) await sleep(1);
     expect(queue.memoryBytes).toBeLessThanOrEqual(65_536);
     expect(queue.full).toBe(false);
     await drain(queue, 0, 200_000, 5000);
