@@ -50,7 +50,24 @@ export const TYPE = {
   streamListpacks2: 19,
   setListpack: 20,
   streamListpacks3: 21,
+  /** Redis 7.4 release candidates; Valkey 9 has its own 22 and 23. */
+  hashMetadataPreGa: 22,
+  hashListpackExPreGa: 23,
+  /** Fields with expiries (Redis 7.4). */
+  hashMetadata: 24,
+  hashListpackEx: 25,
+  streamListpacks4: 26,
+  streamListpacks5: 27,
+  array: 28,
+  /** Hashes whose field names stand in a template (Redis 8.10); the two `Ref` occur in files only. */
+  hashTemplateListpack: 29,
+  hashTemplateListpackRef: 30,
+  hashTemplateArray: 31,
+  hashTemplateArrayRef: 32,
 } as const;
+
+/** Valkey's own meanings of numbers that Redis uses otherwise. */
+export const VALKEY_TYPE = { hash2: 22, pathHash: 23 } as const;
 
 /** The special string encodings behind a length byte 11xxxxxx. */
 export const STRING_ENCODING = { int8: 0, int16: 1, int32: 2, lzf: 3 } as const;

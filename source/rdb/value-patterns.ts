@@ -11,13 +11,21 @@ export type Step =
   | { readonly kind: 'score' }
   /** Module opcodes up to the end mark. */
   | { readonly kind: 'module' }
-  | { readonly kind: 'repeat'; readonly pattern: Pattern };
+  | { readonly kind: 'repeat'; readonly pattern: Pattern }
+  /** The head of an array (type 28): how many elements, whether a length comes between; the elements follow. */
+  | { readonly kind: 'array' }
+  /** A tag, and the string or the eight bytes that it announces. */
+  | { readonly kind: 'tagged' };
 export type Pattern = readonly Step[];
 
 const STRING: Step = { kind: 'string' };
 const LENGTH: Step = { kind: 'length' };
 const SCORE: Step = { kind: 'score' };
 const MODULE: Step = { kind: 'module' };
+const ARRAY: Step = { kind: 'array' };
+/** One element of an array: its index and its tagged value. */
+export const ARRAY_ELEMENT: Pattern = [{ kind: 'length' }, { kind: 'tagged' }];
+const BYTES_4: Step = { kind: 'raw', bytes: 4 };
 const BYTES_8: Step = { kind: 'raw', bytes: 8 };
 const STREAM_ID: Step = { kind: 'raw', bytes: 16 };
 const repeat = (...pattern: Step[]): Step => ({ kind: 'repeat', pattern });
@@ -61,6 +69,8 @@ const REDIS_ONLY: Readonly<Record<number, Pattern>> = {
   25: [BYTES_8, STRING],
   26: [...STREAM_HEAD_2, GROUPS_3, ...IDEMPOTENCY],
   27: [...STREAM_HEAD_2, GROUPS_5, ...IDEMPOTENCY],
+  28: [ARRAY],
+  30: [STRING],
 };
 
 const VALKEY_ONLY: Readonly<Record<number, Pattern>> = {
@@ -78,6 +88,19 @@ export const MODULE_AUX_PATTERN: Pattern = [LENGTH, MODULE];
 
 /** Behind FUNCTION_PRE_GA of the 7.0 release candidates: name, engine, 0 or 1 description, code. Servers refuse it. */
 export const FUNCTION_PRE_GA_PATTERN: Pattern = [STRING, STRING, repeat(STRING), STRING];
+
+/** Behind KEY_META of Redis 8.6: for each kind of metadata its name in four bytes and module opcodes. */
+export const KEY_META_PATTERN: Pattern = [repeat(BYTES_4, MODULE)];
+
+/** Type 32: the template's number, then a value for each of its fields. */
+export function templateHashPattern(fields: number): Pattern {
+  const known = TEMPLATE_PATTERNS.get(fields);
+  if (known !== undefined) return known;
+  const pattern: Pattern = [LENGTH, ...Array.from({ length: fields }, () => STRING)];
+  TEMPLATE_PATTERNS.set(fields, pattern);
+  return pattern;
+}
+const TEMPLATE_PATTERNS = new Map<number, Pattern>();
 
 /** Behind SLOT_IMPORT of Valkey 9: the job's name, then ranges of slots. */
 export const VALKEY_SLOT_IMPORT_PATTERN: Pattern = [STRING, repeat(LENGTH, LENGTH)];

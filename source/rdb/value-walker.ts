@@ -4,7 +4,7 @@
 import { STRING_ENCODING } from './format.ts';
 import { INCOMPLETE, INVALID, LengthReader } from './length.ts';
 import { RdbError } from './rdb-error.ts';
-import type { Pattern } from './value-patterns.ts';
+import { ARRAY_ELEMENT, type Pattern } from './value-patterns.ts';
 
 /** Bytes behind the length byte of the integer encodings. */
 const INTEGER_BYTES = [1, 2, 4];
@@ -12,6 +12,8 @@ const INTEGER_BYTES = [1, 2, 4];
 const LOWEST_SPECIAL_SCORE = 253;
 
 const MODULE_OPCODE = { end: 0, signed: 1, unsigned: 2, float: 3, double: 4, string: 5 } as const;
+
+const ARRAY_TAG = { string: 0, integer: 1, float: 2, smallString: 3 } as const;
 
 interface Frame {
   pattern: Pattern;
@@ -109,8 +111,12 @@ export class ValueWalker {
         if (first < LOWEST_SPECIAL_SCORE) this.#skip = first;
         return at + 1;
       }
+      case 'tagged':
+        return this.#tagged(frame, bytes, at, end);
       case 'module':
         return this.#module(frame, bytes, at, end);
+      case 'array':
+        return this.#array(frame, bytes, at, end);
       case 'repeat': {
         const next = this.#plainLength(bytes, at, end);
         if (next < 0) return next;
@@ -118,6 +124,43 @@ export class ValueWalker {
         if (this.#length.value > 0) this.#push(step.pattern, this.#length.value);
         return next;
       }
+    }
+  }
+
+  /** The head of an array's value: the count stands before a flag that says whether another length follows. */
+  #array(frame: Frame, bytes: Uint8Array, at: number, end: number): number {
+    const afterCount = this.#plainLength(bytes, at, end);
+    if (afterCount < 0) return afterCount;
+    const count = this.#length.value;
+    const afterFlag = this.#plainLength(bytes, afterCount, end);
+    if (afterFlag < 0) return afterFlag;
+    const flag = this.#length.value;
+    if (flag > 1) return INVALID;
+    const next = flag === 0 ? afterFlag : this.#plainLength(bytes, afterFlag, end);
+    if (next < 0) return next;
+    frame.step++;
+    if (count > 0) this.#push(ARRAY_ELEMENT, count);
+    return next;
+  }
+
+  /** The tag of an array's element, and what it announces. */
+  #tagged(frame: Frame, bytes: Uint8Array, at: number, end: number): number {
+    const next = this.#plainLength(bytes, at, end);
+    if (next < 0) return next;
+    switch (this.#length.value) {
+      case ARRAY_TAG.integer:
+      case ARRAY_TAG.float:
+        frame.step++;
+        this.#skip = 8;
+        return next;
+      case ARRAY_TAG.string:
+      case ARRAY_TAG.smallString: {
+        const behind = this.#string(bytes, next, end);
+        if (behind >= 0) frame.step++;
+        return behind;
+      }
+      default:
+        return INVALID;
     }
   }
 
