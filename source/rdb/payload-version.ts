@@ -1,13 +1,21 @@
-// Which version to write behind a DUMP payload: the source's own where the target takes it, else the lowest that
-// defines the value's type, whose bytes are the same. Source: verifyDumpPayload and rdb.h of the versions named.
+// Which versions of the format a server's RESTORE takes, and which version defines a value's type: the two sides from
+// which value-way.ts decides. Source: verifyDumpPayload and rdb.h of the versions named.
 import type { ServerVersion } from '../topology/topology.ts';
-import type { Dialect } from './format.ts';
+import { type Dialect, TYPE, VALKEY_TYPE } from './format.ts';
 
-/** First version of Valkey's own numbering. */
-const FIRST_VALKEY_VERSION = 80;
+/** First version of Valkey's own numbering; 12 to 79 are Redis's alone. */
+export const FIRST_VALKEY_VERSION = 80;
+
+/**
+ * What is stamped where any version would do. Redis 2.6 to 3.0 take this one alone (`!=`, where later servers compare
+ * with `>`), so no version below it is ever written.
+ */
+export const OLDEST_PAYLOAD_VERSION = 6;
 
 /** Newest first: from this release on a server writes and takes this version. */
 const REDIS_VERSIONS: readonly (readonly [major: number, minor: number, rdb: number])[] = [
+  [8, 10, 15],
+  [8, 8, 14],
   [8, 6, 13],
   [7, 4, 12],
   [7, 2, 11],
@@ -15,10 +23,10 @@ const REDIS_VERSIONS: readonly (readonly [major: number, minor: number, rdb: num
   [5, 0, 9],
   [4, 0, 8],
   [3, 2, 7],
-  [2, 6, 6],
+  [2, 6, OLDEST_PAYLOAD_VERSION],
 ];
 
-/** The highest version whose payloads RESTORE takes there, and whether Valkey's own numbers count. */
+/** The highest version whose payloads RESTORE takes there, and the highest of Valkey's own numbers (0: none). */
 export interface AcceptedVersions {
   readonly redis: number;
   readonly valkey: number;
@@ -32,23 +40,44 @@ export function acceptedVersions(server: ServerVersion): AcceptedVersions {
   const row = REDIS_VERSIONS.find(
     ([major, minor]) => server.major > major || (server.major === major && server.minor >= minor),
   );
-  return { redis: row?.[2] ?? 6, valkey: 0 };
+  return { redis: row?.[2] ?? OLDEST_PAYLOAD_VERSION, valkey: 0 };
 }
 
-/** The lowest version that defines a type of either dialect up to 21; 0 for the dialect's own types. */
-function lowestVersion(type: number): number {
-  if (type === 14) return 7;
-  if (type === 5 || type === 7) return 8;
-  if (type === 15) return 9;
-  if (type >= 16 && type <= 19) return 10;
-  if (type === 20 || type === 21) return 11;
-  return type <= 13 ? 8 : 0;
+/** The lowest version that defines a type. Of types that no server writes: 0. */
+export function lowestVersion(type: number, dialect: Dialect): number {
+  if (type <= TYPE.hash) return OLDEST_PAYLOAD_VERSION;
+  if (dialect === 'valkey' && type > TYPE.streamListpacks3) {
+    return type === VALKEY_TYPE.hash2 ? 80 : type === VALKEY_TYPE.pathHash ? 81 : 0;
+  }
+  return DEFINED_BY[type] ?? 0;
 }
 
-/** The version to stamp on each value type; the source's own where nothing better is known (the target then refuses). */
-export function payloadVersion(type: number, source: number, dialect: Dialect, accepted: AcceptedVersions): number {
-  const limit = dialect === 'valkey' && source >= FIRST_VALKEY_VERSION ? accepted.valkey : accepted.redis;
-  if (source <= limit) return source;
-  const lowest = lowestVersion(type);
-  return lowest > 0 && lowest <= accepted.redis ? lowest : source;
-}
+/** Redis's types above the plain ones; up to 21 they are Valkey's too. */
+const DEFINED_BY: Readonly<Record<number, number>> = {
+  [TYPE.zset2]: 8,
+  [TYPE.module2]: 8,
+  [TYPE.hashZipmap]: OLDEST_PAYLOAD_VERSION,
+  [TYPE.listZiplist]: OLDEST_PAYLOAD_VERSION,
+  [TYPE.setIntset]: OLDEST_PAYLOAD_VERSION,
+  [TYPE.zsetZiplist]: OLDEST_PAYLOAD_VERSION,
+  [TYPE.hashZiplist]: OLDEST_PAYLOAD_VERSION,
+  [TYPE.listQuicklist]: 7,
+  [TYPE.streamListpacks]: 9,
+  [TYPE.hashListpack]: 10,
+  [TYPE.zsetListpack]: 10,
+  [TYPE.listQuicklist2]: 10,
+  [TYPE.streamListpacks2]: 10,
+  [TYPE.setListpack]: 11,
+  [TYPE.streamListpacks3]: 11,
+  [TYPE.hashMetadataPreGa]: 12,
+  [TYPE.hashListpackExPreGa]: 12,
+  [TYPE.hashMetadata]: 12,
+  [TYPE.hashListpackEx]: 12,
+  [TYPE.streamListpacks4]: 13,
+  [TYPE.streamListpacks5]: 14,
+  [TYPE.array]: 14,
+  [TYPE.hashTemplateListpack]: 15,
+  [TYPE.hashTemplateListpackRef]: 15,
+  [TYPE.hashTemplateArray]: 15,
+  [TYPE.hashTemplateArrayRef]: 15,
+};
