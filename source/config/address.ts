@@ -1,6 +1,6 @@
 // Reads the addresses people write: redis://user:pass@host:port, rediss://, redis-sentinel://h1,h2/name, host:port, a
-// bare host, [::1]:6379, several nodes with commas. Not the URL class: it knows neither several hosts nor sentinels.
-// No message repeats credentials.
+// bare host, [::1]:6379, several nodes with commas; and files: rdb:FILE, aof:PATH, jsonl:FILE. Not the URL class: it
+// knows neither several hosts nor sentinels. No message repeats credentials.
 import { isIPv6 } from 'node:net';
 import { type NodeAddress, parseNodeAddress } from '../topology/endpoint.ts';
 import { configError } from './config-error.ts';
@@ -14,9 +14,22 @@ export interface AddressParts {
   readonly password: string | null;
 }
 
+export type FileFormat = 'rdb' | 'aof' | 'jsonl';
+
+export interface FileAddress {
+  readonly format: FileFormat;
+  /** As written, patterns among them; `-` is standard input. At least one. */
+  readonly paths: readonly string[];
+}
+
+export const STANDARD_STREAM = '-';
+
 const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26379;
 const SCHEME = /^[A-Za-z][\w+.-]*:\/\//;
+const FILE_ADDRESS = /^(rdb|aof|jsonl):(.*)$/is;
+/** Signs of a pattern for file names. Braces are none: a comma parts two names. */
+const PATTERN_SIGNS = /[*?[\]]/;
 
 const SCHEMES: Readonly<Record<string, Pick<AddressParts, 'scheme' | 'tls'>>> = {
   redis: { scheme: 'redis', tls: false },
@@ -30,8 +43,8 @@ const SCHEMES: Readonly<Record<string, Pick<AddressParts, 'scheme' | 'tls'>>> = 
 /** @throws FerryError `config` with one sentence. */
 export function parseAddress(text: string): AddressParts {
   const shown = describeAddress(text);
-  if (/^(?:rdb|aof|jsonl):/i.test(text)) {
-    throw configError(`${shown}: files as source and target are not built yet; name a running server.`);
+  if (FILE_ADDRESS.test(text)) {
+    throw configError(`${shown} names a file, where a running server is needed; write redis://HOST:PORT.`);
   }
   if (/^unix:|^\//i.test(text)) throw configError(`${shown}: unix sockets are not built yet; write HOST:PORT.`);
   const [, schemeName = 'redis', rest = text] = /^([A-Za-z][\w+.-]*):\/\/(.*)$/s.exec(text) ?? [];
@@ -45,8 +58,46 @@ export function parseAddress(text: string): AddressParts {
   return { ...scheme, nodes, masterName: masterNameOf(scheme.scheme, path, shown), ...decode(credentials, shown) };
 }
 
+/**
+ * rdb:FILE[,FILE...], aof:PATH, jsonl:FILE, `-` for standard input; null for the address of a server. Nothing is looked
+ * up: whether the files are there shows when they are opened.
+ * @throws FerryError `config` with one sentence.
+ */
+export function parseFileAddress(text: string): FileAddress | null {
+  const [, scheme, rest = ''] = FILE_ADDRESS.exec(text) ?? [];
+  if (scheme === undefined) return null;
+  const format = scheme.toLowerCase() as FileFormat;
+  if (rest.startsWith('//')) {
+    throw configError(`${text}: a file's path follows the colon at once, without //: ${format}:PATH.`);
+  }
+  const paths = format === 'rdb' ? rest.split(',') : [rest];
+  if (paths.includes('')) throw configError(`${text}: the name of a file is missing; write ${format}:PATH.`);
+  if (paths.length > 1 && paths.includes(STANDARD_STREAM)) {
+    throw configError(`${text}: - is standard input and stands alone.`);
+  }
+  return { format, paths };
+}
+
+/** The one file that a target names. @throws FerryError `config` with one sentence. */
+export function targetPathOf({ format, paths }: FileAddress): string {
+  const [path = '', ...more] = paths;
+  const shown = `${format}:${paths.join(',')}`;
+  if (more.length > 0) throw configError(`${shown}: a target is one file; leave the others out.`);
+  if (path === STANDARD_STREAM) {
+    throw configError(`${shown}: writing to standard output is not built; name a file.`);
+  }
+  if (hasPattern(path)) throw configError(`${shown}: a target is one file, not a pattern for several.`);
+  return path;
+}
+
+/** Whether the path may stand for several files. */
+export function hasPattern(path: string): boolean {
+  return PATTERN_SIGNS.test(path);
+}
+
 /** The password as it stands in an address, not decoded; null when there is none. Never throws. */
 export function passwordIn(text: string): string | null {
+  if (FILE_ADDRESS.test(text)) return null;
   const { credentials } = splitCredentials(text.replace(SCHEME, ''));
   const colon = credentials?.indexOf(':') ?? -1;
   return credentials === null || colon < 0 ? null : credentials.slice(colon + 1) || null;
@@ -54,6 +105,7 @@ export function passwordIn(text: string): string | null {
 
 /** The address for people: without credentials and without what follows a `?`. Never throws. */
 export function describeAddress(text: string): string {
+  if (FILE_ADDRESS.test(text)) return text;
   const scheme = SCHEME.exec(text)?.[0] ?? '';
   return scheme + splitCredentials(text.slice(scheme.length)).place.replace(/\?.*$/s, '?...');
 }

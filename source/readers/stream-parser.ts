@@ -10,9 +10,32 @@ const CR = 13;
 const ZERO = 48;
 const INITIAL_ARGUMENTS = 1024;
 const INCOMPLETE = -1;
+/** Counts and lengths have no more digits, or are none; what holds them never waits for a line end that may not come. */
+const MOST_DIGITS = 19;
+/** `$0\r\n\r\n`: bytes that are there hold no more arguments than this allows, whatever the count says. */
+const LEAST_ARGUMENT_BYTES = 6;
+/** Name, subcommand or key, and key: enough to say which command was passed over. */
+const NAMING_ARGUMENTS = 3;
 
 /** command: one was read; hungry: needs more bytes; oversized: one above the limit was passed over. */
 export type StreamStatus = 'command' | 'hungry' | 'oversized';
+
+/** Bytes that are no command. */
+export class StreamError extends FerryError {
+  /** Where they stand in the whole stream. */
+  readonly position: number;
+  /** The first of them, printable. */
+  readonly found: string;
+
+  constructor(found: string, position: number) {
+    super(
+      `The replication stream holds "${found}" where a command should begin, ${position} bytes into it: what follows can not be trusted.`,
+      { code: 'stream' },
+    );
+    this.found = found;
+    this.position = position;
+  }
+}
 
 export class StreamParser {
   /** The command read last: its arguments in the window's buffer. Hold until the next call. */
@@ -26,6 +49,13 @@ export class StreamParser {
   readonly #window: ByteWindow;
   readonly #limit: number;
   #number = 0;
+  /** The last call left a command that was not whole: the next goes on behind what was seen of it. */
+  #underWay: 'no' | 'reading' | 'passing' = 'no';
+  /** Of a command that is being read: its arguments, those seen, the bytes seen, and where it began at the first look. */
+  #announced = 0;
+  #seen = 0;
+  #seenBytes = 0;
+  #seenFrom = 0;
   /** Of an oversized command: arguments and bytes still to pass over. */
   #argumentsToPass = 0;
   #bytesToPass = 0;
@@ -40,12 +70,17 @@ export class StreamParser {
     return this.#window.bytes;
   }
 
+  /** The next byte of the window belongs to a command that the last call has seen the beginning of. */
+  get insideCommand(): boolean {
+    return this.#underWay !== 'no';
+  }
+
   /**
    * Takes the next command off the window.
-   * @throws FerryError `stream` for bytes that are no command; nothing behind them can be trusted.
+   * @throws StreamError for bytes that are no command; nothing behind them can be trusted.
    */
   next(): StreamStatus {
-    if (this.#argumentsToPass > 0 || this.#bytesToPass > 0) return this.#pass();
+    if (this.#underWay !== 'no') return this.#underWay === 'passing' ? this.#pass() : this.#resume();
     const window = this.#window;
     const bytes = window.bytes;
     while (window.start < window.end && bytes[window.start] === LF) window.start++;
@@ -53,47 +88,73 @@ export class StreamParser {
     const end = window.end;
     if (begin >= end) return 'hungry';
     if (bytes[begin] !== STAR) throw this.#broken(begin);
-    let at = this.#integer(bytes, begin + 1, end);
+    const at = this.#integer(bytes, begin + 1, end);
     if (at === INCOMPLETE) return 'hungry';
-    const count = this.#number;
-    if (count > this.offsets.length) this.#growTo(count);
+    return this.#arguments(this.#number, 0, at, 0);
+  }
+
+  /** Looks at a command again that was not whole: not from its beginning, since it may be very long. */
+  #resume(): StreamStatus {
+    this.#underWay = 'no';
+    const { start } = this.#window;
+    return this.#arguments(this.#announced, this.#seen, start + this.#seenBytes, start - this.#seenFrom);
+  }
+
+  /**
+   * Reads the arguments from the `seen`th on, which stands at `from`.
+   * @param moved how far the window's bytes have moved since the first argument was read.
+   */
+  #arguments(count: number, seen: number, from: number, moved: number): StreamStatus {
+    const window = this.#window;
+    const bytes = window.bytes;
+    const end = window.end;
+    let at = from;
+    if (count > this.offsets.length) this.#growFor(count, seen + Math.max(0, end - at) / LEAST_ARGUMENT_BYTES + 1);
     const offsets = this.offsets;
     const lengths = this.lengths;
-    for (let i = 0; i < count; i++) {
-      if (at >= end) return this.#incomplete(i, count, at);
+    for (let i = seen; i < count; i++) {
+      if (at >= end) return this.#incomplete(i, count, at, moved);
       if (bytes[at] !== DOLLAR) throw this.#broken(at);
       const body = this.#integer(bytes, at + 1, end);
-      if (body === INCOMPLETE) return this.#incomplete(i, count, at);
+      if (body === INCOMPLETE) return this.#incomplete(i, count, at, moved);
       const length = this.#number;
-      offsets[i] = body;
+      offsets[i] = body - moved;
       lengths[i] = length;
       at = body + length + 2;
-      if (at > end) return this.#incomplete(i + 1, count, at);
     }
+    if (at > end) return this.#incomplete(count, count, at, moved);
+    if (moved !== 0) for (let i = 0; i < count; i++) offsets[i] = (offsets[i] as number) + moved;
     this.count = count;
-    this.start = begin;
+    this.start = window.start;
     this.end = at;
     window.start = at;
     return 'command';
   }
 
   /** A command is not whole: wait for the rest, or begin to pass it over when it can not be held. */
-  #incomplete(argumentsSeen: number, count: number, needed: number): StreamStatus {
+  #incomplete(seen: number, count: number, needed: number, moved: number): StreamStatus {
     const window = this.#window;
-    if (Math.max(needed, window.end) - window.start <= this.#limit) return 'hungry';
-    this.oversizedName = this.#firstArguments(argumentsSeen, needed);
-    this.#argumentsToPass = count - argumentsSeen;
+    if (Math.max(needed, window.end) - window.start <= this.#limit) {
+      this.#underWay = 'reading';
+      this.#announced = count;
+      this.#seen = seen;
+      this.#seenBytes = needed - window.start;
+      this.#seenFrom = window.start - moved;
+      return 'hungry';
+    }
+    // The argument seen last may be cut; those before it are not.
+    this.oversizedName = this.#firstArguments(needed > window.end ? seen - 1 : seen, moved);
+    this.#underWay = 'passing';
+    this.#argumentsToPass = count - seen;
     this.#bytesToPass = needed - window.start;
     return this.#pass();
   }
 
-  #firstArguments(seen: number, needed: number): Buffer[] {
+  #firstArguments(seen: number, moved: number): Buffer[] {
     const names: Buffer[] = [];
     for (let i = 0; i < Math.min(seen, NAMING_ARGUMENTS); i++) {
-      const start = this.offsets[i] as number;
-      const end = start + (this.lengths[i] as number);
-      if (end > this.#window.end || end > needed) break;
-      names.push(Buffer.from(this.#window.bytes.subarray(start, end)));
+      const start = (this.offsets[i] as number) + moved;
+      names.push(Buffer.from(this.#window.bytes.subarray(start, start + (this.lengths[i] as number))));
     }
     return names;
   }
@@ -105,7 +166,10 @@ export class StreamParser {
       window.start += taken;
       this.#bytesToPass -= taken;
       if (this.#bytesToPass > 0) return 'hungry';
-      if (this.#argumentsToPass === 0) return 'oversized';
+      if (this.#argumentsToPass === 0) {
+        this.#underWay = 'no';
+        return 'oversized';
+      }
       if (window.length === 0) return 'hungry';
       if (window.bytes[window.start] !== DOLLAR) throw this.#broken(window.start);
       const body = this.#integer(window.bytes, window.start + 1, window.end);
@@ -120,33 +184,37 @@ export class StreamParser {
     let value = 0;
     let at = from;
     for (;;) {
-      if (at >= end) return INCOMPLETE;
+      if (at >= end) {
+        if (at - from > MOST_DIGITS) throw this.#broken(from);
+        return INCOMPLETE;
+      }
       const byte = bytes[at] as number;
       if (byte === CR) break;
       if (byte < ZERO || byte > ZERO + 9) throw this.#broken(at);
       value = value * 10 + (byte - ZERO);
       at++;
     }
+    if (at === from || at - from > MOST_DIGITS) throw this.#broken(from);
     if (at + 1 >= end) return INCOMPLETE;
     this.#number = value;
     return at + 2;
   }
 
-  #growTo(count: number): void {
-    const size = Math.max(count, this.offsets.length * 2);
+  /** Makes room for `count` arguments, or for as many as can be there. */
+  #growFor(count: number, mostThere: number): void {
+    const needed = Math.min(count, Math.ceil(mostThere));
+    if (needed <= this.offsets.length) return;
+    const size = Math.max(needed, this.offsets.length * 2);
+    const { offsets, lengths } = this;
     this.offsets = new Int32Array(size);
     this.lengths = new Int32Array(size);
+    this.offsets.set(offsets);
+    this.lengths.set(lengths);
   }
 
-  #broken(at: number): FerryError {
+  #broken(at: number): StreamError {
     const window = this.#window;
     const text = window.bytes.toString('latin1', at, Math.min(at + 20, window.end)).replace(/[^\x20-\x7e]/g, '?');
-    return new FerryError(
-      `The replication stream holds "${text}" where a command should begin, ${window.position} bytes into it: what follows can not be trusted.`,
-      { code: 'stream' },
-    );
+    return new StreamError(text, window.position + at - window.start);
   }
 }
-
-/** Name, subcommand or key, and key: enough to say which command was passed over. */
-const NAMING_ARGUMENTS = 3;

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { describeAddress, parseAddress, passwordIn } from '../../source/config/address.ts';
+import {
+  describeAddress,
+  parseAddress,
+  parseFileAddress,
+  passwordIn,
+  targetPathOf,
+} from '../../source/config/address.ts';
 
 const plain = { scheme: 'redis', tls: false, masterName: null, username: null, password: null };
 
@@ -54,9 +60,9 @@ describe('parseAddress', () => {
     ['redis://u:geheim%zz@db1', /%25/],
     ['http://u:geheim@db1', /scheme http is not known/],
     ['redis-sentinel://u:geheim@h1', /name of the master/],
-    ['rdb:dump.rdb', /files as source and target are not built yet/],
-    ['aof:dir', /files as source and target are not built yet/],
-    ['jsonl:keys', /files as source and target are not built yet/],
+    ['rdb:dump.rdb', /names a file, where a running server is needed/],
+    ['aof:dir', /names a file, where a running server is needed/],
+    ['jsonl:keys', /names a file, where a running server is needed/],
     ['unix:/run/redis.sock', /unix sockets are not built yet/],
     ['', /no host/],
     ['redis://a,,b', /no host/],
@@ -67,10 +73,54 @@ describe('parseAddress', () => {
   });
 });
 
+describe('parseFileAddress', () => {
+  test.each([
+    ['rdb:dump.rdb', 'rdb', ['dump.rdb']],
+    ['RDB:/backup/a b.rdb', 'rdb', ['/backup/a b.rdb']],
+    ['rdb:a.rdb,/x/*.rdb,b@c.rdb.gz', 'rdb', ['a.rdb', '/x/*.rdb', 'b@c.rdb.gz']],
+    ['rdb:-', 'rdb', ['-']],
+    ['aof:/data/a,b', 'aof', ['/data/a,b']],
+    ['jsonl:-', 'jsonl', ['-']],
+  ])('%s', (text, format, paths) => {
+    expect(parseFileAddress(text)).toEqual({ format, paths });
+  });
+
+  test('leaves the address of a server alone', () => {
+    for (const text of ['redis://db1', 'db1:7000', 'rdbs:1', '', '/dump.rdb'])
+      expect(parseFileAddress(text)).toBeNull();
+  });
+
+  test.each([
+    ['rdb:', /name of a file is missing; write rdb:PATH/],
+    ['rdb:a.rdb,,b.rdb', /name of a file is missing/],
+    ['aof:', /write aof:PATH/],
+    ['rdb:-,a.rdb', /- is standard input and stands alone/],
+    ['rdb:///backup/a.rdb', /without \/\/: rdb:PATH/],
+  ])('refuses %s', (text, message) => {
+    expect(() => parseFileAddress(text)).toThrow(expect.objectContaining({ code: 'config', exitCode: 2 }));
+    expect(() => parseFileAddress(text)).toThrow(message);
+  });
+});
+
+describe('targetPathOf', () => {
+  test('gives the one path', () => {
+    expect(targetPathOf({ format: 'rdb', paths: ['out.rdb'] })).toBe('out.rdb');
+  });
+
+  test.each([
+    [['a.rdb', 'b.rdb'], /rdb:a.rdb,b.rdb: a target is one file/],
+    [['-'], /writing to standard output is not built/],
+    [['*.rdb'], /not a pattern/],
+  ])('refuses %s', (paths, message) => {
+    expect(() => targetPathOf({ format: 'rdb', paths })).toThrow(message);
+  });
+});
+
 test('describeAddress shows no credentials', () => {
   expect(describeAddress('redis://u:p@ss@db1:1,db2:2')).toBe('redis://db1:1,db2:2');
   expect(describeAddress('u:p@db1:1')).toBe('db1:1');
   expect(describeAddress('redis://db1?password=p')).toBe('redis://db1?...');
+  expect(describeAddress('rdb:/x/a@b?.rdb')).toBe('rdb:/x/a@b?.rdb');
 });
 
 test('passwordIn finds a password and nothing else', () => {
@@ -78,4 +128,5 @@ test('passwordIn finds a password and nothing else', () => {
   expect(passwordIn('u:p@db1')).toBe('p');
   expect(passwordIn('redis://u@db1:1')).toBeNull();
   expect(passwordIn('redis://db1:6379')).toBeNull();
+  expect(passwordIn('rdb:/x/a:b@c')).toBeNull();
 });
