@@ -1,5 +1,5 @@
 // `npm run bench`: measures full sync, stream and latency on real servers of this machine and prints tables with ratios.
-// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|stream.
+// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|stream|walk.
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../source/demo/local-servers.ts';
@@ -7,6 +7,7 @@ import { type FullSyncFigure, measureFullSync } from './full-sync.ts';
 import { fill } from './load.ts';
 import { fillMixed, MIXED_KEYS } from './mixed.ts';
 import { measureStream, type StreamFigure } from './stream.ts';
+import { measureWalk } from './walk.ts';
 
 const { values } = parseArgs({
   options: {
@@ -93,6 +94,16 @@ try {
   if (wanted('mixed')) {
     const figures = await measureFullSync(MIXED_KEYS, rounds, shake, fillMixed);
     printFullSync(figures, `${MIXED_KEYS} keys of mixed types, three of them with a million elements`);
+  }
+  if (wanted('walk')) {
+    const { figures, bytes, keys } = await measureWalk(Number(values.keys), rounds);
+    console.log(
+      `\nWalking an RDB of ${Math.round(bytes / 1e6)} MB and ${keys} keys of mixed types, from the page cache\n`,
+    );
+    printTable(
+      ['who', 'seconds', 'MB/s'],
+      figures.map(({ who, seconds, megabytesPerSecond }) => [who, number(seconds, 2), number(megabytesPerSecond)]),
+    );
   }
   if (wanted('stream')) {
     const order = { commands: Number(values.commands), backlog: Number(values.backlog) };

@@ -1,19 +1,19 @@
 // Everything between the settings and the first byte: find the shards on both sides, check that the run can be right,
 // plan it. Throws a FerryError with one sentence when it can not.
+import type { Place } from '../config/place.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { planRun, type RunLimits, type RunPlan } from '../engine/run-plan.ts';
-import type { KeylessRules } from '../engine/shard-job.ts';
+import { type PlannedOrigin, planRun, type RunLimits, type RunPlan, type SidePlan } from '../engine/run-plan.ts';
+import type { KeylessRules, ShardJob } from '../engine/shard-job.ts';
+import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
 import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
-import { discoverTopology } from '../topology/discover.ts';
-import type { Endpoint } from '../topology/endpoint.ts';
-import type { Topology } from '../topology/topology.ts';
+import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
 export interface RunSetup {
   readonly run: string;
-  readonly source: Endpoint;
-  readonly target: Endpoint;
+  readonly source: Place;
+  readonly target: Place;
   readonly conflictPolicy: ConflictPolicy;
   readonly keyless: KeylessRules;
   readonly limits: RunLimits;
@@ -21,47 +21,91 @@ export interface RunSetup {
   readonly shards: readonly number[] | null;
 }
 
+type Tell = (level: NoticeLevel, message: string) => void;
+
 /** @param tell what the person should know before the run begins. */
-export async function prepareRun(
-  setup: RunSetup,
-  tell: (level: NoticeLevel, message: string) => void,
-): Promise<RunPlan> {
-  const [sourceTopology, targetTopology] = await Promise.all([
-    discoverTopology(setup.source),
-    discoverTopology(setup.target),
-  ]);
-  checkShards(setup.shards, sourceTopology);
-  const { source, target, conflictPolicy, shards } = setup;
-  const report = await runPreflight({
-    source,
-    sourceTopology,
-    target,
-    targetTopology,
-    conflictPolicy,
-    ...(shards === null ? {} : { shards }),
+export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> {
+  const { source, target } = await askSides(setup.source, setup.target);
+  const origins = originsOf(source, setup);
+  await passPreflight(
+    {
+      source: source.kind === 'server' ? source : null,
+      target: target.kind === 'server' ? target : null,
+      conflictPolicy: setup.conflictPolicy,
+      shards: setup.shards,
+    },
+    tell,
+  );
+  const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
+  return planRun({
+    ...setup,
+    source: planOf(source),
+    target: planOf(target),
+    origins,
+    destinationOf: (id) => destinationOf(target, facts, id, origins.length > 1),
+    limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
+    // A snapshot is all that such a file holds.
+    snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
   });
+}
+
+async function passPreflight(order: PreflightOrder, tell: Tell): Promise<void> {
+  const report = await runPreflight(order);
   for (const { verdict, evidence, remedy } of report.findings) {
     if (verdict === 'refuse')
       throw new FerryError(`${evidence} ${remedy}`.trim(), { code: 'preflight', exitCode: EXIT.preflight });
     if (verdict === 'warn') tell('warn', `${evidence} ${remedy}`.trim());
   }
-  const { commands, largestValue } = await askTarget(target, targetTopology);
-  return planRun({
-    ...setup,
-    sourceTopology,
-    targetTopology,
-    targetCommands: commands,
-    limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, largestValue) },
-  });
 }
 
-function checkShards(shards: readonly number[] | null, topology: Topology): void {
-  const unknown = shards?.find((id) => !topology.shards.some((shard) => shard.id === id));
-  if (unknown === undefined) return;
-  throw new FerryError(
-    `There is no source shard ${unknown}: the source has ${topology.shards.length}, numbered from 0.`,
-    { code: 'usage', exitCode: EXIT.usage },
-  );
+/** The source's shards that were chosen. @throws FerryError when one of them is not there. */
+function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedOrigin[] {
+  const all: readonly PlannedOrigin[] =
+    source.kind === 'file'
+      ? source.inputs.map(({ name, format, files, totalBytes }, id) => ({
+          id,
+          origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
+          slots: [],
+        }))
+      : source.topology.shards.map(({ id, address, slots }) => ({
+          id,
+          origin: {
+            kind: 'server',
+            address,
+            endpoint: source.endpoint,
+            version: source.topology.version,
+            shards: source.topology.shards.length,
+          },
+          slots,
+        }));
+  const unknown = shards?.find((id) => !all.some((origin) => origin.id === id));
+  if (unknown !== undefined) {
+    throw new FerryError(`There is no source shard ${unknown}: the source has ${all.length}, numbered from 0.`, {
+      code: 'usage',
+      exitCode: EXIT.usage,
+    });
+  }
+  return all.filter(({ id }) => shards === null || shards.includes(id));
+}
+
+function planOf(side: AskedSource | AskedTarget): SidePlan {
+  if (side.kind === 'server') {
+    const { kind, version, shards } = side.topology;
+    return { kind, version: version.text, masters: shards.length };
+  }
+  if (!('inputs' in side)) return { kind: 'file', version: side.format.toUpperCase(), masters: 1 };
+  const rdb = side.inputs[0]?.rdb ?? null;
+  const version = rdb === null ? null : `${rdb.dialect === 'valkey' ? 'Valkey ' : ''}RDB ${rdb.version}`;
+  return { kind: 'file', version, masters: side.inputs.length };
+}
+
+/** Several shards write a file each: the shard's number goes before the file's ending. */
+function destinationOf(target: AskedTarget, facts: TargetFacts, id: number, several: boolean): ShardJob['destination'] {
+  if (target.kind === 'server') {
+    return { kind: 'server', endpoint: target.endpoint, topology: target.topology, commands: facts.commands };
+  }
+  const { path } = target;
+  return { ...target, path: several ? path.replace(/(\.[^./]*)?$/, `-${id}$1`) : path };
 }
 
 /** Type byte, version and checksum around a value in a RESTORE. */
@@ -74,10 +118,12 @@ interface TargetFacts {
   readonly largestValue: number;
 }
 
-async function askTarget(target: Endpoint, topology: Topology): Promise<TargetFacts> {
+const NO_SERVER: TargetFacts = { commands: null, largestValue: Number.POSITIVE_INFINITY };
+
+async function askTarget({ endpoint, topology }: ServerSide): Promise<TargetFacts> {
   const first = topology.shards[0];
-  if (first === undefined) return { commands: null, largestValue: Number.POSITIVE_INFINITY };
-  const connection = await openControl(target, first.address, 'redferry:facts');
+  if (first === undefined) return NO_SERVER;
+  const connection = await openControl(endpoint, first.address, 'redferry:facts');
   try {
     const commands: unknown = await connection.call('COMMAND').catch(() => null);
     const bulk: unknown = await connection.config('GET', 'proto-max-bulk-len').catch(() => null);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
 import type { SyncCommand } from '../config/arguments.ts';
-import { toEndpoint } from '../config/endpoint.ts';
+import { toPlace } from '../config/place.ts';
 import { runLimits } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
@@ -24,8 +24,8 @@ export async function sync(command: SyncCommand): Promise<number> {
   const run = newRunName(new Date());
   const logFile = settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
   const log = openRunLog(logFile, settings.log.level);
-  const source = toEndpoint(settings.source);
-  const target = toEndpoint(settings.target);
+  const source = toPlace(settings.source);
+  const target = toPlace(settings.target);
   const engine = new FerryEngine({
     run,
     source: describeAddress(settings.source.address),

@@ -63,6 +63,7 @@ interface RawOptions {
   readonly onConflict?: (typeof CONFLICT_POLICIES)[number];
   readonly snapshotOnly?: true;
   readonly shards?: readonly number[];
+  readonly until?: string;
   readonly headless?: true;
   readonly json?: true;
   readonly lang?: 'en' | 'zh';
@@ -136,6 +137,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .addOption(new Option('--reader <kind>', 'how the source is read').argParser(parseReader).default('sync'))
     .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
     .option('--snapshot-only', 'leave when the full sync is done')
+    .option('--until <time>', 'stop in an AOF with timestamps there, for example 2026-11-21T03:00:00Z', parseTime)
     .option('--headless', 'plain lines instead of the screen')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(syncCommand(options)));
@@ -174,7 +176,10 @@ function optionsOf(command: Command): string {
 function addEndpoints(command: Command): Command {
   return command
     .option('--config <file>', 'configuration file (JSON)')
-    .option('--source <address>', 'redis://HOST:PORT, rediss://, redis-sentinel://HOST,HOST/NAME')
+    .option(
+      '--source <address>',
+      'redis://HOST:PORT, rediss://, redis-sentinel://HOST,HOST/NAME, or rdb:FILE, aof:PATH, jsonl:FILE',
+    )
     .option('--target <address>', 'the same for where the keys go')
     .option('--source-password-env <name>', "environment variable with the source's password")
     .option('--source-password-file <file>', "file with the source's password")
@@ -233,6 +238,7 @@ function overridesOf(options: RawOptions): SettingsInput {
     source: {
       ...(options.source === undefined ? {} : { address: options.source }),
       ...(options.shards === undefined ? {} : { shards: options.shards }),
+      ...(options.until === undefined ? {} : { until: options.until }),
     },
     target: {
       ...(options.target === undefined ? {} : { address: options.target }),
@@ -252,6 +258,12 @@ function parseReader(value: string): 'sync' {
 function parseShards(value: string): readonly number[] {
   if (!/^\d{1,6}(,\d{1,6})*$/.test(value)) throw new InvalidArgumentError('Write shard numbers with commas: 0,2.');
   return [...new Set(value.split(',').map(Number))];
+}
+
+function parseTime(value: string): string {
+  const timeMs = Date.parse(value);
+  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('Write a time as 2026-11-21T03:00:00Z.');
+  return new Date(timeMs).toISOString();
 }
 
 function wholeNumber(least: number, most: number): (value: string) => number {

@@ -34,7 +34,9 @@ const side = {
   address: z
     .string()
     .default('')
-    .describe('host:port, redis://, rediss:// or redis-sentinel://h1:26379,h2/name; several nodes with commas.'),
+    .describe(
+      'host:port, redis://, rediss:// or redis-sentinel://h1:26379,h2/name (several nodes with commas), or a file: rdb:FILE, aof:PATH, jsonl:FILE.',
+    ),
   ...credentials,
   sentinel: z
     .strictObject(credentials)
@@ -61,6 +63,23 @@ const source = z.strictObject({
     .min(1)
     .optional()
     .describe('Only these source shards, numbered from 0; without it all.'),
+  until: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('Of an AOF with timestamps: stop at this time, for example 2026-11-21T03:00:00Z; without it at its end.'),
+});
+
+const target = z.strictObject({
+  ...side,
+  overwrite: z.boolean().default(false).describe('Of a file as target: replace one of that name.'),
+  rdbVersion: z
+    .int()
+    .min(9)
+    .max(81)
+    .optional()
+    .describe(
+      "Of an rdb: or aof: file as target: its RDB version, so that an older server loads it (9 for 5.0 to 6.2, 10 for 7.0, 11 for 7.2 and Valkey 7.2 to 8.1); without it the source's.",
+    ),
 });
 
 function keylessRule(initial: 'forward' | 'ignore' | 'refuse', what: string) {
@@ -90,9 +109,9 @@ const limits = z.strictObject({
     .default(null)
     .describe("Where queues stand on disk; null is the system's directory for temporary files."),
   valueInMemory: sizeSetting(
-    '64mb',
+    '32mb',
     '64kb',
-    'Largest value or command that is held; a larger one is recorded as refused.',
+    'Largest value or command that is held in one piece; a larger value is written by elements, a larger command recorded as refused.',
   ),
   transaction: sizeSetting('8mb', '64kb', 'A larger MULTI of the source is not kept together.'),
   inFlight: sizeSetting('8mb', '64kb', 'Bytes sent to the target and not yet answered, all shards together.'),
@@ -134,7 +153,7 @@ const log = z.strictObject({
 /** All settings, strict: what is not named here is an error. */
 export const settingsSchema = z.strictObject({
   source: source.prefault({}).describe('Where the data is.'),
-  target: z.strictObject(side).prefault({}).describe('Where the data goes.'),
+  target: target.prefault({}).describe('Where the data goes.'),
   conflict: z
     .enum(CONFLICT_POLICIES)
     .default('panic')

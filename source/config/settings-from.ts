@@ -1,7 +1,7 @@
 // The settings of one command: its configuration file, what its options say over it, and secrets from where they are.
 import { readFileSync } from 'node:fs';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { parseAddress, passwordIn } from './address.ts';
+import { parseAddress, parseFileAddress, passwordIn } from './address.ts';
 import type { PasswordOrigin, RunCommand } from './arguments.ts';
 import { configError } from './config-error.ts';
 import { type LoadedSettings, loadSettings, reasonOf } from './load.ts';
@@ -9,6 +9,8 @@ import { mergeSettings } from './merge.ts';
 
 const SIDES = ['source', 'target'] as const;
 type Side = (typeof SIDES)[number];
+
+const NO_CREDENTIALS = { username: null, password: null };
 
 /** @throws FerryError `config` or `usage`, before anything is connected or written. */
 export function settingsFrom(command: RunCommand): LoadedSettings {
@@ -25,7 +27,8 @@ export function settingsFrom(command: RunCommand): LoadedSettings {
 /** An address on the command line brings its own credentials, which go before the file's. */
 function credentialsFor(side: Side, { overrides, passwords }: RunCommand) {
   const address = overrides[side]?.address;
-  const { username, password } = address === undefined ? { username: null, password: null } : parseAddress(address);
+  const { username, password } =
+    address === undefined || parseFileAddress(address) !== null ? NO_CREDENTIALS : parseAddress(address);
   const given = passwords[side] === null ? password : readPassword(side, passwords[side]);
   return {
     ...(username === null && password === null ? {} : { username: username ?? '' }),

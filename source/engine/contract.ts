@@ -37,7 +37,7 @@ export interface ShardSnapshot {
   readonly id: number;
   /** `shard-0` and so on. */
   readonly name: string;
-  /** The source node, host:port. */
+  /** The source node, host:port, or the source file. */
   readonly address: string;
   readonly state: ShardState;
   /** Unix ms at which the state was entered. */
@@ -78,7 +78,7 @@ export interface ShardSnapshot {
   readonly inFlightBytes: number;
   /** notify-keyspace-events of the source as it is ('' = off); null while unknown or not readable. */
   readonly keyspaceEvents: string | null;
-  /** Target nodes this shard writes to, host:port. */
+  /** Target nodes this shard writes to, host:port, or its file. */
   readonly targets: readonly string[];
   /** Lowest and highest slot the source shard owns, `0-5460,9000`; null for a standalone. */
   readonly slots: string | null;
@@ -102,12 +102,15 @@ export interface Notice {
   readonly message: string;
 }
 
+export type EndpointKind = 'standalone' | 'cluster' | 'sentinel' | 'file' | 'unknown';
+
 export interface EndpointSnapshot {
   /** As the person gave it, without credentials. */
   readonly address: string;
-  readonly kind: 'standalone' | 'cluster' | 'sentinel' | 'unknown';
-  /** `Redis 7.0.15`, `Valkey 8.1.1`; null before it was asked. */
+  readonly kind: EndpointKind;
+  /** `Redis 7.0.15`, `Valkey 8.1.1`, of a file `RDB 11`; null before it was asked, or where nothing says it. */
   readonly version: string | null;
+  /** Of files: how many. */
   readonly masters: number;
 }
 

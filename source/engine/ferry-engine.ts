@@ -119,7 +119,7 @@ export class FerryEngine implements Engine {
     this.#records = plan.jobs.map(({ job, slots }) => new ShardRecord(job, slots));
     for (const record of this.#records) {
       this.#pool.start(record.job);
-      record.probe.start();
+      record.probe?.start();
     }
     this.#changed();
   }
@@ -138,14 +138,14 @@ export class FerryEngine implements Engine {
         this.#refused(message.refusals);
         break;
       case 'permit-wanted':
-        this.#permits?.want(message.shard, record.job.address.host);
+        if (record.job.origin.kind === 'server') this.#permits?.want(message.shard, record.job.origin.address.host);
         break;
       case 'permit-returned':
         this.#permits?.giveBack(message.shard);
         break;
       case 'ended':
         record.end = message.end;
-        record.probe.stop();
+        record.probe?.stop();
         if (message.end.reason === 'conflict') this.#abortAll();
         this.#endWhenAllEnded();
         break;
@@ -156,7 +156,7 @@ export class FerryEngine implements Engine {
     for (const record of this.#records) {
       if (record.final || !shards.includes(record.job.id)) continue;
       record.die(message);
-      record.probe.stop();
+      record.probe?.stop();
       this.#permits?.giveBack(record.job.id);
       this.#notice('error', record.job.name, message);
     }
@@ -234,7 +234,7 @@ export class FerryEngine implements Engine {
     this.#phase = 'ended';
     if (this.#ticker !== null) clearInterval(this.#ticker);
     if (this.#giveUpTimer !== null) clearTimeout(this.#giveUpTimer);
-    for (const record of this.#records) record.probe.stop();
+    for (const record of this.#records) record.probe?.stop();
     this.#changed();
     void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
   }
@@ -280,6 +280,6 @@ export class FerryEngine implements Engine {
   }
 }
 
-function endpointOf(address: string, topology: RunPlan['source']): EndpointSnapshot {
-  return { address, kind: topology.kind, version: topology.version.text, masters: topology.shards.length };
+function endpointOf(address: string, side: RunPlan['source']): EndpointSnapshot {
+  return { address, ...side };
 }

@@ -1,7 +1,6 @@
 // What is to be done, once source and target are known: one job for each source shard, with its share of the limits.
-import type { Endpoint } from '../topology/endpoint.ts';
-import type { SlotRange, Topology } from '../topology/topology.ts';
-import type { ConflictPolicy } from './contract.ts';
+import type { SlotRange } from '../topology/topology.ts';
+import type { ConflictPolicy, EndpointKind } from './contract.ts';
 import type { KeylessRules, ShardJob } from './shard-job.ts';
 
 /** Limits for the whole run; bytes and milliseconds. */
@@ -18,19 +17,32 @@ export interface RunLimits {
   readonly threads: number;
 }
 
+/** One side of a run: what to show of it, and what its shards are made of. */
+export interface SidePlan {
+  readonly kind: Exclude<EndpointKind, 'unknown'>;
+  /** `Redis 7.0.15`, `RDB 11`; null when not known. */
+  readonly version: string | null;
+  readonly masters: number;
+}
+
+export interface PlannedOrigin {
+  readonly id: number;
+  readonly origin: ShardJob['origin'];
+  readonly slots: readonly SlotRange[];
+}
+
 export interface RunOrder {
   readonly run: string;
-  readonly source: Endpoint;
-  readonly sourceTopology: Topology;
-  readonly target: Endpoint;
-  readonly targetTopology: Topology;
-  readonly targetCommands: unknown;
+  readonly source: SidePlan;
+  readonly target: SidePlan;
+  /** Those that are to be copied. */
+  readonly origins: readonly PlannedOrigin[];
+  /** Where the shard with this number goes. */
+  readonly destinationOf: (id: number) => ShardJob['destination'];
   readonly conflictPolicy: ConflictPolicy;
   readonly keyless: KeylessRules;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
-  /** Only these source shards; null for all. */
-  readonly shards: readonly number[] | null;
 }
 
 export interface PlannedJob {
@@ -39,8 +51,8 @@ export interface PlannedJob {
 }
 
 export interface RunPlan {
-  readonly source: Topology;
-  readonly target: Topology;
+  readonly source: SidePlan;
+  readonly target: SidePlan;
   readonly jobs: readonly PlannedJob[];
   readonly threads: number;
   readonly snapshotsAtOnce: number;
@@ -53,24 +65,18 @@ const LEAST_IN_FLIGHT_BYTES = 512 * 1024;
 
 /** Splits the limits evenly over the shards at work. */
 export function planRun(order: RunOrder): RunPlan {
-  const { limits, sourceTopology, targetTopology } = order;
-  const chosen = sourceTopology.shards.filter((shard) => order.shards === null || order.shards.includes(shard.id));
-  const share = (bytes: number, least: number): number =>
-    Math.max(least, Math.floor(bytes / Math.max(1, chosen.length)));
-  const jobs = chosen.map(
-    (shard): PlannedJob => ({
-      slots: shard.slots,
+  const { limits, origins, target, source } = order;
+  const count = Math.max(1, origins.length);
+  const share = (bytes: number, least: number): number => Math.max(least, Math.floor(bytes / count));
+  const jobs = origins.map(
+    ({ id, origin, slots }): PlannedJob => ({
+      slots,
       job: {
         run: order.run,
-        id: shard.id,
-        name: `shard-${shard.id}`,
-        address: shard.address,
-        source: order.source,
-        sourceVersion: sourceTopology.version,
-        sourceShards: sourceTopology.shards.length,
-        target: order.target,
-        targetTopology,
-        targetCommands: order.targetCommands,
+        id,
+        name: `shard-${id}`,
+        origin,
+        destination: order.destinationOf(id),
         conflictPolicy: order.conflictPolicy,
         keyless: order.keyless,
         snapshotOnly: order.snapshotOnly,
@@ -80,10 +86,7 @@ export function planRun(order: RunOrder): RunPlan {
           spoolDirectory: limits.spoolDirectory,
           valueInMemory: limits.valueInMemory,
           transaction: limits.transaction,
-          inFlightPerNode: Math.max(
-            LEAST_IN_FLIGHT_BYTES,
-            Math.floor(limits.inFlight / (chosen.length * targetTopology.shards.length)),
-          ),
+          inFlightPerNode: Math.max(LEAST_IN_FLIGHT_BYTES, Math.floor(limits.inFlight / (count * target.masters))),
           batch: limits.batch,
           flushDelayMs: limits.flushDelayMs,
         },
@@ -91,10 +94,10 @@ export function planRun(order: RunOrder): RunPlan {
     }),
   );
   return {
-    source: sourceTopology,
-    target: targetTopology,
+    source,
+    target,
     jobs,
-    threads: Math.min(limits.threads, Math.max(1, chosen.length)),
+    threads: Math.min(limits.threads, count),
     snapshotsAtOnce: limits.snapshotsAtOnce,
   };
 }

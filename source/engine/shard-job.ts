@@ -1,5 +1,6 @@
 // What the main thread and the worker threads say to each other about a shard. Plain data: it is cloned on the way.
-import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
+import type { FileFormat } from '../config/address.ts';
+import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, Topology } from '../topology/topology.ts';
 import type { ConflictPolicy, NoticeLevel, Refusal, ShardState } from './contract.ts';
 
@@ -26,23 +27,70 @@ export interface ShardLimits {
   readonly flushDelayMs: number;
 }
 
+/** A server that is followed by replication. */
+export interface ServerOrigin {
+  readonly kind: 'server';
+  readonly address: NodeAddress;
+  readonly endpoint: Endpoint;
+  readonly version: ServerVersion;
+  /** More than one source shard: a keyless command of one is not the whole source's. */
+  readonly shards: number;
+}
+
+/** Files that make one stream: an RDB, an AOF with all its parts, or JSON lines. */
+export interface FileOrigin {
+  readonly kind: 'file';
+  readonly format: FileFormat;
+  /** What to call it: the path as it was named. */
+  readonly name: string;
+  /** Read in this order; `-` is standard input. */
+  readonly files: readonly string[];
+  /** Sizes together; null when they are not known. */
+  readonly totalBytes: number | null;
+  /** Of an AOF with timestamps: where to stop, unix ms; null for its end. */
+  readonly untilMs: number | null;
+}
+
+export interface ServerDestination {
+  readonly kind: 'server';
+  readonly endpoint: Endpoint;
+  readonly topology: Topology;
+  /** COMMAND of the target, for commands that the built-in table does not know; null when it could not be read. */
+  readonly commands: unknown;
+}
+
+export interface FileDestination {
+  readonly kind: 'file';
+  readonly format: FileFormat;
+  readonly path: string;
+  /** Replaces a file of that name. */
+  readonly overwrite: boolean;
+  /** RDB version of the file; null for the source's. */
+  readonly rdbVersion: number | null;
+}
+
 export interface ShardJob {
   readonly run: string;
   readonly id: number;
   readonly name: string;
-  readonly address: NodeAddress;
-  readonly source: Endpoint;
-  readonly sourceVersion: ServerVersion;
-  /** More than one source shard: a keyless command of one is not the whole source's. */
-  readonly sourceShards: number;
-  readonly target: Endpoint;
-  readonly targetTopology: Topology;
-  /** COMMAND of the target, for commands that the built-in table does not know; null when it could not be read. */
-  readonly targetCommands: unknown;
+  readonly origin: ServerOrigin | FileOrigin;
+  readonly destination: ServerDestination | FileDestination;
   readonly conflictPolicy: ConflictPolicy;
   readonly keyless: KeylessRules;
   readonly limits: ShardLimits;
   readonly snapshotOnly: boolean;
+}
+
+/** The source in words: host:port, or the file. */
+export function originName(origin: ShardJob['origin']): string {
+  return origin.kind === 'server' ? formatAddress(origin.address) : origin.name;
+}
+
+/** The target's nodes, host:port, or its file. */
+export function destinationNames(destination: ShardJob['destination']): readonly string[] {
+  return destination.kind === 'server'
+    ? destination.topology.shards.map((shard) => formatAddress(shard.address))
+    : [destination.path];
 }
 
 /** What a pipeline tells of itself several times a second. */

@@ -1,11 +1,10 @@
 // What the main thread knows of one shard: the pipeline's last sample, the source's own facts beside it, and a history.
 // Makes the shard's part of a snapshot out of them.
 
-import { formatAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { LagMarks } from './lag-marks.ts';
-import type { ShardEnd, ShardJob, ShardSample } from './shard-job.ts';
+import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 
@@ -16,7 +15,8 @@ const LEAST_SHARE_FOR_ETA = 0.01;
 
 export class ShardRecord {
   readonly job: ShardJob;
-  readonly probe: SourceProbe;
+  /** Of a source that is a server. */
+  readonly probe: SourceProbe | null;
   end: ShardEnd | null = null;
   readonly #slots: string | null;
   readonly #targets: readonly string[];
@@ -40,10 +40,14 @@ export class ShardRecord {
       slots.length === 0
         ? null
         : slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
-    this.#targets = job.targetTopology.shards.map((shard) => formatAddress(shard.address));
-    this.probe = new SourceProbe(job.source, job.address, (facts) => {
-      if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
-    });
+    this.#targets = destinationNames(job.destination);
+    const { origin } = job;
+    this.probe =
+      origin.kind === 'file'
+        ? null
+        : new SourceProbe(origin.endpoint, origin.address, (facts) => {
+            if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
+          });
   }
 
   get final(): boolean {
@@ -87,16 +91,16 @@ export class ShardRecord {
   }
 
   snapshot(nowMs: number): ShardSnapshot {
-    const { id, name, address, conflictPolicy } = this.job;
+    const { id, name, origin, conflictPolicy } = this.job;
     const sample = this.#sample;
     const state: ShardState = sample?.state ?? 'connecting';
     return {
       id,
       name,
-      address: formatAddress(address),
+      address: originName(origin),
       state,
       stateSinceMs: sample?.stateSinceMs ?? this.#startedAtMs,
-      waitingFor: isFinal(state) ? null : (explainWait(state, this.probe.facts) ?? sample?.waitingFor ?? null),
+      waitingFor: isFinal(state) ? null : (explainWait(state, this.probe?.facts ?? null) ?? sample?.waitingFor ?? null),
       paused: sample?.paused ?? false,
       throttled: null,
       conflictPolicy,
@@ -115,7 +119,7 @@ export class ShardRecord {
       queued: sample?.queued ?? 0,
       spoolBytes: sample?.spoolBytes ?? 0,
       inFlightBytes: sample?.inFlightBytes ?? 0,
-      keyspaceEvents: this.probe.keyspaceEvents,
+      keyspaceEvents: this.probe?.keyspaceEvents ?? null,
       targets: this.#targets,
       slots: this.#slots,
       snapshotKind: sample?.snapshotKind ?? null,
@@ -128,7 +132,7 @@ export class ShardRecord {
     const sample = this.#sample;
     return {
       name: this.job.name,
-      address: formatAddress(this.job.address),
+      address: originName(this.job.origin),
       state: sample?.state ?? 'connecting',
       keys: sample?.keysDone ?? 0,
       commands: sample?.commands ?? 0,
@@ -150,7 +154,7 @@ export class ShardRecord {
   }
 
   #eta(sample: ShardSample | null): number | null {
-    if (sample === null || sample.state !== 'full-sync') return null;
+    if (sample === null || !this.#hasEnd(sample.state)) return null;
     const keys = this.#keys(sample);
     const bytesShare = sample.snapshotBytesTotal === null ? null : sample.snapshotBytesDone / sample.snapshotBytesTotal;
     const share = bytesShare ?? (keys.total === null || keys.total === 0 ? 0 : keys.done / keys.total);
@@ -158,16 +162,21 @@ export class ShardRecord {
     return Math.max(0, Math.round((sample.snapshotBytesDone / share - sample.snapshotBytesDone) / this.#snapshotRate));
   }
 
+  /** A snapshot and a file have an end, a stream has none. */
+  #hasEnd(state: ShardState): boolean {
+    return state === 'full-sync' || (state === 'catching-up' && this.job.origin.kind === 'file');
+  }
+
   #lagBytes(sample: ShardSample): number | null {
     if (!inStream(sample.state) || sample.appliedOffset === null) return null;
-    const known = Math.max(sample.receivedOffset ?? 0, this.probe.facts?.offset ?? 0);
+    const known = Math.max(sample.receivedOffset ?? 0, this.probe?.facts?.offset ?? 0);
     return Math.max(0, known - sample.appliedOffset);
   }
 
   #lagSeconds(sample: ShardSample, nowMs: number): number | null {
     if (sample.lagSeconds === null || sample.appliedOffset === null || !inStream(sample.state))
       return sample.lagSeconds;
-    const source = this.#sourceMarks.ageSeconds(sample.appliedOffset, this.probe.facts?.offset ?? 0, nowMs);
+    const source = this.#sourceMarks.ageSeconds(sample.appliedOffset, this.probe?.facts?.offset ?? 0, nowMs);
     return Math.max(sample.lagSeconds, source);
   }
 }

@@ -4,6 +4,7 @@ import type { ShardState } from './contract.ts';
 
 export type ShardEvent =
   | 'connected'
+  | 'file-opened'
   | 'handshaken'
   | 'snapshot-begins'
   | 'snapshot-applied'
@@ -19,7 +20,13 @@ type Row = Readonly<Partial<Record<ShardEvent, ShardState>>>;
 
 /** Read as: in `connecting`, `connected` leads to `handshake`. */
 export const SHARD_TABLE: Readonly<Record<ShardState, Row>> = {
-  connecting: { connected: 'handshake', 'link-lost': 'retrying', stop: 'draining', fail: 'failed' },
+  connecting: {
+    connected: 'handshake',
+    'file-opened': 'full-sync',
+    'link-lost': 'retrying',
+    stop: 'draining',
+    fail: 'failed',
+  },
   handshake: {
     handshaken: 'waiting-snapshot',
     continued: 'catching-up',

@@ -4,9 +4,10 @@
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
 import type { ElasticQueue } from '../spool/elastic-queue.ts';
+import { formatAddress } from '../topology/endpoint.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { GATHER_MS, ReadGatherer } from './read-gatherer.ts';
-import type { ShardJob } from './shard-job.ts';
+import type { ServerOrigin } from './shard-job.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
@@ -32,7 +33,7 @@ export interface ReceiverListener {
 }
 
 export class SourceReceiver {
-  readonly #job: ShardJob;
+  readonly #origin: ServerOrigin;
   readonly #queue: ElasticQueue;
   readonly #listener: ReceiverListener;
   readonly #appliedOffset: () => number | null;
@@ -47,8 +48,13 @@ export class SourceReceiver {
   /** Reading stands still until the queue has room. */
   #stopped = false;
 
-  constructor(job: ShardJob, queue: ElasticQueue, listener: ReceiverListener, appliedOffset: () => number | null) {
-    this.#job = job;
+  constructor(
+    origin: ServerOrigin,
+    queue: ElasticQueue,
+    listener: ReceiverListener,
+    appliedOffset: () => number | null,
+  ) {
+    this.#origin = origin;
     this.#queue = queue;
     this.#listener = listener;
     this.#appliedOffset = appliedOffset;
@@ -87,10 +93,10 @@ export class SourceReceiver {
 
   async #open(): Promise<void> {
     this.#listener.connecting();
-    const { address, source, sourceVersion } = this.#job;
+    const { address, endpoint, version } = this.#origin;
     const link = new ReplicationLink(
-      { address, tls: source.tls, credentials: source.credentials, connectTimeoutMs: source.connectTimeoutMs },
-      sourceVersion,
+      { address, tls: endpoint.tls, credentials: endpoint.credentials, connectTimeoutMs: endpoint.connectTimeoutMs },
+      version,
       this.#linkListener(),
       this.#appliedOffset,
     );
@@ -173,7 +179,7 @@ export class SourceReceiver {
 
   #backlogGone(): FerryError {
     return new FerryError(
-      `The source ${this.#job.name} no longer holds the writes since the link broke (its repl-backlog-size is too small): start this run again, with a larger backlog.`,
+      `The source ${formatAddress(this.#origin.address)} no longer holds the writes since the link broke (its repl-backlog-size is too small): start this run again, with a larger backlog.`,
       { code: 'backlog-gone' },
     );
   }

@@ -2,13 +2,13 @@
 import { BufferPool } from '../writers/batch.ts';
 import { NodeWriter, type WriterOwner } from '../writers/node-writer.ts';
 import { TargetNodes } from '../writers/target-nodes.ts';
-import type { ShardJob } from './shard-job.ts';
+import type { ServerDestination, ShardJob } from './shard-job.ts';
 
 /** One writer for each master of the target, named `redferry:<run>:<shard>:<node>` there. */
-export function makeTargetNodes(job: ShardJob, owner: WriterOwner): TargetNodes {
+export function makeTargetNodes(job: ShardJob, destination: ServerDestination, owner: WriterOwner): TargetNodes {
   const pool = new BufferPool(job.limits.batch);
-  const { tls, credentials, connectTimeoutMs } = job.target;
-  const writers = job.targetTopology.shards.map(
+  const { tls, credentials, connectTimeoutMs } = destination.endpoint;
+  const writers = destination.topology.shards.map(
     ({ address, id }) =>
       new NodeWriter(
         {
@@ -24,5 +24,5 @@ export function makeTargetNodes(job: ShardJob, owner: WriterOwner): TargetNodes 
         pool,
       ),
   );
-  return new TargetNodes(job.targetTopology, writers);
+  return new TargetNodes(destination.topology, writers);
 }

@@ -7,11 +7,16 @@ import { ServerInfo } from '../topology/server-info.ts';
 import type { Topology, TopologyShard } from '../topology/topology.ts';
 import type { PreflightContext, PreflightNode, PreflightSide } from './check.ts';
 
+/** A server and what was found behind its address. */
+export interface ServerSide {
+  readonly endpoint: Endpoint;
+  readonly topology: Topology;
+}
+
 export interface PreflightOrder {
-  readonly source: Endpoint;
-  readonly sourceTopology: Topology;
-  readonly target: Endpoint;
-  readonly targetTopology: Topology;
+  /** null where that side is a file. */
+  readonly source: ServerSide | null;
+  readonly target: ServerSide | null;
   readonly conflictPolicy: ConflictPolicy;
   /** Only these source shards; left out or null for all. */
   readonly shards?: readonly number[] | null;
@@ -23,13 +28,11 @@ export async function withContext<T>(
   look: (context: PreflightContext) => Promise<T>,
 ): Promise<T> {
   const opened: PreflightNode[] = [];
-  const side = async (
-    endpoint: Endpoint,
-    topology: Topology,
-    shards: readonly TopologyShard[],
-  ): Promise<PreflightSide> => {
+  const side = async (server: ServerSide | null, chosen: (shard: TopologyShard) => boolean): Promise<PreflightSide> => {
+    if (server === null) return NO_SERVER;
+    const { endpoint, topology } = server;
     const nodes = await Promise.all(
-      shards.map(async (shard) => {
+      topology.shards.filter(chosen).map(async (shard) => {
         const node = await openNode(endpoint, shard);
         opened.push(node);
         return node;
@@ -37,13 +40,12 @@ export async function withContext<T>(
     );
     return { endpoint, topology, nodes };
   };
-  const { shards = null, sourceTopology, targetTopology } = order;
-  const chosen = sourceTopology.shards.filter(({ id }) => shards === null || shards.includes(id));
+  const { shards = null } = order;
   try {
     // Settled, so that none is still opening when all are closed.
     const [source, target] = await Promise.allSettled([
-      side(order.source, sourceTopology, chosen),
-      side(order.target, targetTopology, targetTopology.shards),
+      side(order.source, ({ id }) => shards === null || shards.includes(id)),
+      side(order.target, () => true),
     ]);
     if (source.status === 'rejected') throw source.reason;
     if (target.status === 'rejected') throw target.reason;
@@ -52,6 +54,29 @@ export async function withContext<T>(
     for (const { connection } of opened) connection.disconnect();
   }
 }
+
+const NO_CREDENTIALS = { username: null, password: null };
+
+/** What stands in a check's context for a side that is a file. */
+const NO_SERVER: PreflightSide = {
+  endpoint: {
+    scheme: 'redis',
+    nodes: [],
+    masterName: null,
+    credentials: NO_CREDENTIALS,
+    sentinelCredentials: NO_CREDENTIALS,
+    tls: null,
+    preferReplica: false,
+    addressMap: {},
+    connectTimeoutMs: 0,
+  },
+  topology: {
+    kind: 'standalone',
+    version: { product: 'Redis', major: 0, minor: 0, patch: 0, text: 'a file' },
+    shards: [],
+  },
+  nodes: [],
+};
 
 async function openNode(endpoint: Endpoint, { id, address }: TopologyShard): Promise<PreflightNode> {
   const connection = await openControl(endpoint, address, 'redferry:preflight');

@@ -17,20 +17,23 @@ import { versions } from './checks/versions.ts';
 import { type PreflightOrder, withContext } from './context.ts';
 import { NOT_ASKED } from './sentences.ts';
 
+/** What a check looks at: it is left out when that side is a file. */
+type Needs = 'source' | 'target' | 'both';
+
 /** In the order in which they are told: what would refuse the run comes first. */
-const CHECKS: readonly Check[] = [
-  sameServer,
-  targetRole,
-  databases,
-  openSlots,
-  sourcePermission,
-  targetPermission,
-  targetEmpty,
-  targetMemory,
-  versions,
-  sourceReplicas,
-  sourceBuffer,
-  sourceBusy,
+const CHECKS: readonly (readonly [check: Check, needs: Needs])[] = [
+  [sameServer, 'both'],
+  [targetRole, 'target'],
+  [databases, 'both'],
+  [openSlots, 'target'],
+  [sourcePermission, 'source'],
+  [targetPermission, 'target'],
+  [targetEmpty, 'target'],
+  [targetMemory, 'both'],
+  [versions, 'both'],
+  [sourceReplicas, 'source'],
+  [sourceBuffer, 'source'],
+  [sourceBusy, 'source'],
 ];
 
 export interface PreflightReport {
@@ -43,7 +46,11 @@ export interface PreflightReport {
 export async function runPreflight(order: PreflightOrder): Promise<PreflightReport> {
   return withContext(order, async (context) => {
     const findings: Finding[] = [];
-    for (const check of CHECKS) findings.push(await runCheck(check, context));
+    const there = { source: order.source !== null, target: order.target !== null };
+    for (const [check, needs] of CHECKS) {
+      const answerable = needs === 'both' ? there.source && there.target : there[needs];
+      if (answerable) findings.push(await runCheck(check, context));
+    }
     return { findings, worst: worstOf(findings) };
   });
 }

@@ -94,6 +94,8 @@ export const TARGET_EMPTY = {
   keys: (keys: number, detail: string) => `The target already holds ${keysText(keys)} (${detail}).`,
   panic: 'With the conflict policy panic the run ends at the first key that both sides have.',
   rewrite: 'With the conflict policy rewrite, keys of the same name are replaced.',
+  rewriteBlocks:
+    'With the conflict policy rewrite, keys of the same name are replaced. The target frees what it replaces before it serves anybody (lazyfree-lazy-server-del is no), which large values make felt: CONFIG SET lazyfree-lazy-server-del yes there for the time of the move.',
   ignore: 'With the conflict policy ignore, keys of the same name stay as they are on the target.',
 };
 
@@ -115,7 +117,8 @@ export const VERSIONS = {
   ok: (source: string, target: string) => `${target} takes what ${source} writes.`,
   newer: (source: string, theirs: number, target: string, limit: number) =>
     `The source (${source}) writes RDB version ${theirs}, the target (${target}) takes up to ${limit}.`,
-  remedy: 'Values in formats the target does not know are refused and reported: take a target of the same release.',
+  remedy:
+    'Values are rewritten in formats that the target knows; what those have no place for (expiries of hash fields, counters of streams) is left out and said.',
 };
 
 export const SOURCE_REPLICAS = {

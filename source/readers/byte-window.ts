@@ -55,6 +55,22 @@ export class ByteWindow {
     this.end = rest.length;
   }
 
+  /** Puts bytes back in front: they come next. */
+  unread(bytes: Uint8Array): void {
+    const count = bytes.length;
+    if (count > this.start) {
+      const rest = this.bytes.subarray(this.start, this.end);
+      const next = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, count + rest.length + LEAST_ROOM_BYTES));
+      next.set(rest, count);
+      this.#origin += this.start - count;
+      this.bytes = next;
+      this.start = count;
+      this.end = count + rest.length;
+    }
+    this.start -= count;
+    this.bytes.set(bytes, this.start);
+  }
+
   #makeRoom(): void {
     const length = this.end - this.start;
     // Growing by doubling keeps the copies of a value that arrives in pieces below twice its size.

@@ -21,8 +21,8 @@ const SILENT_SECONDS = 3;
 const LAG_WARN_SECONDS = 5;
 const BAR_MAX = 120;
 
-/** How the shards stand, worst news first: `1 FAILED`, `1 retrying`, `4/6 streaming`. */
-const standingParts = ({ phase }: EngineSnapshot, totals: Totals, { messages }: Look): Segment[] => {
+/** How the shards stand, worst news first: `1 FAILED`, `1 retrying`, `4/6 streaming`, `2/3 done`. */
+const standingParts = ({ phase, source }: EngineSnapshot, totals: Totals, { messages }: Look): Segment[] => {
   const parts: Segment[] = [];
   if (totals.failed > 0) parts.push(segment(messages.failed(totals.failed), 'bad'));
   if (totals.retrying > 0) parts.push(segment(messages.retrying(totals.retrying), 'attention'));
@@ -30,8 +30,11 @@ const standingParts = ({ phase }: EngineSnapshot, totals: Totals, { messages }: 
   if (phase === 'starting') parts.push(segment(messages.starting, 'dim'));
   if (phase === 'draining') parts.push(segment(messages.draining, 'warn'));
   if (totals.shards > 0 && phase !== 'draining') {
-    const isAll = totals.following === totals.shards;
-    parts.push(segment(messages.streaming(totals.following, totals.shards), isAll ? 'good' : 'plain'));
+    // A file has an end and no stream to follow.
+    const ends = phase === 'ended' || source.kind === 'file';
+    const ready = ends ? totals.done : totals.following;
+    const text = ends ? messages.doneCount(ready, totals.shards) : messages.streaming(ready, totals.shards);
+    parts.push(segment(text, ready === totals.shards ? 'good' : 'plain'));
   }
   return parts;
 };

@@ -18,7 +18,7 @@ export const MESSAGES_EN: Messages = {
   },
   paused: 'paused',
   throttled: 'throttled',
-  kind: { standalone: 'standalone', cluster: 'cluster', sentinel: 'sentinel', unknown: 'not asked yet' },
+  kind: { standalone: 'standalone', cluster: 'cluster', sentinel: 'sentinel', file: 'file', unknown: 'not asked yet' },
   outcome: {
     completed: 'completed',
     failed: 'FAILED',
@@ -83,6 +83,7 @@ export const MESSAGES_EN: Messages = {
   opsPerSecond: 'op/s',
   clusterOf: (masters) => `cluster of ${masters}`,
   streaming: (ready, all) => `${ready}/${all} streaming`,
+  doneCount: (done, all) => `${done}/${all} done`,
   failed: (count) => `${count} FAILED`,
   retrying: (count) => `${count} retrying`,
   pausedCount: (count) => `${count} paused`,

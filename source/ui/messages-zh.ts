@@ -16,7 +16,7 @@ export const MESSAGES_ZH: Messages = {
   },
   paused: '已暂停',
   throttled: '已限速',
-  kind: { standalone: '单机', cluster: '集群', sentinel: '哨兵', unknown: '尚未探测' },
+  kind: { standalone: '单机', cluster: '集群', sentinel: '哨兵', file: '文件', unknown: '尚未探测' },
   outcome: {
     completed: '已完成',
     failed: '失败',
@@ -81,6 +81,7 @@ export const MESSAGES_ZH: Messages = {
   opsPerSecond: '次/秒',
   clusterOf: (masters) => `${masters} 主集群`,
   streaming: (ready, all) => `${ready}/${all} 增量同步`,
+  doneCount: (done, all) => `${done}/${all} 完成`,
   failed: (count) => `${count} 失败`,
   retrying: (count) => `${count} 重试中`,
   pausedCount: (count) => `${count} 已暂停`,

@@ -90,6 +90,7 @@ export interface Messages {
   readonly opsPerSecond: string;
   readonly clusterOf: (masters: number) => string;
   readonly streaming: (ready: number, all: number) => string;
+  readonly doneCount: (done: number, all: number) => string;
   readonly failed: (count: number) => string;
   readonly retrying: (count: number) => string;
   readonly pausedCount: (count: number) => string;

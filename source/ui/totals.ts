@@ -5,6 +5,7 @@ export interface Totals {
   readonly shards: number;
   /** Shards that follow the stream or have finished. */
   readonly following: number;
+  readonly done: number;
   readonly failed: number;
   readonly retrying: number;
   readonly paused: number;
@@ -31,7 +32,10 @@ export const snapshotApplied = (shard: ShardSnapshot): boolean =>
 
 /** Share of one shard's snapshot that is applied, 0 to 1; bytes where the number of keys is not announced. */
 export const snapshotShare = (shard: ShardSnapshot): number | null => {
-  if (snapshotApplied(shard)) return 1;
+  const { done, total } = shard.bytes;
+  // The commands of an AOF stand behind its snapshot: they are part of what there is to do.
+  if (snapshotApplied(shard))
+    return total === null || total === 0 || shard.state === 'done' ? 1 : Math.min(1, done / total);
   for (const { done, total } of [shard.keys, shard.bytes]) {
     if (total !== null && total > 0) return Math.min(1, done / total);
   }
@@ -73,6 +77,7 @@ export const totalsOf = ({ shards }: EngineSnapshot): Totals => {
   return {
     shards: shards.length,
     following: shards.filter((shard) => shard.state === 'streaming' || shard.state === 'done').length,
+    done: shards.filter((shard) => shard.state === 'done').length,
     failed: shards.filter((shard) => shard.state === 'failed').length,
     retrying: shards.filter((shard) => shard.state === 'retrying').length,
     paused: shards.filter((shard) => shard.paused).length,

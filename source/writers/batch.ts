@@ -1,5 +1,6 @@
 // Commands on their way to one target node: a buffer that is written at once and kept until every reply is in, so that
 // a refused command can be found again by its number. The buffers of the common size are used again.
+import { freePart } from '../rdb/free-part.ts';
 
 /** What the replies of a batch mean: a null to SET NX is a conflict in the snapshot and nothing in the stream. */
 export type BatchKind = 'snapshot' | 'stream';
@@ -69,9 +70,7 @@ export class Batch {
    * the socket has not finished writing is left to the collector: a target may refuse a command before it has read it all.
    */
   freeTail(): void {
-    for (const part of this.unwritten === 0 ? this.tail : []) {
-      if (part.buffer instanceof ArrayBuffer && part.buffer.byteLength >= OWN_BUFFER_BYTES) part.buffer.transfer(0);
-    }
+    for (const part of this.unwritten === 0 ? this.tail : []) freePart(part);
     this.tail = [];
   }
 
@@ -82,9 +81,6 @@ export class Batch {
     throw new RangeError(`the batch has no command ${index}`);
   }
 }
-
-/** A part of this size stands in a buffer of its own, smaller ones may share theirs. */
-const OWN_BUFFER_BYTES = 256 * 1024;
 
 /** Buffers of one size, used again; what is not used for long is left to the garbage collector by `trim`. */
 export class BufferPool {

@@ -1,14 +1,20 @@
 // Turns a key of the snapshot into one command: SET for a plain string (2.2 us of the target's time for 473 bytes),
-// else RESTORE of the undecoded value (2.7 us). Both leave a key alone that is there already: the reply tells, and the
-// conflict policy decides. A big value is not copied: it is sent from the buffer in which it arrived.
+// else RESTORE of the undecoded value (2.7 us), or of the value in an older encoding where the target is older. Both leave
+// a key alone that is there already: the reply tells, and the conflict policy decides. A big value is not copied: it is
+// sent from the buffer in which it arrived.
 import { putBulk, putBulkNumber, putBytes, putDecimal, putLineEnd } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
+import { WholeView } from '../rdb/byte-view.ts';
 import { Crc64 } from '../rdb/crc64.ts';
+import type { Loss } from '../rdb/encode-goal.ts';
 import { FOOTER_BYTES, TYPE } from '../rdb/format.ts';
+import type { HashTemplates } from '../rdb/hash-templates.ts';
 import { LengthReader } from '../rdb/length.ts';
-import { type AcceptedVersions, payloadVersion } from '../rdb/payload-version.ts';
+import type { AcceptedVersions } from '../rdb/payload-version.ts';
+import { Reencoder } from '../rdb/reencode.ts';
+import { type ValueWay, valueWays } from '../rdb/value-way.ts';
 import type { ByteWindow } from '../readers/byte-window.ts';
-import type { SnapshotEntry, SnapshotHeader } from '../readers/snapshot-parser.ts';
+import type { SnapshotEntry, SnapshotHeader } from '../readers/snapshot-sink.ts';
 import type { NodeWriter } from './node-writer.ts';
 import type { TargetNodes } from './target-nodes.ts';
 
@@ -32,7 +38,12 @@ export interface SnapshotWriterOptions {
   readonly accepted: AcceptedVersions;
   /** SET takes PXAT (6.2 and newer). */
   readonly setTakesExpiry: boolean;
+  /** A value that this target can not hold as it was, and what of it was left out. */
+  readonly lost: (loss: Loss) => void;
 }
+
+/** What became of a key: sent, nothing of it is left, to be written by commands, or why it can not be. */
+export type WriteOutcome = 'sent' | 'nothing' | 'native' | { readonly impossible: string };
 
 export class SnapshotWriter {
   readonly #nodes: TargetNodes;
@@ -40,22 +51,43 @@ export class SnapshotWriter {
   readonly #options: SnapshotWriterOptions;
   readonly #crc = new Crc64();
   readonly #length = new LengthReader();
-  /** Version to stamp on each type, for the snapshot under way. */
-  readonly #versions = new Uint16Array(256);
+  readonly #reencoder: Reencoder;
+  /** How each type goes, for the snapshot under way. */
+  #ways: readonly ValueWay[] = [];
+  #header: SnapshotHeader = { version: 0, dialect: 'redis' };
+  #templates: HashTemplates | undefined;
+  /** Source and target may disagree on how listpacks of certain lengths look: values are looked through for them. */
+  #scans = false;
+  /** Types that the target was seen to refuse: those go by commands. */
+  readonly #native = new Uint8Array(256);
 
   constructor(nodes: TargetNodes, window: ByteWindow, options: SnapshotWriterOptions) {
     this.#nodes = nodes;
     this.#window = window;
     this.#options = options;
+    this.#reencoder = new Reencoder(options.accepted, options.lost);
   }
 
-  begin(header: SnapshotHeader): void {
-    for (let type = 0; type < 256; type++) {
-      this.#versions[type] = payloadVersion(type, header.version, header.dialect, this.#options.accepted);
-    }
+  begin(header: SnapshotHeader, templates: HashTemplates): void {
+    this.#header = header;
+    this.#templates = templates;
+    this.#ways = valueWays(header, this.#options.accepted);
+    this.#scans = mayWriteNarrow(header) || mayTakeNarrow(this.#options.accepted);
   }
 
-  write(entry: SnapshotEntry): void {
+  /** This type, or null for every type, goes by commands from now on. */
+  goNative(type: number | null): void {
+    if (type === null) this.#native.fill(1);
+    else this.#native[type] = 1;
+  }
+
+  /** Why no way leads to the target for values of this type; null when there is one. */
+  obstacle(type: number): string | null {
+    const way = this.#ways[type];
+    return way?.kind === 'impossible' ? way.reason : null;
+  }
+
+  write(entry: SnapshotEntry): WriteOutcome {
     const writer = this.#nodes.cluster
       ? this.#nodes.ofSlot(slotOf(entry.keyBytes, entry.keyStart, entry.keyLength))
       : this.#nodes.first;
@@ -69,12 +101,46 @@ export class SnapshotWriter {
       if (plain && (entry.expiresAtMs < 0 || this.#options.setTakesExpiry)) {
         if (first === undefined && entry.valueEnd - body < SEND_IN_PLACE_BYTES) this.#set(writer, entry, body);
         else this.#setInPlace(writer, entry, body, this.#length.value);
-        return;
+        return 'sent';
       }
     }
-    if (entry.parts.length === 0 && entry.valueEnd - entry.valueStart < SEND_IN_PLACE_BYTES)
-      this.#restore(writer, entry);
-    else this.#restoreInPlace(writer, entry);
+    if (this.#native[entry.type] === 1) return 'native';
+    const way = this.#ways[entry.type] as ValueWay;
+    switch (way.kind) {
+      case 'restore':
+        if (this.#scans && this.#isTreacherous(entry)) return this.#rewrite(writer, entry);
+        if (entry.parts.length === 0 && entry.valueEnd - entry.valueStart < SEND_IN_PLACE_BYTES)
+          this.#restore(writer, entry, entry.type, way.version, entry.bytes, entry.valueStart, entry.valueEnd);
+        else this.#restoreInPlace(writer, entry, way.version);
+        return 'sent';
+      case 'rewrite':
+        return this.#rewrite(writer, entry);
+      case 'impossible':
+        return { impossible: way.reason };
+    }
+  }
+
+  /** The value in one piece, in a buffer of its own when it came in parts. */
+  wholeValue(entry: SnapshotEntry): Buffer {
+    const last = entry.bytes.subarray(entry.valueStart, entry.valueEnd);
+    return entry.parts.length === 0 ? last : Buffer.concat([...entry.parts, last]);
+  }
+
+  #isTreacherous(entry: SnapshotEntry): boolean {
+    const { type, parts, bytes, valueStart, valueEnd } = entry;
+    const view =
+      parts.length === 0 ? new WholeView(bytes, valueStart, valueEnd) : new WholeView(this.wholeValue(entry));
+    return this.#reencoder.isTreacherous(type, this.#header.dialect, view);
+  }
+
+  #rewrite(writer: NodeWriter, entry: SnapshotEntry): WriteOutcome {
+    const view = new WholeView(this.wholeValue(entry));
+    const rewritten = this.#reencoder.rewrite(entry.type, this.#header.dialect, view, this.#templates);
+    if (rewritten === null) return 'native';
+    // All fields of a hash have expired: no server has such a key.
+    if (rewritten.empty) return 'nothing';
+    this.#restore(writer, entry, rewritten.type, rewritten.version, rewritten.bytes, 0, rewritten.length);
+    return 'sent';
   }
 
   #set(writer: NodeWriter, entry: SnapshotEntry, valueStart: number): void {
@@ -106,13 +172,21 @@ export class SnapshotWriter {
     return putBulk(writer.out, behindHead, entry.keyBytes, entry.keyStart, entry.keyLength);
   }
 
-  #restore(writer: NodeWriter, entry: SnapshotEntry): void {
-    const length = entry.valueEnd - entry.valueStart;
+  /** @param bytes where the value stands, from `start` to `end`. */
+  #restore(
+    writer: NodeWriter,
+    entry: SnapshotEntry,
+    type: number,
+    version: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const length = end - start;
     const payload = this.#restoreHead(writer, entry, length, length);
     const out = writer.out;
-    const version = this.#versions[entry.type] as number;
-    out[payload] = entry.type;
-    let at = putBytes(out, payload + 1, entry.bytes, entry.valueStart, length);
+    out[payload] = type;
+    let at = putBytes(out, payload + 1, bytes, start, length);
     out[at] = version & 255;
     out[at + 1] = version >> 8;
     at += 2;
@@ -122,7 +196,7 @@ export class SnapshotWriter {
     writer.commit(putRestoreOptions(out, at, entry), 1, 0);
   }
 
-  #restoreInPlace(writer: NodeWriter, entry: SnapshotEntry): void {
+  #restoreInPlace(writer: NodeWriter, entry: SnapshotEntry, version: number): void {
     const value = this.#takeValue(entry);
     const length = value.reduce((sum, part) => sum + part.length, 0);
     const payload = this.#restoreHead(writer, entry, length, 0);
@@ -131,7 +205,7 @@ export class SnapshotWriter {
     this.#crc.update(writer.out, payload, payload + 1);
     for (const part of value) this.#crc.update(part, 0, part.length);
     const rest = Buffer.allocUnsafe(FRAME_BYTES);
-    rest.writeUInt16LE(this.#versions[entry.type] as number, 0);
+    rest.writeUInt16LE(version, 0);
     this.#crc.update(rest, 0, 2);
     const restEnd = putRestoreOptions(rest, putLineEnd(rest, this.#crc.writeTo(rest, 2)), entry);
     writer.commitWithTail(payload + 1, [...value, rest.subarray(0, restEnd)], 1);
@@ -159,6 +233,20 @@ export class SnapshotWriter {
     return [...entry.parts, last];
   }
 }
+
+/**
+ * Servers write the length behind a listpack's entry of 16383 bytes, and a few others, in two ways, and a target that
+ * knows the other way refuses the value or ends (rdb/encode-border.ts). Valkey 9 is of the newer way, Redis 8.8 may be.
+ */
+function mayWriteNarrow({ version, dialect }: SnapshotHeader): boolean {
+  return dialect === 'valkey' || version >= FIRST_OF_REDIS_8_8;
+}
+
+function mayTakeNarrow({ redis, valkey }: AcceptedVersions): boolean {
+  return valkey > 0 || redis >= FIRST_OF_REDIS_8_8;
+}
+
+const FIRST_OF_REDIS_8_8 = 14;
 
 /** `$<length>\r\n`; gives the place behind it. */
 function putLengthLine(out: Uint8Array, at: number, length: number): number {

@@ -31,6 +31,7 @@ export interface RouterOptions {
 }
 
 const MULTI = Buffer.from('*1\r\n$5\r\nMULTI\r\n');
+const DISCARD = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
 const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
 const MIXED_SLOTS = -2;
 const NO_SLOT = -1;
@@ -79,6 +80,18 @@ export class StreamRouter {
         if (this.#nodes.cluster && this.insideBlock && !this.#blockGivenUp) this.#collect(command, spec);
         else this.#single(command, spec);
     }
+  }
+
+  /** The block under way never gets its EXEC: none of it takes effect. */
+  discardBlock(): void {
+    if (!this.insideBlock) return;
+    this.insideBlock = false;
+    this.#block.clear();
+    if (this.#nodes.cluster) return;
+    const writer = this.#nodes.first;
+    const at = writer.reserve(DISCARD.length, this.database);
+    writer.commit(putBytes(writer.out, at, DISCARD, 0, DISCARD.length), 0, 1);
+    writer.setInsideBlock(false);
   }
 
   /** A command above the limit was passed over. */

@@ -24,6 +24,11 @@ export class TargetNodes {
     });
   }
 
+  /** Of a cluster: the number of the node that owns the slot. */
+  indexOfSlot(slot: number): number {
+    return this.#ofSlot[slot] as number;
+  }
+
   /** Of a cluster: the node that owns the slot. */
   ofSlot(slot: number): NodeWriter {
     return this.writers[this.#ofSlot[slot] as number] as NodeWriter;

@@ -4,12 +4,17 @@ import { jsonSchemaText } from '../../source/config/json-schema.ts';
 import { loadSettings } from '../../source/config/load.ts';
 import { defaultSettings } from '../../source/config/schema.ts';
 import { knownSettings } from '../../source/config/settings-error.ts';
+import { settingsTable } from '../../source/config/settings-table.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, root), 'utf8');
 
 test('config.schema.json is the one the settings give', () => {
   expect(read('config.schema.json')).toBe(jsonSchemaText());
+});
+
+test('docs/configuration.md holds the table that the settings give', () => {
+  expect(read('docs/configuration.md')).toContain(settingsTable());
 });
 
 test('every setting is described', () => {

@@ -21,7 +21,12 @@ async function preflight(from: NodeAddress, to: NodeAddress, more: More = {}): P
   const [source, target] = [endpointOf(from, more.source), endpointOf(to, more.target)];
   const [sourceTopology, targetTopology] = await Promise.all([discoverTopology(source), discoverTopology(target)]);
   const { conflictPolicy = 'panic', shards = null } = more;
-  return runPreflight({ source, sourceTopology, target, targetTopology, conflictPolicy, shards });
+  return runPreflight({
+    source: { endpoint: source, topology: sourceTopology },
+    target: { endpoint: target, topology: targetTopology },
+    conflictPolicy,
+    shards,
+  });
 }
 
 function finding(report: PreflightReport, id: string): Finding {
@@ -215,10 +220,8 @@ describe('warns', () => {
     const redis = (major: number) =>
       ({ product: 'Redis', major, minor: 0, patch: 0, text: `Redis ${major}.0.0` }) as const;
     const report = await runPreflight({
-      source: from,
-      sourceTopology: { ...sourceTopology, version: redis(7) },
-      target: to,
-      targetTopology: { ...targetTopology, version: redis(5) },
+      source: { endpoint: from, topology: { ...sourceTopology, version: redis(7) } },
+      target: { endpoint: to, topology: { ...targetTopology, version: redis(5) } },
       conflictPolicy: 'panic',
     });
     expect(finding(report, 'versions')).toMatchObject({
@@ -260,6 +263,10 @@ test('a node that went away is an error and not a finding', async () => {
   const [sourceTopology, targetTopology] = [await discoverTopology(from), await discoverTopology(to)];
   target.kill('SIGKILL');
   await target.waitForExit();
-  const order = { source: from, sourceTopology, target: to, targetTopology, conflictPolicy: 'panic' } as const;
+  const order = {
+    source: { endpoint: from, topology: sourceTopology },
+    target: { endpoint: to, topology: targetTopology },
+    conflictPolicy: 'panic',
+  } as const;
   await expect(runPreflight(order)).rejects.toThrow(`${placeOf(target)} refused the connection`);
 });

@@ -15,6 +15,10 @@ export async function setup(): Promise<void> {
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // CommonJS dependencies call require for Node's own modules, as in scripts/build.mjs.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
     sourcemap: 'inline',
     logLevel: 'error',
   });

@@ -2,6 +2,7 @@
 // comparer that shares no code with it.
 import { tmpdir } from 'node:os';
 import { prepareRun, type RunSetup } from '../../source/commands/prepare-run.ts';
+import type { Place as RunPlace } from '../../source/config/place.ts';
 import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
 import type { RunLimits } from '../../source/engine/run-plan.ts';
@@ -60,7 +61,7 @@ export interface Migration {
 let runs = 0;
 
 /** Begins a run from `source` to `target`. */
-export function migrate(source: Endpoint, target: Endpoint, more: Partial<RunSetup> = {}): Migration {
+export function migrate(source: RunPlace, target: RunPlace, more: Partial<RunSetup> = {}): Migration {
   const notices: Notice[] = [];
   const refusals: Refusal[] = [];
   const setup: RunSetup = {

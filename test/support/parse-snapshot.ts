@@ -1,6 +1,7 @@
 // Runs the snapshot parser over bytes given in pieces of any size, and notes what it hands out.
 import { ByteWindow } from '../../source/readers/byte-window.ts';
-import { type SnapshotHeader, SnapshotParser } from '../../source/readers/snapshot-parser.ts';
+import { SnapshotParser } from '../../source/readers/snapshot-parser.ts';
+import type { SnapshotHeader } from '../../source/readers/snapshot-sink.ts';
 
 export interface ParsedValue {
   readonly database: number;
@@ -42,12 +43,14 @@ export function parseSnapshot(file: Buffer, pieceBytes: number, valueLimit = 1 <
           value: Buffer.concat([...parts, bytes.subarray(valueStart, valueEnd)]),
         });
       },
-      oversized: ({ keyBytes, keyStart, keyLength }, bytes) => {
-        oversized.push({ key: Buffer.from(keyBytes.subarray(keyStart, keyStart + keyLength)), bytes });
+      beginBig: ({ keyBytes, keyStart, keyLength }) => {
+        const key = Buffer.from(keyBytes.subarray(keyStart, keyStart + keyLength));
+        return { kind: 'skip', skipped: (bytes) => void oversized.push({ key, bytes }) };
       },
       announcedKeys: () => {},
       aux: () => {},
       functionLibrary: () => {},
+      leftOut: () => {},
     },
     { valueBytes: valueLimit },
   );

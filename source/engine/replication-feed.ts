@@ -1,0 +1,239 @@
+// A server as a shard's source: the link's events become the shard's state, offsets come from positions, and the turn to
+// make a snapshot is asked for and given back.
+
+import { ExpiryRewriter, sendsRelativeExpiries } from '../protocol/absolute-expiry.ts';
+import type { SnapshotFrame } from '../readers/psync-framing.ts';
+import type { StreamPlace } from '../readers/replication-link.ts';
+import { formatAddress } from '../topology/endpoint.ts';
+import { AbsoluteCommands } from './absolute-commands.ts';
+import type { FerryError } from './errors.ts';
+import { LagMarks } from './lag-marks.ts';
+import { ReplicationScript } from './replication-script.ts';
+import { ReplicationSource, type ReplicationSourceListener } from './replication-source.ts';
+import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
+import type { ServerOrigin, ShardJob } from './shard-job.ts';
+import type { CommandTaker } from './shard-target.ts';
+import { explainSilence } from './silence.ts';
+import { SourceClock } from './source-clock.ts';
+
+export class ReplicationFeed implements ShardFeed {
+  readonly script: ReplicationScript;
+  readonly #job: ShardJob;
+  readonly #origin: ServerOrigin;
+  readonly #host: FeedHost;
+  readonly #source: ReplicationSource;
+  readonly #lag = new LagMarks();
+  /** Of a source whose expiries arrive relative. */
+  readonly #clock: SourceClock | null;
+  /** Resolves the wait for the turn to make a snapshot. */
+  #permit: (() => void) | null = null;
+  #permitHeld = false;
+  #draining = false;
+  #closed = false;
+  /** The replication offset at which the stream begins. */
+  #streamOffset = 0;
+  #lastByteAtMs = Date.now();
+
+  constructor(job: ShardJob, origin: ServerOrigin, host: FeedHost) {
+    this.#job = job;
+    this.#origin = origin;
+    this.#host = host;
+    this.#clock = sendsRelativeExpiries(origin.version) ? this.#makeClock() : null;
+    this.#source = new ReplicationSource(job, origin, this.#listener(), () => this.#appliedOffset());
+    this.script = new ReplicationScript(
+      { ...host.parts, bytes: this.#source.bytes },
+      (target) => this.#absolute(target),
+      () => this.#snapshotApplied(),
+    );
+  }
+
+  get bytes() {
+    return this.#source.bytes;
+  }
+
+  get queued(): number {
+    return this.#source.bytes.size;
+  }
+
+  /** A link that we stopped reading ourselves is not silent. */
+  get silence(): string | null {
+    if (this.#source.full || this.#closed) return null;
+    return explainSilence(this.#host.life.state, Date.now() - this.#lastByteAtMs, formatAddress(this.#origin.address));
+  }
+
+  start(): void {
+    this.#clock?.start();
+    this.#source.start();
+  }
+
+  drain(): boolean {
+    this.#source.close();
+    this.#draining = true;
+    return this.script.inStream;
+  }
+
+  exhausted(): void {
+    const { life } = this.#host;
+    if (this.#draining) this.#host.end({ reason: 'drained', message: null });
+    else if (life.state === 'catching-up') life.on('caught-up');
+  }
+
+  permit(): void {
+    this.#permitHeld = true;
+    this.#host.life.waitFor(null);
+    this.#permit?.();
+    this.#permit = null;
+  }
+
+  sample(): FeedSample {
+    const { receivedOffset, replid } = this.#source;
+    const { inStream, streamPosition, frame } = this.script;
+    const applied = this.#appliedOffset();
+    const announced = frame?.bytes ?? null;
+    const settled = this.#host.pump.settledPosition;
+    return {
+      snapshotBytesDone: inStream ? streamPosition : Math.min(settled, announced ?? settled),
+      snapshotBytesTotal: inStream ? streamPosition : announced,
+      snapshotKind: frame?.kind ?? null,
+      replid,
+      receivedOffset,
+      appliedOffset: applied,
+      lagSeconds:
+        inStream && applied !== null && receivedOffset !== null
+          ? this.#lag.ageSeconds(applied, receivedOffset, Date.now())
+          : null,
+      spoolBytes: this.#source.diskBytes,
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#clock?.stop();
+    this.#source.acknowledge();
+    this.#source.close();
+    this.#returnPermit();
+  }
+
+  release(): Promise<void> {
+    return this.#source.release();
+  }
+
+  #listener(): ReplicationSourceListener {
+    const { life } = this.#host;
+    return {
+      connecting: () => {
+        if (life.state === 'retrying') life.on('retry');
+      },
+      connected: () => {
+        if (life.state === 'connecting') life.on('connected');
+      },
+      handshaken: async (resuming) => {
+        await this.#clock?.ready;
+        if (!resuming) await this.#askPermit();
+      },
+      requested: () => {
+        if (life.state === 'handshake') life.on('handshaken');
+        this.#lastByteAtMs = Date.now();
+        life.waitFor('the source has been asked for its snapshot and prepares it');
+      },
+      heartbeat: () => {
+        this.#lastByteAtMs = Date.now();
+      },
+      snapshotBegins: (place, frame) => this.#snapshotBegins(place, frame),
+      snapshotReceived: () => this.#returnPermit(),
+      received: (bytes, streamOffset) => {
+        this.#host.received(bytes);
+        this.#lastByteAtMs = Date.now();
+        if (streamOffset !== null) this.#lag.received(streamOffset, this.#lastByteAtMs);
+        this.#host.pump.run();
+      },
+      continued: () => this.#continued(),
+      retrying: (error, nextAttemptMs) => this.#retrying(error, nextAttemptMs),
+      failed: (error) => this.#host.fail(error),
+      readable: () => this.#host.pump.run(),
+      spoolFailed: (error) => this.#host.notice('error', error.message),
+    };
+  }
+
+  #makeClock(): SourceClock {
+    const { address, endpoint } = this.#origin;
+    const { tls, credentials, connectTimeoutMs } = endpoint;
+    return new SourceClock({
+      connection: { address, tls, credentials, connectTimeoutMs },
+      appliedOffset: () => this.#appliedOffset(),
+      onNotice: (message) => this.#host.once('warn', message),
+    });
+  }
+
+  /** Puts what makes expiries absolute in front of who takes the commands, where source or target need it. */
+  #absolute(target: CommandTaker): CommandTaker {
+    const setTakesExpiry = this.#host.parts.target.setTakesExpiry;
+    if (this.#clock === null && setTakesExpiry) return target;
+    return new AbsoluteCommands(target, new ExpiryRewriter({ setTakesExpiry }), () => this.#executedAtMs());
+  }
+
+  /** When the source executed the command that was read last, unix ms by its own clock. */
+  #executedAtMs(): number {
+    const offset = this.#streamOffset + this.#host.parts.window.position - this.script.streamPosition;
+    const receivedAtMs = this.#lag.receivedAtMs(offset);
+    return Math.min(receivedAtMs, this.#clock?.reachedAtMs(offset) ?? receivedAtMs) + (this.#clock?.offsetMs ?? 0);
+  }
+
+  #askPermit(): Promise<void> {
+    if (this.#permitHeld) return Promise.resolve();
+    this.#host.life.waitFor('other shards of the same host are being copied (limits.snapshotsAtOnce)');
+    return new Promise((resolve) => {
+      this.#permit = resolve;
+      this.#host.post({ type: 'permit-wanted', shard: this.#job.id });
+    });
+  }
+
+  #returnPermit(): void {
+    if (!this.#permitHeld) return;
+    this.#permitHeld = false;
+    this.#host.post({ type: 'permit-returned', shard: this.#job.id });
+  }
+
+  #snapshotBegins(place: StreamPlace, frame: SnapshotFrame): void {
+    const { life } = this.#host;
+    this.script.frame = frame;
+    this.#streamOffset = place.offset;
+    life.waitFor(null);
+    life.clearError();
+    life.on('snapshot-begins');
+  }
+
+  #snapshotApplied(): void {
+    this.#host.life.on('snapshot-applied');
+    if (this.#job.snapshotOnly) this.#host.end({ reason: 'snapshot-done', message: null });
+  }
+
+  #continued(): void {
+    const { life } = this.#host;
+    this.#returnPermit();
+    life.waitFor(null);
+    life.clearError();
+    if (life.state !== 'full-sync') life.on('continued');
+    this.#host.notice('info', 'The link to the source is back; the stream goes on without a gap.');
+    this.#host.pump.run();
+  }
+
+  #retrying(error: FerryError, nextAttemptMs: number): void {
+    const { life } = this.#host;
+    this.#returnPermit();
+    const seconds = Math.max(1, Math.round((nextAttemptMs - Date.now()) / 1000));
+    life.setError(error.message);
+    life.waitFor(`${error.message} Next attempt in ${seconds} s.`);
+    this.#host.once('warn', `${error.message} Trying again.`);
+    // A shard that still writes its snapshot keeps that state; the link comes back beside it.
+    if (life.state !== 'full-sync') life.on('link-lost');
+  }
+
+  /** The offset of the last byte that has taken effect on the target; null before the source named one. */
+  #appliedOffset(): number | null {
+    const { inStream, frame, streamPosition } = this.script;
+    if (!inStream) return frame === null ? null : this.#streamOffset;
+    return this.#streamOffset + this.#host.pump.settledPosition - streamPosition;
+  }
+}

@@ -1,0 +1,229 @@
+// A server or cluster as the target of one shard: writers to every node, the snapshot's keys and the stream's commands on
+// their way to them, and the lane of values that need commands.
+import { CommandTable } from '../protocol/command-table.ts';
+import { acceptedVersions } from '../rdb/payload-version.ts';
+import type { ByteWindow } from '../readers/byte-window.ts';
+import type { ServerVersion } from '../topology/topology.ts';
+import type { BatchKind } from '../writers/batch.ts';
+import { NativeLane } from '../writers/native-lane.ts';
+import type { RefusedCommand } from '../writers/node-writer.ts';
+import { lessonOf, readRestore } from '../writers/refused-restores.ts';
+import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
+import { StreamRouter } from '../writers/stream-router.ts';
+import { broadcast } from '../writers/target-broadcast.ts';
+import type { TargetNodes } from '../writers/target-nodes.ts';
+import type { Barrier } from './barrier.ts';
+import { FerryError, messageOf } from './errors.ts';
+import { lossSentence } from './loss-sentences.ts';
+import { NativePlaces } from './native-places.ts';
+import type { ServerDestination, ShardJob } from './shard-job.ts';
+import type { ShardTarget, TargetHost } from './shard-target.ts';
+import { SnapshotIntake } from './snapshot-intake.ts';
+import { makeTargetNodes } from './target-writers.ts';
+
+export class ServerTarget implements ShardTarget {
+  readonly sink: SnapshotIntake;
+  readonly commands: StreamRouter;
+  readonly setTakesExpiry: boolean;
+  readonly #job: ShardJob;
+  readonly #destination: ServerDestination;
+  readonly #host: TargetHost;
+  readonly #barrier: Barrier;
+  readonly #nodes: TargetNodes;
+  readonly #writer: SnapshotWriter;
+  readonly #places: NativePlaces;
+  readonly #lane: NativeLane;
+  #inSnapshot = true;
+
+  constructor(job: ShardJob, destination: ServerDestination, window: ByteWindow, barrier: Barrier, host: TargetHost) {
+    this.#job = job;
+    this.#destination = destination;
+    this.#host = host;
+    this.#barrier = barrier;
+    this.#nodes = this.#makeNodes();
+    const { version } = destination.topology;
+    this.setTakesExpiry = takesExpiryInSet(version);
+    this.#writer = new SnapshotWriter(this.#nodes, window, {
+      accepted: acceptedVersions(version),
+      setTakesExpiry: this.setTakesExpiry,
+      lost: (loss) => host.once('warn', lossSentence(loss, version.text)),
+    });
+    this.#places = new NativePlaces(job, destination, this.#nodes);
+    this.#lane = this.#makeLane(version);
+    this.sink = new SnapshotIntake(this.#nodes, this.#writer, this.#lane, this.#places, {
+      takesFunctions: job.keyless.function === 'forward' && hasFunctions(version),
+      blocked: () => this.#barrier.closed,
+      refused: (database, args, reason) => host.refused(database, args, reason),
+      once: (level, message) => host.once(level, message),
+      broadcast: (args) => this.#broadcast(args),
+      library: (code) => this.#library(code),
+      taken: () => host.taken(),
+    });
+    this.commands = this.#makeRouter();
+  }
+
+  get announcedKeys(): number | null {
+    return this.sink.announced;
+  }
+
+  get saturated(): boolean {
+    return this.#nodes.saturated || !this.#lane.idle;
+  }
+
+  get idle(): boolean {
+    return this.#nodes.idle && this.#lane.idle;
+  }
+
+  get settledPosition(): number {
+    return this.#nodes.settledPosition;
+  }
+
+  get inFlightBytes(): number {
+    return this.#nodes.inFlightBytes;
+  }
+
+  get waiting(): string | null {
+    return this.#nodes.waiting ?? this.#lane.waiting;
+  }
+
+  async open(): Promise<void> {
+    await Promise.all(this.#nodes.writers.map((writer) => writer.open()));
+  }
+
+  setKind(kind: BatchKind): void {
+    this.#inSnapshot = kind === 'snapshot';
+    this.#nodes.setKind(kind);
+  }
+
+  flush(now: boolean): void {
+    this.#nodes.flush(now);
+  }
+
+  async finish(): Promise<void> {}
+
+  destroy(): void {
+    this.#nodes.destroy();
+    this.#lane.destroy();
+    this.#places.destroy();
+  }
+
+  #makeNodes(): TargetNodes {
+    const host = this.#host;
+    return makeTargetNodes(this.#job, this.#destination, {
+      get position() {
+        return host.position;
+      },
+      answered: (keys, streamCommands) => host.answered(keys, streamCommands),
+      refused: (command) => this.#refused(command),
+      conflict: (database, args) => {
+        const key = args[1] ?? Buffer.alloc(0);
+        return host.conflict(database, key) === 'rewrite' ? overwriting(args) : null;
+      },
+      lost: (error) => host.lost(error),
+    });
+  }
+
+  #makeLane(version: ServerVersion): NativeLane {
+    const host = this.#host;
+    return new NativeLane(nativeAbilities(version), {
+      link: (key) => this.#places.link(key.key),
+      keyThere: ({ database, key }) => host.conflict(database, key),
+      replaces: false,
+      relieved: () => host.answered(0, 0),
+      written: (keys) => host.answered(keys, 0),
+      refused: ({ database, key }, reason) => host.refused(database, [Buffer.from('RESTORE'), key], reason),
+      loss: (loss) => host.once('warn', lossSentence(loss, version.text)),
+      lost: ({ database, key }, what) => host.refused(database, [Buffer.from('XCLAIM'), key], what),
+      failed: (error) =>
+        host.lost(
+          error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
+        ),
+    });
+  }
+
+  #makeRouter(): StreamRouter {
+    const { keyless, limits, origin } = this.#job;
+    const table = new CommandTable();
+    if (this.#destination.commands !== null) table.addFromServer(this.#destination.commands);
+    return new StreamRouter(
+      this.#nodes,
+      table,
+      {
+        refused: (database, args, reason) => this.#host.refused(database, args, reason),
+        ignored: (name) => this.#host.once('info', `${name} from the source is not applied, as the settings say.`),
+        broadcast: (args) => this.#broadcast(args),
+        notAtomic: (reason) =>
+          this.#host.once(
+            'warn',
+            `A transaction of the source was applied command by command, since ${reason}; said once for this shard.`,
+          ),
+      },
+      { keyless, sourceIsCluster: origin.kind === 'server' && origin.shards > 1, transactionBytes: limits.transaction },
+    );
+  }
+
+  /** A RESTORE that the target does not take may still go by commands; everything else is recorded. */
+  #refused({ database, args, reason }: RefusedCommand): void {
+    const lesson = this.#inSnapshot ? lessonOf(args, reason) : null;
+    const restore = lesson === null ? null : readRestore(args);
+    if (lesson === null || restore === null || !this.#lane.takes(restore.type)) {
+      this.#host.refused(database, args, reason);
+      return;
+    }
+    this.#writer.goNative(lesson.kind === 'all' ? null : lesson.type);
+    this.#host.once(
+      'info',
+      `The target refuses ${lesson.kind === 'all' ? 'RESTORE' : `RESTORE of values of type ${lesson.type}`} (${reason}): they are written by the commands of their types, without idle times and frequencies.`,
+    );
+    this.#lane.add(this.#places.place(database, restore.key, restore.expiresAtMs), restore, true);
+  }
+
+  #broadcast(args: readonly Buffer[]): void {
+    this.#barrier.add(async () => {
+      const { endpoint, topology } = this.#destination;
+      const nodes = topology.shards.map((shard) => shard.address);
+      for (const { address, reply } of await broadcast(endpoint, nodes, args)) {
+        // Each source shard sends the same FUNCTION LOAD: that another was first is no refusal.
+        if (!/already exists/.test(reply)) this.#host.refused(0, args, `${address}: ${reply}`);
+      }
+    });
+  }
+
+  #library(code: Buffer): void {
+    this.#barrier.add(async () => {
+      const { endpoint, topology } = this.#destination;
+      const nodes = topology.shards.map((shard) => shard.address);
+      // Few sources have libraries, and asking for them brings the client library into this thread.
+      const { loadLibrary } = await import('../writers/function-libraries.ts');
+      for (const { address, reply } of await loadLibrary(endpoint, nodes, code)) {
+        this.#host.refused(0, [Buffer.from('FUNCTION LOAD')], `${address}: ${reply}`);
+      }
+    });
+  }
+}
+
+function isAtLeast(
+  { product, major, minor }: ServerVersion,
+  redis: readonly [number, number],
+  valkey: number,
+): boolean {
+  if (product === 'Valkey') return major >= valkey;
+  return major > redis[0] || (major === redis[0] && minor >= redis[1]);
+}
+
+/** SET ... PXAT is of 6.2. */
+function takesExpiryInSet(version: ServerVersion): boolean {
+  return isAtLeast(version, [6, 2], 7);
+}
+
+function hasFunctions(version: ServerVersion): boolean {
+  return isAtLeast(version, [7, 0], 7);
+}
+
+function nativeAbilities(version: ServerVersion) {
+  return {
+    streamCounters: isAtLeast(version, [7, 0], 7),
+    createConsumer: isAtLeast(version, [6, 2], 7),
+    fieldExpiry: isAtLeast(version, [7, 4], 9),
+  };
+}

@@ -1,0 +1,55 @@
+// One kind of source with everything that is particular to it: how its bytes come, what is read in which order, what that
+// means for the shard's state. The pipeline runs whichever it has.
+import type { Barrier } from './barrier.ts';
+import type { FerryError } from './errors.ts';
+import type { ScriptParts } from './pump-script.ts';
+import type { FromWorker, ShardEnd, ShardSample } from './shard-job.ts';
+import type { ShardLife } from './shard-life.ts';
+import type { ShardPump } from './shard-pump.ts';
+
+/** The part of a sample that only the feed knows. */
+export type FeedSample = Pick<
+  ShardSample,
+  | 'snapshotBytesDone'
+  | 'snapshotBytesTotal'
+  | 'snapshotKind'
+  | 'replid'
+  | 'receivedOffset'
+  | 'appliedOffset'
+  | 'lagSeconds'
+  | 'spoolBytes'
+>;
+
+export interface ShardFeed {
+  /** Bytes received and not yet taken by the pump. */
+  readonly queued: number;
+  /** Why nothing comes, as a sentence, or null. */
+  readonly silence: string | null;
+  start(): void;
+  /** Receives no more. false: what was received is not worth applying (a snapshot under way). */
+  drain(): boolean;
+  /** Everything received has been applied. */
+  exhausted(): void;
+  /** The source may be asked for a snapshot now. */
+  permit(): void;
+  sample(): FeedSample;
+  /** The last word to the source, and no more after it. */
+  close(): void;
+  /** Gives back memory and files. */
+  release(): Promise<void>;
+}
+
+/** What the pipeline offers to its feed. */
+export interface FeedHost {
+  readonly life: ShardLife;
+  readonly barrier: Barrier;
+  readonly pump: ShardPump;
+  /** What a script works with, but for the bytes. */
+  readonly parts: Omit<ScriptParts, 'bytes'>;
+  received(bytes: number): void;
+  notice(level: 'info' | 'warn' | 'error', message: string): void;
+  once(level: 'info' | 'warn', message: string): void;
+  post(message: FromWorker): void;
+  end(end: ShardEnd): void;
+  fail(error: FerryError): void;
+}

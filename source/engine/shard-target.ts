@@ -1,0 +1,65 @@
+// Where one shard's data goes, as the pump and the pipeline see it: a server's nodes or a file.
+import type { SnapshotSink } from '../readers/snapshot-sink.ts';
+import type { StreamParser } from '../readers/stream-parser.ts';
+import type { BatchKind } from '../writers/batch.ts';
+import type { FerryError } from './errors.ts';
+
+/** Takes the commands of a stream, one after the other. */
+export interface CommandTaker {
+  /** Between MULTI and EXEC: what was read so far has no effect of its own yet. */
+  readonly insideBlock: boolean;
+  /** The database that the stream has selected. */
+  database: number;
+  /** The command that the parser read last. */
+  handle(command: StreamParser): void;
+  /** A command above the memory limit was passed over. */
+  oversized(command: StreamParser): void;
+  /** The block under way never gets its EXEC: none of it takes effect. */
+  discardBlock(): void;
+}
+
+export interface ShardTarget {
+  readonly sink: SnapshotSink;
+  readonly commands: CommandTaker;
+  /** It understands SET with PXAT (6.2 and newer). */
+  readonly setTakesExpiry: boolean;
+  /** Keys that the source announced; a hint, or null. */
+  readonly announcedKeys: number | null;
+  /** Nothing more is taken for now. */
+  readonly saturated: boolean;
+  /** Everything taken has taken effect. */
+  readonly idle: boolean;
+  /** Everything before this position of the source has taken effect; Infinity when nothing is outstanding. */
+  readonly settledPosition: number;
+  readonly inFlightBytes: number;
+  /** Why nothing is taken, as part of a sentence, or null. */
+  readonly waiting: string | null;
+  /** @throws FerryError when the target can not be written to. */
+  open(): Promise<void>;
+  /** What comes from now on belongs to this part of the source. */
+  setKind(kind: BatchKind): void;
+  /** Sends what was taken, unless it is better to gather a little more; `now` allows no such thought. */
+  flush(now: boolean): void;
+  /** Everything was taken and is settled: completes what needs it. @throws FerryError */
+  finish(): Promise<void>;
+  /** Lets go at once. */
+  destroy(): void;
+}
+
+/** Whom a target reports to: the pipeline. */
+export interface TargetHost {
+  /** Everything before this position of the source has been taken. */
+  readonly position: number;
+  /** Progress, and perhaps room. */
+  answered(keys: number, streamCommands: number): void;
+  /** A record of the snapshot was taken. */
+  taken(): void;
+  /** A write that will never take effect, with the reason. */
+  refused(database: number, args: readonly Buffer[], reason: string): void;
+  /** A snapshot key that the target has already. */
+  conflict(database: number, key: Buffer): 'rewrite' | 'leave';
+  /** Something that is said once for a shard. */
+  once(level: 'info' | 'warn', message: string): void;
+  /** It can not go on. */
+  lost(error: FerryError): void;
+}

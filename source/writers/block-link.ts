@@ -1,0 +1,148 @@
+// A connection on which one block of commands is under way at a time, with its replies read in full: for big values,
+// whose last step must know what the target answered. The hot path only counts replies (node-writer.ts).
+import { FerryError } from '../engine/errors.ts';
+import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
+
+/** An error reply of the target. */
+export class TargetRefusal {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Bulk and simple strings as latin1 text. */
+export type BlockReply = string | number | null | TargetRefusal | readonly BlockReply[];
+
+const REPLY_BUFFER_BYTES = 64 * 1024;
+
+interface Waiting {
+  readonly count: number;
+  readonly resolve: (replies: readonly BlockReply[]) => void;
+  readonly reject: (error: FerryError) => void;
+}
+
+export class BlockLink {
+  readonly #connection: Connection;
+  readonly #clientName: string;
+  #received: Buffer[] = [];
+  #waiting: Waiting | null = null;
+  #database = 0;
+
+  constructor(options: ConnectionOptions, clientName: string) {
+    this.#connection = new Connection({ ...options, readBufferBytes: REPLY_BUFFER_BYTES });
+    this.#clientName = clientName;
+  }
+
+  get address(): string {
+    return this.#connection.address;
+  }
+
+  /** @throws FerryError when the target can not be reached. */
+  async open(): Promise<void> {
+    await this.#connection.open();
+    await this.#connection.request(['CLIENT', 'SETNAME', this.#clientName]);
+    this.#connection.listen(
+      (bytes) => {
+        this.#take(bytes);
+        return true;
+      },
+      (error) => this.#lost(error),
+    );
+  }
+
+  /** @throws FerryError when the link breaks. */
+  async select(database: number): Promise<void> {
+    if (database === this.#database) return;
+    await this.run([Buffer.from(`*2\r\n$6\r\nSELECT\r\n$${String(database).length}\r\n${database}\r\n`)], 1);
+    this.#database = database;
+  }
+
+  /**
+   * Sends whole commands and waits for their replies.
+   * @param parts bytes that nobody changes until this resolves. @param count how many commands they are.
+   * @throws FerryError `target-lost` when the link breaks first.
+   */
+  run(parts: readonly Buffer[], count: number): Promise<readonly BlockReply[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#connection.closed) {
+        reject(this.#brokenLink(null));
+        return;
+      }
+      this.#waiting = { count, resolve, reject };
+      for (const part of parts) this.#connection.write(part);
+    });
+  }
+
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  #take(view: Buffer): void {
+    // The connection reads into one buffer: what is kept is copied.
+    this.#received.push(Buffer.from(view));
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    const bytes = Buffer.concat(this.#received);
+    const replies: BlockReply[] = [];
+    const cursor = { at: 0 };
+    while (replies.length < waiting.count) {
+      const reply = readReply(bytes, cursor);
+      if (reply === undefined) {
+        this.#received = [bytes];
+        return;
+      }
+      replies.push(reply);
+    }
+    this.#received = [];
+    this.#waiting = null;
+    waiting.resolve(replies);
+  }
+
+  #lost(error: Error | null): void {
+    this.#waiting?.reject(this.#brokenLink(error));
+    this.#waiting = null;
+  }
+
+  #brokenLink(error: Error | null): FerryError {
+    const why = error === null ? '' : ` (${error.message})`;
+    return new FerryError(`The link to the target ${this.address} broke${why}.`, { code: 'target-lost', cause: error });
+  }
+}
+
+/** One reply from the cursor on; undefined when it is not whole. */
+function readReply(bytes: Buffer, cursor: { at: number }): BlockReply | undefined {
+  const lineEnd = bytes.indexOf('\r\n', cursor.at, 'latin1');
+  if (lineEnd < 0) return undefined;
+  const text = bytes.toString('latin1', cursor.at + 1, lineEnd);
+  const kind = bytes[cursor.at];
+  cursor.at = lineEnd + 2;
+  switch (kind) {
+    case 0x2d:
+      return new TargetRefusal(text);
+    case 0x3a:
+      return Number(text);
+    case 0x24: {
+      const length = Number(text);
+      if (length < 0) return null;
+      const start = cursor.at;
+      if (start + length + 2 > bytes.length) return undefined;
+      cursor.at = start + length + 2;
+      return bytes.toString('latin1', start, start + length);
+    }
+    case 0x2a: {
+      const count = Number(text);
+      if (count < 0) return null;
+      const items: BlockReply[] = [];
+      for (let i = 0; i < count; i++) {
+        const item = readReply(bytes, cursor);
+        if (item === undefined) return undefined;
+        items.push(item);
+      }
+      return items;
+    }
+    default:
+      return text;
+  }
+}
