@@ -177,6 +177,14 @@ describe('a target with a low proto-max-bulk-len', () => {
     });
     expect(await client(target).keys('*')).not.toContain('does not fit');
   });
+
+  it('gets a longer string all the same when it compresses below the limit', async () => {
+    const [source, target] = [await testServer(), await testServer({ args: ['--proto-max-bulk-len', '1mb'] })];
+    await client(source).set('long', 'x'.repeat(6_000_000));
+    const result = await migrate(endpointOf(source), endpointOf(target), { snapshotOnly: true }).engine.ended;
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0, keys: 1 });
+    expect(await client(target).strlen('long')).toBe(6_000_000);
+  });
 });
 
 describe('pause', () => {

@@ -20,8 +20,15 @@ export interface ParsedSnapshot {
   readonly position: number;
 }
 
-/** @throws what the parser throws. */
-export function parseSnapshot(file: Buffer, pieceBytes: number, valueLimit = 1 << 30): ParsedSnapshot {
+/**
+ * @param pieceBytes how much is given at a time; a list gives the first pieces, and then the rest.
+ * @throws what the parser throws.
+ */
+export function parseSnapshot(
+  file: Buffer,
+  pieceBytes: number | readonly number[],
+  valueLimit = 1 << 30,
+): ParsedSnapshot {
   const window = new ByteWindow();
   const values: ParsedValue[] = [];
   const oversized: { key: Buffer; bytes: number }[] = [];
@@ -55,9 +62,12 @@ export function parseSnapshot(file: Buffer, pieceBytes: number, valueLimit = 1 <
     { valueBytes: valueLimit },
   );
   let given = 0;
+  let pieces = 0;
+  const nextPiece = (): number =>
+    typeof pieceBytes === 'number' ? pieceBytes : (pieceBytes[pieces++] ?? file.length - given);
   const source = {
     read(into: Uint8Array, offset: number, length: number): number {
-      const count = Math.min(pieceBytes, length, file.length - given);
+      const count = Math.min(nextPiece(), length, file.length - given);
       into.set(file.subarray(given, given + count), offset);
       given += count;
       return count;
