@@ -14,8 +14,8 @@ function client({ host, port }: Place): Redis {
 }
 
 /** Redis 7.4 and Valkey 9. */
-function fieldsExpire({ label }: ServerKind, { major, minor }: { major: number; minor: number }): boolean {
-  return label.startsWith('valkey') ? major >= 9 : major > 7 || (major === 7 && minor >= 4);
+function fieldsExpire({ binary }: ServerKind, { major, minor }: { major: number; minor: number }): boolean {
+  return /valkey-server$/.test(binary) ? major >= 9 : major > 7 || (major === 7 && minor >= 4);
 }
 
 /** What the comparer says of a stream whose counters the target can not hold. */
@@ -38,8 +38,11 @@ async function move(from: ServerKind, to: ServerKind, valueInMemory: number): Pr
   expect(told.length).toBe(fieldsExpire(from, source.version) && !keeps ? 1 : 0);
 }
 
-describe.each(SERVER_KINDS)('from $label', (from) => {
-  for (const to of SERVER_KINDS) {
+/** A run of these tests against a server by name is beside one that has taken all pairs already. */
+const kinds = process.env['REDIS_SERVER'] === undefined ? SERVER_KINDS : SERVER_KINDS.slice(0, 1);
+
+describe.each(kinds)('from $label', (from) => {
+  for (const to of kinds) {
     it(`to ${to.label}`, () => move(from, to, TEST_LIMITS.valueInMemory));
     it(`to ${to.label}, by commands`, () => move(from, to, 64));
   }

@@ -28,7 +28,7 @@ function reasonOf(error: unknown): string {
 export function blocked(path: string, error: unknown): FerryError {
   const message =
     codeOf(error) === 'EEXIST'
-      ? `${path} exists already: another run writes it, or one that was ended has left it; then remove it or allow overwriting.`
+      ? `${path} exists already: another run writes it, or one that was ended has left it; then remove it or set target.overwrite.`
       : `${path} can not be written: ${reasonOf(error)}.`;
   return new FerryError(message, { code: 'file', cause: error });
 }

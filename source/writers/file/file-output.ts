@@ -304,7 +304,7 @@ async function refuseTaken(path: string, overwrite: boolean, more = ''): Promise
   if (there === null || (overwrite && !there.isDirectory())) return;
   const message = there.isDirectory()
     ? `${path} is a directory: name a file in it.`
-    : `${path} exists already: remove it, name another file, or allow overwriting.`;
+    : `${path} exists already: remove it, name another file, or set target.overwrite.`;
   throw new FerryError(message + more, { code: 'file' });
 }
 
