@@ -42,6 +42,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     source: planOf(source),
     target: planOf(target),
     origins,
+    targetWasEmpty: facts.empty,
     destinationOf: (id) => destinationOf(target, facts, id, origins.length > 1),
     limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
     // A snapshot is all that such a file holds.
@@ -73,6 +74,7 @@ function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedO
             kind: 'server',
             address,
             endpoint: source.endpoint,
+            slots,
             version: source.topology.version,
             shards: source.topology.shards.length,
           },
@@ -116,9 +118,11 @@ interface TargetFacts {
   readonly commands: unknown;
   /** Bytes of the largest value that one command can carry; a larger one would cost the whole connection. */
   readonly largestValue: number;
+  /** No node holds a key. */
+  readonly empty: boolean;
 }
 
-const NO_SERVER: TargetFacts = { commands: null, largestValue: Number.POSITIVE_INFINITY };
+const NO_SERVER: TargetFacts = { commands: null, largestValue: Number.POSITIVE_INFINITY, empty: true };
 
 async function askTarget({ endpoint, topology }: ServerSide): Promise<TargetFacts> {
   const first = topology.shards[0];
@@ -128,8 +132,24 @@ async function askTarget({ endpoint, topology }: ServerSide): Promise<TargetFact
     const commands: unknown = await connection.call('COMMAND').catch(() => null);
     const bulk: unknown = await connection.config('GET', 'proto-max-bulk-len').catch(() => null);
     const bytes = Array.isArray(bulk) ? Number(bulk[1]) : Number.NaN;
-    return { commands, largestValue: bytes > 0 ? bytes - PAYLOAD_FRAME_BYTES : Number.POSITIVE_INFINITY };
+    const largestValue = bytes > 0 ? bytes - PAYLOAD_FRAME_BYTES : Number.POSITIVE_INFINITY;
+    return { commands, largestValue, empty: await isEmpty({ endpoint, topology }) };
   } finally {
     connection.disconnect();
   }
+}
+
+/** false also where a node does not tell. */
+async function isEmpty({ endpoint, topology }: ServerSide): Promise<boolean> {
+  for (const { address } of topology.shards) {
+    const connection = await openControl(endpoint, address, 'redferry:facts');
+    try {
+      if (/^db\d+:keys=[1-9]/m.test(await connection.info('keyspace'))) return false;
+    } catch {
+      return false;
+    } finally {
+      connection.disconnect();
+    }
+  }
+  return true;
 }

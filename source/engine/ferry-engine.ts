@@ -137,6 +137,9 @@ export class FerryEngine implements Engine {
       case 'refusals':
         this.#refused(message.refusals);
         break;
+      case 'moved':
+        record.moved(message.address);
+        break;
       case 'permit-wanted':
         if (record.job.origin.kind === 'server') this.#permits?.want(message.shard, record.job.origin.address.host);
         break;

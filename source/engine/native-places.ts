@@ -22,7 +22,7 @@ export class NativePlaces {
 
   place(database: number, key: Buffer, expiresAtMs: number): NativeKey {
     const tag = slotTag(slotOf(key, 0, key.length));
-    const name = `redferry:${this.#job.run}:{${tag}}:${this.#job.name}:value-${this.#count++}`;
+    const name = `redferry:${this.#job.run}:{${tag}}:${this.#job.name}:value-${this.#job.attempt}-${this.#count++}`;
     return { database, key, temporaryKey: Buffer.from(name), expiresAtMs };
   }
 

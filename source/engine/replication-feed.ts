@@ -4,7 +4,7 @@
 import { ExpiryRewriter, sendsRelativeExpiries } from '../protocol/absolute-expiry.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import type { StreamPlace } from '../readers/replication-link.ts';
-import { formatAddress } from '../topology/endpoint.ts';
+import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { AbsoluteCommands } from './absolute-commands.ts';
 import type { FerryError } from './errors.ts';
 import { LagMarks } from './lag-marks.ts';
@@ -12,6 +12,7 @@ import { ReplicationScript } from './replication-script.ts';
 import { ReplicationSource, type ReplicationSourceListener } from './replication-source.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
 import type { ServerOrigin, ShardJob } from './shard-job.ts';
+import { refreshOrigin } from './shard-restart.ts';
 import type { CommandTaker } from './shard-target.ts';
 import { explainSilence } from './silence.ts';
 import { SourceClock } from './source-clock.ts';
@@ -149,11 +150,24 @@ export class ReplicationFeed implements ShardFeed {
         this.#host.pump.run();
       },
       continued: () => this.#continued(),
+      locate: () => this.#locate(),
       retrying: (error, nextAttemptMs) => this.#retrying(error, nextAttemptMs),
       failed: (error) => this.#host.fail(error),
       readable: () => this.#host.pump.run(),
       spoolFailed: (error) => this.#host.notice('error', error.message),
     };
+  }
+
+  /** The node that owns the shard's slots now, or that the sentinels name. */
+  async #locate(): Promise<NodeAddress> {
+    const { address, endpoint, slots } = this.#origin;
+    if (slots.length === 0 && endpoint.scheme !== 'sentinel') return address;
+    const { address: now } = await refreshOrigin(this.#origin);
+    if (formatAddress(now) !== formatAddress(address)) {
+      this.#host.post({ type: 'moved', shard: this.#job.id, address: now });
+      this.#host.once('warn', `The source's ${formatAddress(address)} has been replaced by ${formatAddress(now)}.`);
+    }
+    return now;
   }
 
   #makeClock(): SourceClock {

@@ -40,6 +40,8 @@ export interface RunOrder {
   /** Where the shard with this number goes. */
   readonly destinationOf: (id: number) => ShardJob['destination'];
   readonly conflictPolicy: ConflictPolicy;
+  /** Nothing is on the target as the run begins. */
+  readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
@@ -75,9 +77,11 @@ export function planRun(order: RunOrder): RunPlan {
         run: order.run,
         id,
         name: `shard-${id}`,
+        attempt: 1,
         origin,
         destination: order.destinationOf(id),
         conflictPolicy: order.conflictPolicy,
+        targetWasEmpty: order.targetWasEmpty,
         keyless: order.keyless,
         snapshotOnly: order.snapshotOnly,
         limits: {

@@ -1,7 +1,7 @@
 // What the main thread and the worker threads say to each other about a shard. Plain data: it is cloned on the way.
 import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
-import type { ServerVersion, Topology } from '../topology/topology.ts';
+import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
 import type { ConflictPolicy, NoticeLevel, Refusal, ShardState } from './contract.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
@@ -33,6 +33,8 @@ export interface ServerOrigin {
   readonly address: NodeAddress;
   readonly endpoint: Endpoint;
   readonly version: ServerVersion;
+  /** Of a cluster's shard; empty for a standalone. */
+  readonly slots: readonly SlotRange[];
   /** More than one source shard: a keyless command of one is not the whole source's. */
   readonly shards: number;
 }
@@ -73,9 +75,13 @@ export interface ShardJob {
   readonly run: string;
   readonly id: number;
   readonly name: string;
+  /** 1, and more after something broke that only another full sync mends. */
+  readonly attempt: number;
   readonly origin: ServerOrigin | FileOrigin;
   readonly destination: ServerDestination | FileDestination;
   readonly conflictPolicy: ConflictPolicy;
+  /** Nothing was on the target when the run began: what is there now is this run's. */
+  readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
   readonly limits: ShardLimits;
   readonly snapshotOnly: boolean;
@@ -140,5 +146,7 @@ export type FromWorker =
   | { readonly type: 'sample'; readonly shard: number; readonly sample: ShardSample }
   | { readonly type: 'notice'; readonly shard: number; readonly level: NoticeLevel; readonly message: string }
   | { readonly type: 'refusals'; readonly shard: number; readonly refusals: readonly Refusal[] }
+  /** Another node is the shard's source now. */
+  | { readonly type: 'moved'; readonly shard: number; readonly address: NodeAddress }
   | { readonly type: 'permit-wanted' | 'permit-returned'; readonly shard: number }
   | { readonly type: 'ended'; readonly shard: number; readonly end: ShardEnd };

@@ -9,7 +9,11 @@ export class ShardLife {
   waitingFor: string | null = null;
   lastError: string | null = null;
 
+  /** A source has framed its snapshot once: what breaks from now on is worth another attempt. */
+  hasBegun = false;
+
   on(event: ShardEvent): void {
+    if (event === 'snapshot-begins') this.hasBegun = true;
     const next = nextShardState(this.state, event);
     if (next !== this.state) this.sinceMs = Date.now();
     this.state = next;

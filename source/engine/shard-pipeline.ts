@@ -1,34 +1,27 @@
 // One source shard's way to the target: feed -> pump -> target. It owns all its connections and joins the parts: what one
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
-import { ByteWindow } from '../readers/byte-window.ts';
-import { Barrier } from './barrier.ts';
 import { FerryError, messageOf } from './errors.ts';
-import { FileRun } from './file-run.ts';
-import { FileTarget } from './file-target.ts';
 import { printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
-import { ReplicationFeed } from './replication-feed.ts';
-import { ServerTarget } from './server-target.ts';
-import type { FeedHost } from './shard-feed.ts';
 import { type FromWorker, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
-import { ShardPump } from './shard-pump.ts';
-import type { ShardTarget, TargetHost } from './shard-target.ts';
+import { type PassageHost, ShardPassage } from './shard-passage.ts';
+import { obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
 
 export class ShardPipeline {
-  readonly #job: ShardJob;
+  /** Where both sides are may change from one attempt to the next. */
+  #job: ShardJob;
   readonly #post: (message: FromWorker) => void;
   readonly #life = new ShardLife();
   readonly #refusals: Refusals;
-  readonly #barrier = new Barrier();
-  readonly #window = new ByteWindow();
-  readonly #target: ShardTarget;
-  readonly #feed: ReplicationFeed | FileRun;
-  readonly #pump: ShardPump;
+  #passage: ShardPassage;
+  #attempt = 1;
+  #restartTimer: NodeJS.Timeout | null = null;
   /** Notices that are said once. */
   readonly #said = new Set<string>();
   #draining = false;
   #ended = false;
+  #paused = false;
   #keysDone = 0;
   #commands = 0;
   #bytesReceived = 0;
@@ -39,54 +32,39 @@ export class ShardPipeline {
     this.#job = job;
     this.#post = post;
     this.#refusals = new Refusals(job.name);
-    const { origin, destination } = job;
-    this.#target =
-      destination.kind === 'server'
-        ? new ServerTarget(job, destination, this.#window, this.#barrier, this.#targetHost())
-        : new FileTarget(job, destination, this.#targetHost());
-    this.#feed =
-      origin.kind === 'server'
-        ? new ReplicationFeed(job, origin, this.#feedHost())
-        : new FileRun(origin, this.#feedHost());
-    const { bytes, script } = this.#feed;
-    this.#pump = new ShardPump(
-      { bytes, window: this.#window, target: this.#target, barrier: this.#barrier, script },
-      {
-        exhausted: () => this.#feed.exhausted(),
-        failed: (thrown) => this.#fail(toFerryError(thrown)),
-      },
-    );
+    this.#passage = new ShardPassage(job, this.#passageHost());
   }
 
   /** Connects to the target, then to the source. Never rejects: a failure ends the shard. */
   async start(): Promise<void> {
+    const passage = this.#passage;
     try {
-      await this.#target.open();
+      await passage.start(() => !this.#ended && passage === this.#passage);
     } catch (error) {
-      this.#fail(toFerryError(error));
-      return;
+      if (passage === this.#passage) this.#fail(toFerryError(error));
     }
-    if (!this.#ended) this.#feed.start();
   }
 
   pause(): void {
-    this.#pump.paused = true;
+    this.#paused = true;
+    this.#passage.pump.paused = true;
   }
 
   resume(): void {
-    this.#pump.paused = false;
-    this.#pump.run();
+    this.#paused = false;
+    this.#passage.pump.paused = false;
+    this.#passage.pump.run();
   }
 
   /** The source may be asked for a snapshot now. */
   permit(): void {
-    this.#feed.permit();
+    this.#passage.feed.permit();
   }
 
   /** Receives no more and applies what was received; a snapshot under way is left as it is. */
   drain(): void {
     if (this.#ended || this.#draining) return;
-    if (!this.#feed.drain()) {
+    if (this.#restartTimer !== null || !this.#passage.feed.drain()) {
       this.#end({ reason: 'interrupted', message: `stopped before ${originName(this.#job.origin)} was copied` });
       return;
     }
@@ -101,21 +79,23 @@ export class ShardPipeline {
   }
 
   sample(): ShardSample {
+    const { feed, target, pump, window } = this.#passage;
+    const waiting = target.waiting ?? (this.#ended ? null : feed.silence);
     return {
-      ...this.#feed.sample(),
+      ...feed.sample(),
       state: this.#life.state,
       stateSinceMs: this.#life.sinceMs,
-      waitingFor: this.#target.waiting ?? (this.#ended ? null : this.#feed.silence) ?? this.#life.waitingFor,
-      paused: this.#pump.paused,
+      waitingFor: waiting ?? this.#life.waitingFor,
+      paused: pump.paused,
       keysDone: this.#keysDone,
-      keysTotal: this.#target.announcedKeys,
+      keysTotal: target.announcedKeys,
       bytesReceived: this.#bytesReceived,
       commands: this.#commands,
       rewritten: this.#rewritten,
       ignored: this.#ignored,
       refused: this.#refusals.count,
-      queued: this.#feed.queued + this.#window.length,
-      inFlightBytes: this.#target.inFlightBytes,
+      queued: feed.queued + window.length,
+      inFlightBytes: target.inFlightBytes,
       lastError: this.#life.lastError,
     };
   }
@@ -126,48 +106,31 @@ export class ShardPipeline {
     if (refusals.length > 0) this.#post({ type: 'refusals', shard: this.#job.id, refusals });
   }
 
-  #targetHost(): TargetHost {
-    const pump = (): ShardPump => this.#pump;
+  #passageHost(): PassageHost {
     return {
-      get position() {
-        return pump().handedOver;
+      current: (passage) => passage === this.#passage && !this.#ended,
+      broken: (thrown) => this.#fail(toFerryError(thrown)),
+      target: {
+        answered: (keys, streamCommands) => {
+          this.#keysDone += keys;
+          this.#commands += streamCommands;
+        },
+        refused: (database, args, reason) => this.#refusals.add(database, args, reason),
+        conflict: (database, key) => this.#conflict(database, key),
+        once: (level, message) => this.#once(level, message),
+        lost: (error) => this.#fail(error),
       },
-      answered: (keys, streamCommands) => {
-        this.#keysDone += keys;
-        this.#commands += streamCommands;
-        this.#pump.run();
+      feed: {
+        life: this.#life,
+        received: (bytes) => {
+          this.#bytesReceived += bytes;
+        },
+        notice: (level, message) => this.#notice(level, message),
+        once: (level, message) => this.#once(level, message),
+        post: this.#post,
+        end: (end) => this.#end(end),
+        fail: (error) => this.#fail(error),
       },
-      taken: () => this.#pump.taken(),
-      refused: (database, args, reason) => this.#refusals.add(database, args, reason),
-      conflict: (database, key) => this.#conflict(database, key),
-      once: (level, message) => this.#once(level, message),
-      lost: (error) => this.#fail(error),
-    };
-  }
-
-  #feedHost(): FeedHost {
-    const pump = (): ShardPump => this.#pump;
-    return {
-      life: this.#life,
-      barrier: this.#barrier,
-      get pump() {
-        return pump();
-      },
-      parts: {
-        window: this.#window,
-        target: this.#target,
-        barrier: this.#barrier,
-        valueBytes: this.#job.limits.valueInMemory,
-        handedOver: () => this.#pump.taken(),
-      },
-      received: (bytes) => {
-        this.#bytesReceived += bytes;
-      },
-      notice: (level, message) => this.#notice(level, message),
-      once: (level, message) => this.#once(level, message),
-      post: this.#post,
-      end: (end) => this.#end(end),
-      fail: (error) => this.#fail(error),
     };
   }
 
@@ -201,21 +164,78 @@ export class ShardPipeline {
 
   #fail(error: FerryError): void {
     if (this.#ended) return;
-    this.#life.setError(error.message);
+    const obstacle = obstacleToRestart(this.#job, error);
+    if (obstacle === null && !this.#draining && this.#life.hasBegun) {
+      this.#restart(error);
+      return;
+    }
+    const message = `${error.message} ${obstacle ?? ''}`.trim();
+    this.#life.setError(message);
     this.#life.on('fail');
-    this.#notice('error', error.message);
-    this.#end({ reason: 'failed', message: error.message });
+    this.#notice('error', message);
+    this.#end({ reason: 'failed', message });
+  }
+
+  /** Lets go of everything and begins this shard anew after a while. What it wrote before is taken off the target. */
+  #restart(error: FerryError): void {
+    this.#attempt++;
+    const delayMs = restartDelayMs(this.#attempt);
+    const message = `${error.message} This shard begins a new full sync (attempt ${this.#attempt}).`;
+    this.#notice('warn', message);
+    this.#life.setError(error.message);
+    this.#life.waitFor(`${message} Next attempt in ${Math.round(delayMs / 1000)} s.`);
+    this.#life.on('begin-anew');
+    const passage = this.#passage;
+    passage.stop();
+    this.#keysDone = 0;
+    this.#restartTimer = setTimeout(() => void this.#beginAnew(passage), delayMs);
+  }
+
+  async #beginAnew(former: ShardPassage): Promise<void> {
+    try {
+      await former.release();
+      this.#job = { ...(await refreshJob(this.#job)), attempt: this.#attempt };
+    } catch (error) {
+      if (!this.#ended) this.#restartLater(toFerryError(error), former);
+      return;
+    }
+    if (this.#ended) return;
+    const { origin } = this.#job;
+    if (origin.kind === 'server') this.#post({ type: 'moved', shard: this.#job.id, address: origin.address });
+    this.#restartTimer = null;
+    this.#life.on('retry');
+    this.#life.waitFor(null);
+    const passage = new ShardPassage(this.#job, this.#passageHost());
+    this.#passage = passage;
+    passage.pump.paused = this.#paused;
+    try {
+      await passage.start(() => !this.#ended && passage === this.#passage);
+    } catch (error) {
+      if (!this.#ended && passage === this.#passage) {
+        this.#life.on('link-lost');
+        this.#restartLater(toFerryError(error), passage);
+      }
+    }
+  }
+
+  /** A side can not be reached yet. */
+  #restartLater(error: FerryError, passage: ShardPassage): void {
+    this.#attempt++;
+    const delayMs = restartDelayMs(this.#attempt);
+    this.#life.setError(error.message);
+    this.#life.waitFor(`${error.message} Next attempt in ${Math.round(delayMs / 1000)} s.`);
+    this.#restartTimer = setTimeout(() => void this.#beginAnew(passage), delayMs);
   }
 
   /** A good end completes the target first; what fails then makes it a bad one. */
   #end(end: ShardEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#pump.stop();
-    this.#feed.close();
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer);
+    const passage = this.#passage;
+    passage.stop();
     void this.#complete(end).then(async (final) => {
-      this.#target.destroy();
-      await this.#feed.release();
+      await passage.release();
       this.tellRefusals();
       this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() });
       this.#post({ type: 'ended', shard: this.#job.id, end: final });
@@ -226,7 +246,7 @@ export class ShardPipeline {
     if (end.reason !== 'snapshot-done' && end.reason !== 'drained') return end;
     if (this.#life.state !== 'draining') this.#life.on('stop');
     try {
-      await this.#target.finish();
+      await this.#passage.target.finish();
       this.#life.on('drained');
       return end;
     } catch (error) {

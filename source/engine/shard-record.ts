@@ -1,6 +1,7 @@
 // What the main thread knows of one shard: the pipeline's last sample, the source's own facts beside it, and a history.
 // Makes the shard's part of a snapshot out of them.
 
+import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { LagMarks } from './lag-marks.ts';
@@ -16,10 +17,12 @@ const LEAST_SHARE_FOR_ETA = 0.01;
 export class ShardRecord {
   readonly job: ShardJob;
   /** Of a source that is a server. */
-  readonly probe: SourceProbe | null;
+  probe: SourceProbe | null;
   end: ShardEnd | null = null;
   readonly #slots: string | null;
   readonly #targets: readonly string[];
+  /** The node or file that is the source at present. */
+  #address: string;
   /** When the source was seen to have reached which offset. */
   readonly #sourceMarks = new LagMarks();
   #sample: ShardSample | null = null;
@@ -41,13 +44,24 @@ export class ShardRecord {
         ? null
         : slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
     this.#targets = destinationNames(job.destination);
-    const { origin } = job;
-    this.probe =
-      origin.kind === 'file'
-        ? null
-        : new SourceProbe(origin.endpoint, origin.address, (facts) => {
-            if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
-          });
+    this.#address = originName(job.origin);
+    this.probe = job.origin.kind === 'file' ? null : this.#makeProbe(job.origin.endpoint, job.origin.address);
+  }
+
+  /** Another node is the shard's source now. */
+  moved(address: NodeAddress): void {
+    const { origin } = this.job;
+    if (origin.kind === 'file' || this.final || this.#address === formatAddress(address)) return;
+    this.#address = formatAddress(address);
+    this.probe?.stop();
+    this.probe = this.#makeProbe(origin.endpoint, address);
+    this.probe.start();
+  }
+
+  #makeProbe(endpoint: Endpoint, address: NodeAddress): SourceProbe {
+    return new SourceProbe(endpoint, address, (facts) => {
+      if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
+    });
   }
 
   get final(): boolean {
@@ -91,13 +105,13 @@ export class ShardRecord {
   }
 
   snapshot(nowMs: number): ShardSnapshot {
-    const { id, name, origin, conflictPolicy } = this.job;
+    const { id, name, conflictPolicy } = this.job;
     const sample = this.#sample;
     const state: ShardState = sample?.state ?? 'connecting';
     return {
       id,
       name,
-      address: originName(origin),
+      address: this.#address,
       state,
       stateSinceMs: sample?.stateSinceMs ?? this.#startedAtMs,
       waitingFor: isFinal(state) ? null : (explainWait(state, this.probe?.facts ?? null) ?? sample?.waitingFor ?? null),
@@ -132,7 +146,7 @@ export class ShardRecord {
     const sample = this.#sample;
     return {
       name: this.job.name,
-      address: originName(this.job.origin),
+      address: this.#address,
       state: sample?.state ?? 'connecting',
       keys: sample?.keysDone ?? 0,
       commands: sample?.commands ?? 0,

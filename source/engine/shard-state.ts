@@ -14,6 +14,7 @@ export type ShardEvent =
   | 'drained'
   | 'link-lost'
   | 'retry'
+  | 'begin-anew'
   | 'fail';
 
 type Row = Readonly<Partial<Record<ShardEvent, ShardState>>>;
@@ -24,6 +25,7 @@ export const SHARD_TABLE: Readonly<Record<ShardState, Row>> = {
     connected: 'handshake',
     'file-opened': 'full-sync',
     'link-lost': 'retrying',
+    'begin-anew': 'retrying',
     stop: 'draining',
     fail: 'failed',
   },
@@ -31,6 +33,7 @@ export const SHARD_TABLE: Readonly<Record<ShardState, Row>> = {
     handshaken: 'waiting-snapshot',
     continued: 'catching-up',
     'link-lost': 'retrying',
+    'begin-anew': 'retrying',
     stop: 'draining',
     fail: 'failed',
   },
@@ -38,14 +41,21 @@ export const SHARD_TABLE: Readonly<Record<ShardState, Row>> = {
     'snapshot-begins': 'full-sync',
     continued: 'catching-up',
     'link-lost': 'retrying',
+    'begin-anew': 'retrying',
     stop: 'draining',
     fail: 'failed',
   },
-  'full-sync': { 'snapshot-applied': 'catching-up', stop: 'draining', fail: 'failed' },
-  'catching-up': { 'caught-up': 'streaming', 'link-lost': 'retrying', stop: 'draining', fail: 'failed' },
-  streaming: { 'link-lost': 'retrying', stop: 'draining', fail: 'failed' },
+  'full-sync': { 'snapshot-applied': 'catching-up', 'begin-anew': 'retrying', stop: 'draining', fail: 'failed' },
+  'catching-up': {
+    'caught-up': 'streaming',
+    'link-lost': 'retrying',
+    'begin-anew': 'retrying',
+    stop: 'draining',
+    fail: 'failed',
+  },
+  streaming: { 'link-lost': 'retrying', 'begin-anew': 'retrying', stop: 'draining', fail: 'failed' },
   draining: { drained: 'done', fail: 'failed' },
-  retrying: { retry: 'connecting', stop: 'draining', fail: 'failed' },
+  retrying: { retry: 'connecting', 'begin-anew': 'retrying', stop: 'draining', fail: 'failed' },
   done: {},
   failed: {},
 };

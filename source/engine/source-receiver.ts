@@ -4,13 +4,15 @@
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
 import type { ElasticQueue } from '../spool/elastic-queue.ts';
-import { formatAddress } from '../topology/endpoint.ts';
+import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { GATHER_MS, ReadGatherer } from './read-gatherer.ts';
 import type { ServerOrigin } from './shard-job.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
+/** A link that broke for a moment needs no look around. */
+const ATTEMPTS_BEFORE_LOCATING = 2;
 
 export interface ReceiverListener {
   connected(): void;
@@ -26,6 +28,8 @@ export interface ReceiverListener {
   continued(): void;
   /** The link broke and will be tried again at `nextAttemptMs` (unix ms). */
   retrying(error: FerryError, nextAttemptMs: number): void;
+  /** Where the shard's master is now, when one attempt was not enough: a failover may have moved it. */
+  locate(): Promise<NodeAddress>;
   /** An attempt begins. */
   connecting(): void;
   /** It can not go on. */
@@ -38,6 +42,7 @@ export class SourceReceiver {
   readonly #listener: ReceiverListener;
   readonly #appliedOffset: () => number | null;
   readonly #gatherer = new ReadGatherer();
+  #address: NodeAddress;
   #link: ReplicationLink | null = null;
   #place: StreamPlace | null = null;
   #inStream = false;
@@ -55,6 +60,7 @@ export class SourceReceiver {
     appliedOffset: () => number | null,
   ) {
     this.#origin = origin;
+    this.#address = origin.address;
     this.#queue = queue;
     this.#listener = listener;
     this.#appliedOffset = appliedOffset;
@@ -93,7 +99,9 @@ export class SourceReceiver {
 
   async #open(): Promise<void> {
     this.#listener.connecting();
-    const { address, endpoint, version } = this.#origin;
+    const address = await this.#locate();
+    if (this.#closed) return;
+    const { endpoint, version } = this.#origin;
     const link = new ReplicationLink(
       { address, tls: endpoint.tls, credentials: endpoint.credentials, connectTimeoutMs: endpoint.connectTimeoutMs },
       version,
@@ -111,13 +119,24 @@ export class SourceReceiver {
     }
   }
 
+  /** A side that can not be asked for its nodes is no reason to give up the node that is known. */
+  async #locate(): Promise<NodeAddress> {
+    if (this.#attempt < ATTEMPTS_BEFORE_LOCATING) return this.#address;
+    try {
+      this.#address = await this.#listener.locate();
+    } catch {
+      // The attempt itself tells what is wrong.
+    }
+    return this.#address;
+  }
+
   #linkListener(): LinkListener {
     return {
       connected: () => this.#listener.connected(),
       handshaken: () => this.#listener.handshaken(this.#inStream),
       requested: () => this.#listener.requested(),
       fullResync: (place) => {
-        if (this.#inStream) throw this.#backlogGone();
+        if (this.#inStream) throw this.#backlogGone(place);
         this.#place = place;
       },
       continued: (replid) => {
@@ -160,7 +179,7 @@ export class SourceReceiver {
     if (this.#closed) return;
     if (this.#snapshotUnderWay) {
       this.#listener.failed(
-        new FerryError(`${error.message} Its snapshot had not arrived in full: start this run again.`, {
+        new FerryError(`${error.message} Its snapshot had not arrived in full.`, {
           code: 'snapshot-cut',
           cause: error,
         }),
@@ -177,9 +196,15 @@ export class SourceReceiver {
     this.#timer = setTimeout(() => void this.#open(), delayMs);
   }
 
-  #backlogGone(): FerryError {
+  /** @param offered where the source would begin anew. */
+  #backlogGone(offered: StreamPlace): FerryError {
+    const source = formatAddress(this.#address);
+    const missed = offered.offset - (this.#place?.offset ?? 0);
+    const sameHistory = offered.replid === this.#place?.replid && missed > 0;
     return new FerryError(
-      `The source ${formatAddress(this.#origin.address)} no longer holds the writes since the link broke (its repl-backlog-size is too small): start this run again, with a larger backlog.`,
+      sameHistory
+        ? `The source ${source} no longer holds the ${missed} bytes that were written since the link broke: a repl-backlog-size of that much would have sufficed.`
+        : `The source ${source} has begun another history (it was restarted, or another node took its place), so that the stream can not go on.`,
       { code: 'backlog-gone' },
     );
   }

@@ -17,6 +17,7 @@ export function makeTargetNodes(job: ShardJob, destination: ServerDestination, o
           credentials,
           connectTimeoutMs,
           clientName: `redferry:${job.run}:${job.name}:${id}`,
+          fence: job.attempt > 1,
           inFlightBytes: job.limits.inFlightPerNode,
           flushDelayMs: job.limits.flushDelayMs,
         },

@@ -4,6 +4,7 @@ import { FerryError, messageOf } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { encodeCommand, putBulkNumber } from '../protocol/resp-encode.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
+import { killFormerConnections } from './former-connections.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { planRetry } from './retry-plan.ts';
 import { judgeReply } from './target-replies.ts';
@@ -40,6 +41,8 @@ export interface WriterOwner {
 export interface WriterOptions extends ConnectionOptions {
   /** CLIENT SETNAME of the connection. */
   readonly clientName: string;
+  /** Connections of that name that are there already are killed first. */
+  readonly fence: boolean;
   readonly inFlightBytes: number;
   readonly flushDelayMs: number;
 }
@@ -80,7 +83,9 @@ export class NodeWriter {
   /** Connects, authenticates, names the connection. @throws FerryError */
   async open(): Promise<void> {
     await this.#connection.open();
-    await this.#connection.request(['CLIENT', 'SETNAME', this.#options.clientName]);
+    const { clientName, fence } = this.#options;
+    await this.#connection.request(['CLIENT', 'SETNAME', clientName]);
+    if (fence) await killFormerConnections(this.#connection, clientName);
     const replies = new ReplyReader({
       succeeded: (count) => this.#succeeded(count),
       failed: (text) => this.#failed(text),

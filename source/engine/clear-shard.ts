@@ -1,0 +1,63 @@
+// Before a shard's second full sync: takes its keys off the target, as a replica empties itself before it loads. What is
+// left of the first would not only be keys that the source has deleted since; the stream would go on with their old
+// elements where the source has begun new ones. Only for a target that held nothing when the run began.
+import type { Redis } from 'ioredis';
+import { slotOf } from '../protocol/slot.ts';
+import { openControl } from '../topology/control-connection.ts';
+import type { SlotRange } from '../topology/topology.ts';
+import type { ServerDestination, ServerOrigin } from './shard-job.ts';
+
+const SCAN_COUNT = 1000;
+/** redferry's own names. */
+const OWN = 'redferry:';
+
+/**
+ * Call it when nothing of an earlier attempt can be executed any more.
+ * @param stopped whether to leave off.
+ * @returns how many keys were removed. @throws when a node can not be asked.
+ */
+export async function clearShard(
+  origin: ServerOrigin,
+  destination: ServerDestination,
+  stopped: () => boolean,
+): Promise<number> {
+  let removed = 0;
+  for (const { address } of destination.topology.shards) {
+    const target = await openControl(destination.endpoint, address, 'redferry:clear');
+    try {
+      const info = await target.info('keyspace');
+      for (const [, database] of info.matchAll(/^db(\d+):keys=[1-9]/gm)) {
+        if (stopped()) return removed;
+        await target.select(Number(database));
+        removed += await clearDatabase(target, origin.slots, stopped);
+      }
+    } finally {
+      target.disconnect();
+    }
+  }
+  return removed;
+}
+
+async function clearDatabase(target: Redis, slots: readonly SlotRange[], stopped: () => boolean): Promise<number> {
+  let cursor = '0';
+  let removed = 0;
+  do {
+    const [next, keys] = await target.scanBuffer(cursor, 'COUNT', SCAN_COUNT);
+    cursor = next.toString();
+    const own = keys.filter((key) => belongs(key, slots));
+    if (own.length === 0) continue;
+    const pipeline = target.pipeline();
+    // One by one: a cluster takes several keys in one command only when they share a slot.
+    for (const key of own) pipeline.unlink(key);
+    for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+    removed += own.length;
+  } while (cursor !== '0' && !stopped());
+  return removed;
+}
+
+function belongs(key: Buffer, slots: readonly SlotRange[]): boolean {
+  if (key.toString('latin1', 0, OWN.length) === OWN) return false;
+  if (slots.length === 0) return true;
+  const slot = slotOf(key, 0, key.length);
+  return slots.some(({ first, last }) => first <= slot && slot <= last);
+}

@@ -1,0 +1,135 @@
+// One attempt to carry a shard: its feed, its target and the pump between them. When a link breaks for good the pipeline
+// lets go of it and makes another, which begins with a new snapshot.
+import { ByteWindow } from '../readers/byte-window.ts';
+import { Barrier } from './barrier.ts';
+import { FileRun } from './file-run.ts';
+import { FileTarget } from './file-target.ts';
+import { ReplicationFeed } from './replication-feed.ts';
+import { ServerTarget } from './server-target.ts';
+import type { FeedHost } from './shard-feed.ts';
+import type { ShardJob } from './shard-job.ts';
+import { ShardPump } from './shard-pump.ts';
+import type { ShardTarget, TargetHost } from './shard-target.ts';
+
+/** What the pipeline gives to a passage; calls of a passage that it has let go of must have no effect. */
+export interface PassageHost {
+  readonly feed: Omit<FeedHost, 'barrier' | 'pump' | 'parts'>;
+  readonly target: Omit<TargetHost, 'position' | 'taken'>;
+  /** Whether calls of this passage still count. */
+  current(passage: ShardPassage): boolean;
+  /** The pump met what it can not go on from. */
+  broken(thrown: unknown): void;
+}
+
+export class ShardPassage {
+  readonly target: ShardTarget;
+  readonly feed: ReplicationFeed | FileRun;
+  readonly pump: ShardPump;
+  readonly window = new ByteWindow();
+  readonly #barrier = new Barrier();
+  readonly #job: ShardJob;
+  readonly #host: PassageHost;
+
+  constructor(job: ShardJob, host: PassageHost) {
+    this.#job = job;
+    this.#host = host;
+    const { origin, destination } = job;
+    const targetHost = this.#targetHost(host);
+    this.target =
+      destination.kind === 'server'
+        ? new ServerTarget(job, destination, this.window, this.#barrier, targetHost)
+        : new FileTarget(job, destination, targetHost);
+    const feedHost = this.#feedHost(job, host);
+    this.feed = origin.kind === 'server' ? new ReplicationFeed(job, origin, feedHost) : new FileRun(origin, feedHost);
+    const { bytes, script } = this.feed;
+    this.pump = new ShardPump(
+      { bytes, window: this.window, target: this.target, barrier: this.#barrier, script },
+      {
+        exhausted: () => this.feed.exhausted(),
+        failed: (thrown) => {
+          if (host.current(this)) host.broken(thrown);
+        },
+      },
+    );
+  }
+
+  /**
+   * Connects to the target, then to the source. A second attempt first takes off the target what the one before wrote.
+   * @throws FerryError when the target can not be reached.
+   */
+  async start(stillWanted: () => boolean): Promise<void> {
+    await this.target.open();
+    const { attempt, targetWasEmpty, origin, destination } = this.#job;
+    if (attempt > 1 && targetWasEmpty && origin.kind === 'server' && destination.kind === 'server') {
+      this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
+      // Brings the client library into this thread, which most runs never need.
+      const { clearShard } = await import('./clear-shard.ts');
+      const removed = await clearShard(origin, destination, () => !stillWanted());
+      this.#host.feed.life.waitFor(null);
+      this.#host.feed.notice('info', `${removed} keys of the attempt before were taken off the target.`);
+    }
+    if (stillWanted()) this.feed.start();
+  }
+
+  /** Moves nothing more. */
+  stop(): void {
+    this.pump.stop();
+    this.feed.close();
+  }
+
+  /** Gives back what it holds. */
+  async release(): Promise<void> {
+    this.target.destroy();
+    await this.feed.release();
+  }
+
+  #targetHost(host: PassageHost): TargetHost {
+    const pump = (): ShardPump => this.pump;
+    const { target } = host;
+    const current = (): boolean => host.current(this);
+    return {
+      get position() {
+        return pump().handedOver;
+      },
+      taken: () => this.pump.taken(),
+      answered: (keys, streamCommands) => {
+        if (!current()) return;
+        target.answered(keys, streamCommands);
+        this.pump.run();
+      },
+      refused: (database, args, reason) => {
+        if (current()) target.refused(database, args, reason);
+      },
+      conflict: (database, key) => (current() ? target.conflict(database, key) : 'leave'),
+      once: (level, message) => target.once(level, message),
+      lost: (error) => {
+        if (current()) target.lost(error);
+      },
+    };
+  }
+
+  #feedHost(job: ShardJob, host: PassageHost): FeedHost {
+    const pump = (): ShardPump => this.pump;
+    const { feed } = host;
+    return {
+      ...feed,
+      barrier: this.#barrier,
+      get pump() {
+        return pump();
+      },
+      parts: {
+        window: this.window,
+        target: this.target,
+        barrier: this.#barrier,
+        valueBytes: job.limits.valueInMemory,
+        handedOver: () => this.pump.taken(),
+      },
+      end: (end) => {
+        if (host.current(this)) feed.end(end);
+      },
+      fail: (error) => {
+        if (host.current(this)) feed.fail(error);
+      },
+    };
+  }
+}
