@@ -1,17 +1,23 @@
 // A server or cluster as the target of one shard: writers to every node, the snapshot's keys and the stream's commands on
 // their way to them, and the lane of values that need commands.
 import { CommandTable } from '../protocol/command-table.ts';
+import { encodeCommand } from '../protocol/resp-encode.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
-import type { ByteWindow } from '../readers/byte-window.ts';
+import { ByteWindow } from '../readers/byte-window.ts';
+import { StreamParser } from '../readers/stream-parser.ts';
+import { mapAddress } from '../topology/address-map.ts';
+import { formatAddress } from '../topology/endpoint.ts';
 import type { ServerVersion } from '../topology/topology.ts';
-import type { BatchKind } from '../writers/batch.ts';
+import { type BatchKind, BufferPool } from '../writers/batch.ts';
 import { NativeLane } from '../writers/native-lane.ts';
-import type { RefusedCommand } from '../writers/node-writer.ts';
+import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
+import type { SentUnit } from '../writers/retry-plan.ts';
 import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
 import { broadcast } from '../writers/target-broadcast.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
+import type { SlotMove } from '../writers/target-replies.ts';
 import type { Barrier } from './barrier.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { lossSentence } from './loss-sentences.ts';
@@ -19,7 +25,7 @@ import { NativePlaces } from './native-places.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
 import type { ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
-import { makeTargetNodes } from './target-writers.ts';
+import { makeTargetNodes, makeWriter } from './target-writers.ts';
 
 export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotIntake;
@@ -29,7 +35,11 @@ export class ServerTarget implements ShardTarget {
   readonly #destination: ServerDestination;
   readonly #host: TargetHost;
   readonly #barrier: Barrier;
+  readonly #pool: BufferPool;
+  readonly #owner: WriterOwner;
   readonly #nodes: TargetNodes;
+  /** Position of the commands that are being sent again, while they are. */
+  #floor: number | null = null;
   readonly #writer: SnapshotWriter;
   readonly #places: NativePlaces;
   readonly #lane: NativeLane;
@@ -40,7 +50,9 @@ export class ServerTarget implements ShardTarget {
     this.#destination = destination;
     this.#host = host;
     this.#barrier = barrier;
-    this.#nodes = this.#makeNodes();
+    this.#pool = new BufferPool(job.limits.batch);
+    this.#owner = this.#makeOwner();
+    this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool);
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
     this.#writer = new SnapshotWriter(this.#nodes, window, {
@@ -107,11 +119,12 @@ export class ServerTarget implements ShardTarget {
     this.#places.destroy();
   }
 
-  #makeNodes(): TargetNodes {
+  #makeOwner(): WriterOwner {
     const host = this.#host;
-    return makeTargetNodes(this.#job, this.#destination, {
+    const floor = (): number | null => this.#floor;
+    return {
       get position() {
-        return host.position;
+        return floor() ?? host.position;
       },
       answered: (keys, streamCommands) => host.answered(keys, streamCommands),
       refused: (command) => this.#refused(command),
@@ -119,8 +132,36 @@ export class ServerTarget implements ShardTarget {
         const key = args[1] ?? Buffer.alloc(0);
         return host.conflict(database, key) === 'rewrite' ? overwriting(args) : null;
       },
+      moved: (moves, units, position) => this.#follow(moves, units, position),
       lost: (error) => host.lost(error),
-    });
+    };
+  }
+
+  /** Sends commands to the new owners of their slots. Nothing is taken from the source meanwhile: their old node waits. */
+  async #follow(moves: readonly SlotMove[], units: readonly SentUnit[], position: number): Promise<void> {
+    const { endpoint } = this.#destination;
+    for (const { slot, address } of moves) {
+      const reachable = mapAddress(endpoint.addressMap, address);
+      let writer = this.#nodes.at(formatAddress(reachable));
+      if (writer === null) {
+        writer = makeWriter(this.#job, this.#destination, reachable, this.#owner, this.#pool);
+        await writer.open();
+        writer.setKind('stream');
+      }
+      this.#nodes.assign(slot, writer);
+    }
+    this.#host.once('info', 'Slots move between the nodes of the target: their commands follow them; said once.');
+    // A router of its own: the source's may be in the middle of a transaction.
+    const router = this.#makeRouter();
+    this.#floor = position;
+    for (const args of units.flat()) {
+      const bytes = encodeCommand(args);
+      const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
+      parser.next();
+      router.handle(parser);
+    }
+    this.#nodes.flush(true);
+    this.#floor = null;
   }
 
   #makeLane(version: ServerVersion): NativeLane {

@@ -6,8 +6,8 @@ import { encodeCommand, putBulkNumber } from '../protocol/resp-encode.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
 import { killFormerConnections } from './former-connections.ts';
 import { ReplyReader } from './reply-reader.ts';
-import { planRetry } from './retry-plan.ts';
-import { judgeReply } from './target-replies.ts';
+import { planRetry, type SentUnit, unitsAgain } from './retry-plan.ts';
+import { judgeReply, readMoved, type SlotMove } from './target-replies.ts';
 
 /** While replies are outstanding, a batch below this size waits for one: fewer, larger writes under load. */
 const SMALL_BATCH_BYTES = 16 * 1024;
@@ -34,6 +34,8 @@ export interface WriterOwner {
   refused(command: RefusedCommand): void;
   /** A snapshot key that the target has already; gives the command to send in its place, or null. */
   conflict(database: number, args: readonly Buffer[]): readonly (string | Buffer)[] | null;
+  /** Slots of this node belong to others now: these commands were not executed and go to them, before anything else. */
+  moved(moves: readonly SlotMove[], units: readonly SentUnit[], position: number): Promise<void>;
   /** The connection can not go on. */
   lost(error: FerryError): void;
 }
@@ -69,6 +71,10 @@ export class NodeWriter {
   #retryDelayMs = 0;
   #retryTimer: NodeJS.Timeout | null = null;
   #flushTimer: NodeJS.Timeout | null = null;
+  /** What the replies in flight told of slots that went away. */
+  #moves: SlotMove[] = [];
+  /** Not sent, and on their way to other nodes. */
+  #handing: Batch[] = [];
   #insideBlock = false;
   #ended = false;
 
@@ -122,8 +128,12 @@ export class NodeWriter {
 
   /** Everything before this position has taken effect here; Infinity when nothing is outstanding. */
   get settledPosition(): number {
-    const oldest = this.#kept[0] ?? this.#inFlight[0] ?? this.#held[0] ?? this.#open;
-    return oldest?.position ?? Number.POSITIVE_INFINITY;
+    // Not only the oldest: what was handed over by another node has an earlier position than what stands before it.
+    let least = this.#open?.position ?? Number.POSITIVE_INFINITY;
+    for (const batches of [this.#kept, this.#inFlight, this.#held, this.#handing]) {
+      for (const batch of batches) least = Math.min(least, batch.position);
+    }
+    return least;
   }
 
   /** What is appended from now on belongs to this part of the source. */
@@ -259,6 +269,17 @@ export class NodeWriter {
         batch.again.push(index);
         this.#waiting ??= `a transaction goes to ${this.address} again without the command it refused`;
         break;
+      case 'moved': {
+        const move = batch.kind === 'stream' ? readMoved(text) : null;
+        if (move === null) {
+          this.#end(`The target ${this.address} ${verdict.remedy} (${text}).`, null);
+          return;
+        }
+        batch.again.push(index);
+        this.#moves.push(move);
+        this.#waiting ??= `slots of the target ${this.address} have moved, and their commands follow them`;
+        break;
+      }
       case 'fatal':
         this.#end(`The target ${this.address} ${verdict.remedy} (${text}).`, null);
         return;
@@ -320,7 +341,8 @@ export class NodeWriter {
     if (this.#waiting !== null) {
       if (this.#inFlight.length > 0) return;
       if (this.#kept.some((kept) => kept.again.length > 0)) {
-        this.#scheduleRetry();
+        if (this.#moves.length > 0) void this.#handOver();
+        else this.#scheduleRetry();
         return;
       }
       this.#waiting = null;
@@ -334,9 +356,10 @@ export class NodeWriter {
       this.flush(false);
   }
 
-  #release(): void {
+  /** @param uncounted commands among them that are counted elsewhere. */
+  #release(uncounted = 0): void {
     let keys = 0;
-    let streamCommands = 0;
+    let streamCommands = -uncounted;
     for (const batch of this.#kept) {
       keys += batch.keys;
       streamCommands += batch.streamCommands;
@@ -345,6 +368,32 @@ export class NodeWriter {
     }
     this.#kept = [];
     this.#owner.answered(keys, streamCommands);
+  }
+
+  /** Everything is answered: what the target did not take goes to the slots' new owners, and so does what waits behind. */
+  async #handOver(): Promise<void> {
+    const moves = this.#moves;
+    this.#moves = [];
+    this.#handing = this.#open === null ? [...this.#held] : [...this.#held, this.#open];
+    this.#held.length = 0;
+    this.#open = null;
+    const refused = unitsAgain(this.#kept, false);
+    try {
+      // The batches are kept until it is done: nothing of them counts as applied before.
+      const again = [...refused, ...unitsAgain(this.#handing, true)];
+      await this.#owner.moved(moves, again, this.#kept[0]?.position ?? 0);
+    } catch (error) {
+      this.#end(`The new owner of a slot of ${this.address} could not be reached (${messageOf(error)}).`, error);
+      return;
+    }
+    if (this.#ended) return;
+    for (const batch of this.#handing) this.#pool.give(batch.buffer);
+    this.#handing = [];
+    this.#waiting = null;
+    this.#release(refused.reduce((sum, unit) => sum + unit.length, 0));
+    // What of it belongs to this node was appended again meanwhile.
+    while (this.#held.length > 0) this.#send(this.#held.shift() as Batch);
+    this.flush(true);
   }
 
   #scheduleRetry(): void {

@@ -23,6 +23,19 @@ interface Sent {
   readonly refused: boolean;
 }
 
+/** Commands that go elsewhere, in order: single ones, and MULTI blocks as wholes. */
+export type SentUnit = readonly (readonly Buffer[])[];
+
+/** What of these batches is to be sent again, unit by unit; `all`: nothing of them was sent yet. */
+export function unitsAgain(batches: readonly Batch[], all: boolean): SentUnit[] {
+  const again: SentUnit[] = [];
+  for (const unit of units(batches)) {
+    if (all || unit.some((sent) => sent.again))
+      again.push(unit.filter(({ refused }) => !refused).map(({ args }) => args));
+  }
+  return again;
+}
+
 /** @param endDatabase what the connection must have selected when all of it is answered. */
 export function planRetry(batches: readonly Batch[], endDatabase: number): RetryPlan {
   const parts: Buffer[] = [];

@@ -5,7 +5,7 @@ import type { BatchKind } from './batch.ts';
 import type { NodeWriter } from './node-writer.ts';
 
 export class TargetNodes {
-  readonly writers: readonly NodeWriter[];
+  readonly #writers: NodeWriter[];
   readonly cluster: boolean;
   /** The only writer of a standalone target. */
   readonly first: NodeWriter;
@@ -16,12 +16,28 @@ export class TargetNodes {
     const first = writers[0];
     if (first === undefined) throw new RangeError('a target has at least one node');
     this.first = first;
-    this.writers = writers;
+    this.#writers = [...writers];
     this.cluster = topology.kind === 'cluster';
     this.#ofSlot = new Uint16Array(this.cluster ? SLOT_COUNT : 0);
     topology.shards.forEach((shard, index) => {
       for (const { first: low, last: high } of shard.slots) this.#ofSlot.fill(index, low, high + 1);
     });
+  }
+
+  get writers(): readonly NodeWriter[] {
+    return this.#writers;
+  }
+
+  /** The writer to that node; null when there is none yet. */
+  at(address: string): NodeWriter | null {
+    return this.#writers.find((writer) => writer.address === address) ?? null;
+  }
+
+  /** Another node owns the slot from now on. */
+  assign(slot: number, writer: NodeWriter): void {
+    let index = this.#writers.indexOf(writer);
+    if (index < 0) index = this.#writers.push(writer) - 1;
+    this.#ofSlot[slot] = index;
   }
 
   /** Of a cluster: the number of the node that owns the slot. */
@@ -31,48 +47,48 @@ export class TargetNodes {
 
   /** Of a cluster: the node that owns the slot. */
   ofSlot(slot: number): NodeWriter {
-    return this.writers[this.#ofSlot[slot] as number] as NodeWriter;
+    return this.#writers[this.#ofSlot[slot] as number] as NodeWriter;
   }
 
   /** No node takes more for now: one that is full stops all, since the source's order is one. */
   get saturated(): boolean {
-    for (const writer of this.writers) if (writer.saturated) return true;
+    for (const writer of this.#writers) if (writer.saturated) return true;
     return false;
   }
 
   get idle(): boolean {
-    for (const writer of this.writers) if (!writer.idle) return false;
+    for (const writer of this.#writers) if (!writer.idle) return false;
     return true;
   }
 
   get inFlightBytes(): number {
     let sum = 0;
-    for (const writer of this.writers) sum += writer.inFlightBytes;
+    for (const writer of this.#writers) sum += writer.inFlightBytes;
     return sum;
   }
 
   /** Everything before this position has taken effect on every node. */
   get settledPosition(): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const writer of this.writers) least = Math.min(least, writer.settledPosition);
+    for (const writer of this.#writers) least = Math.min(least, writer.settledPosition);
     return least;
   }
 
   /** Why a node takes nothing, or null. */
   get waiting(): string | null {
-    for (const writer of this.writers) if (writer.waiting !== null) return writer.waiting;
+    for (const writer of this.#writers) if (writer.waiting !== null) return writer.waiting;
     return null;
   }
 
   setKind(kind: BatchKind): void {
-    for (const writer of this.writers) writer.setKind(kind);
+    for (const writer of this.#writers) writer.setKind(kind);
   }
 
   flush(now: boolean): void {
-    for (const writer of this.writers) writer.flush(now);
+    for (const writer of this.#writers) writer.flush(now);
   }
 
   destroy(): void {
-    for (const writer of this.writers) writer.destroy();
+    for (const writer of this.#writers) writer.destroy();
   }
 }

@@ -1,11 +1,20 @@
 // What an error reply of the target means for the command it answers, as one table. Texts: the shared error objects and
 // cluster redirections in server.c and cluster.c of Redis 6.0 to 8.0 and Valkey 8 and 9.
 
+import { type NodeAddress, parseNodeAddress } from '../topology/endpoint.ts';
+
+export interface SlotMove {
+  readonly slot: number;
+  /** As the target announces it. */
+  readonly address: NodeAddress;
+}
+
 /**
  * conflict: a snapshot key is there already; wait: the same command may pass later; aborted: EXEC gave up because a
- * command of its block was refused; fatal: this connection can not go on; refused: this command will never pass.
+ * command of its block was refused; moved: another node owns the slot now; fatal: this connection can not go on; refused:
+ * this command will never pass.
  */
-export type ReplyMeaning = 'conflict' | 'wait' | 'aborted' | 'fatal' | 'refused';
+export type ReplyMeaning = 'conflict' | 'wait' | 'aborted' | 'moved' | 'fatal' | 'refused';
 
 interface Rule {
   readonly prefix: string;
@@ -33,16 +42,8 @@ const RULES: readonly Rule[] = [
   { prefix: 'CLUSTERDOWN', meaning: 'wait', remedy: 'says its cluster is down: look at CLUSTER INFO there' },
   { prefix: 'TRYAGAIN', meaning: 'wait', remedy: 'is moving the slot of this key: wait until the move is done' },
   { prefix: 'MASTERDOWN', meaning: 'wait', remedy: 'has lost its master' },
-  {
-    prefix: 'MOVED',
-    meaning: 'fatal',
-    remedy: 'has given a slot away while the run was on: start again when the target no longer reshards',
-  },
-  {
-    prefix: 'ASK',
-    meaning: 'fatal',
-    remedy: 'is moving a slot away while the run is on: start again when the target no longer reshards',
-  },
+  { prefix: 'MOVED', meaning: 'moved', remedy: 'has given a slot away' },
+  { prefix: 'ASK', meaning: 'wait', remedy: 'is moving the slot of this key away: wait until the move is done' },
   { prefix: 'READONLY', meaning: 'fatal', remedy: 'has become a replica: start again with its new master' },
   { prefix: 'NOAUTH', meaning: 'fatal', remedy: 'asks for a password: give the target its credentials' },
 ];
@@ -55,4 +56,11 @@ export interface ReplyVerdict {
 /** The meaning of an error reply (without its minus sign). */
 export function judgeReply(text: string): ReplyVerdict {
   return RULES.find((rule) => text.startsWith(rule.prefix)) ?? { meaning: 'refused', remedy: '' };
+}
+
+/** What a MOVED reply says: the slot, and who owns it now; null for one without an address (of a node that knows none). */
+export function readMoved(text: string): SlotMove | null {
+  const [, slot, place] = /^MOVED (\d+) (\S+)/.exec(text) ?? [];
+  const address = place === undefined ? null : parseNodeAddress(place);
+  return address === null ? null : { slot: Number(slot), address };
 }
