@@ -9,6 +9,7 @@ import { sourceBuffer } from './checks/source-buffer.ts';
 import { sourceBusy } from './checks/source-busy.ts';
 import { sourcePermission } from './checks/source-permission.ts';
 import { sourceReplicas } from './checks/source-replicas.ts';
+import { sourceScripts } from './checks/source-scripts.ts';
 import { targetEmpty } from './checks/target-empty.ts';
 import { targetMemory } from './checks/target-memory.ts';
 import { targetPermission } from './checks/target-permission.ts';
@@ -33,6 +34,7 @@ const CHECKS: readonly (readonly [check: Check, needs: Needs])[] = [
   [versions, 'both'],
   [sourceReplicas, 'source'],
   [sourceBuffer, 'source'],
+  [sourceScripts, 'source'],
   [sourceBusy, 'source'],
 ];
 

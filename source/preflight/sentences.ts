@@ -31,6 +31,7 @@ export const QUESTIONS = {
   versions: 'Does the target take the value formats of the source?',
   'source-replicas': 'Does the source count its replicas?',
   'source-buffer': 'How much may the source keep back for a replica?',
+  'source-scripts': 'Does the source replicate what its scripts do?',
   'source-busy': 'Is the source free to make a snapshot?',
 } as const;
 
@@ -119,6 +120,13 @@ export const VERSIONS = {
     `The source (${source}) writes RDB version ${theirs}, the target (${target}) takes up to ${limit}.`,
   remedy:
     'Values are rewritten in formats that the target knows; what those have no place for (expiries of hash fields, counters of streams) is left out and said.',
+};
+
+export const SOURCE_SCRIPTS = {
+  ok: 'The source replicates what its scripts do.',
+  verbatim:
+    'The source replicates scripts as they were called (lua-replicate-commands no, or older than 5.0): keys that they let expire live longer on the target, by the lag.',
+  remedy: 'CONFIG SET lua-replicate-commands yes on the source, where it knows that.',
 };
 
 export const SOURCE_REPLICAS = {

@@ -247,6 +247,17 @@ test('a setting that must not be read is told as such', async () => {
   expect(found).toMatchObject({ verdict: 'ok', evidence: expect.stringContaining('CONFIG GET is not allowed') });
 });
 
+test('a source that replicates scripts as they were called is said', async ({ skip }) => {
+  const [source, target] = await Promise.all([testServer(), testServer()]);
+  skip(source.version.major >= 7, 'from 7.0 on a source always replicates effects');
+  expect(finding(await preflight(source, target), 'source-scripts').verdict).toBe('ok');
+  await askServer(source, ['CONFIG', 'SET', 'lua-replicate-commands', 'no']);
+  expect(finding(await preflight(source, target), 'source-scripts')).toMatchObject({
+    verdict: 'warn',
+    evidence: expect.stringContaining('live longer on the target'),
+  });
+});
+
 test('a source at work on a snapshot is said', async () => {
   const [source, target] = await Promise.all([testServer({ args: ['--rdb-key-save-delay', '100000'] }), testServer()]);
   await askServer(source, ['EVAL', "for i = 1, 2000 do redis.call('SET', i, i) end return 1", '0']);
