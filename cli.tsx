@@ -12,6 +12,10 @@ async function main(): Promise<number> {
       return sync(command);
     case 'check':
       return check(command);
+    case 'validate': {
+      const { validate } = await import('./source/commands/validate.ts');
+      return validate(command);
+    }
     case 'demo':
       return demo(command);
     case 'done':

@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import packageJson from '../../package.json' with { type: 'json' };
 import { CONFLICT_POLICIES } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
+import { DEFAULT_SAMPLE, parseSample, type SampleSize } from '../validation/sample-size.ts';
 import { describeAddress, passwordIn } from './address.ts';
 import { LANGUAGES } from './language.ts';
 import { nearest } from './nearest.ts';
@@ -50,7 +51,24 @@ export interface DoneCommand {
   readonly name: 'done';
 }
 
-export type ParsedCommand = SyncCommand | CheckCommand | DemoCommand | DoneCommand;
+export interface ValidateCommand extends RunCommand {
+  readonly name: 'validate';
+  /** null compares every key, in both directions (`--full`). */
+  readonly sample: SampleSize | null;
+  /** Keys that are only on the target are not looked for. */
+  readonly sourceOnly: boolean;
+  /** Keys a second; null for as fast as it goes. */
+  readonly rate: number | null;
+  readonly seed: number | null;
+  /** How far expiries may lie apart, ms; null for the default. */
+  readonly toleranceMs: number | null;
+  /** Files for all differences: `.html` gets a page, any other name JSON lines. */
+  readonly exports: readonly string[];
+  /** Where a full comparison keeps its progress, and goes on from. */
+  readonly stateFile: string | null;
+}
+
+export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | DoneCommand;
 
 interface RawOptions {
   readonly config?: string;
@@ -64,6 +82,13 @@ interface RawOptions {
   readonly snapshotOnly?: true;
   readonly shards?: readonly number[];
   readonly until?: string;
+  readonly sample?: SampleSize;
+  readonly full?: boolean;
+  readonly sourceOnly?: boolean;
+  readonly seed?: number;
+  readonly ttlTolerance?: number;
+  readonly export?: readonly string[];
+  readonly state?: string;
   readonly headless?: true;
   readonly json?: true;
   readonly lang?: 'en' | 'zh';
@@ -72,9 +97,12 @@ interface RawOptions {
   readonly rate?: number;
 }
 
-const COMMANDS: readonly string[] = ['sync', 'check', 'demo'];
+const MOST_VALIDATE_RATE = 10_000_000;
+const MOST_SEED = 2 ** 32 - 1;
+const MOST_TOLERANCE_MS = 3_600_000;
+const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo'];
 /** In the design, not in the program. */
-const LATER_COMMANDS: readonly string[] = ['validate', 'status', 'attach', 'ctl', 'convert'];
+const LATER_COMMANDS: readonly string[] = ['status', 'attach', 'ctl', 'convert'];
 
 const EXIT_CODES = `
 Exit codes:
@@ -133,7 +161,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
   const sync = program
     .command('sync', { isDefault: true })
     .description('run a migration (what happens without a command)');
-  addEndpoints(sync)
+  addShards(addEndpoints(sync))
     .addOption(new Option('--reader <kind>', 'how the source is read').argParser(parseReader).default('sync'))
     .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
     .option('--snapshot-only', 'leave when the full sync is done')
@@ -141,7 +169,9 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .option('--headless', 'plain lines instead of the screen')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(syncCommand(options)));
-  addEndpoints(program.command('check').description('look whether a migration can begin, and change nothing'))
+  addShards(
+    addEndpoints(program.command('check').description('look whether a migration can begin, and change nothing')),
+  )
     .option('--json', 'the findings as one JSON object')
     .action((options: RawOptions) =>
       found({
@@ -152,6 +182,17 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
         json: options.json ?? false,
       }),
     );
+  addEndpoints(program.command('validate').description('compare source and target, by sample or in full'))
+    .option('--sample <size>', 'keys (30000), a share (5%) or a bound (0.01%@95); by default 0.1%@95', parseSample)
+    .option('--full', 'compare every key, in both directions')
+    .option('--source-only', 'do not look for keys that only the target has')
+    .option('--rate <number>', 'keys a second', wholeNumber(1, MOST_VALIDATE_RATE))
+    .option('--seed <number>', 'draw the same sample again', wholeNumber(0, MOST_SEED))
+    .option('--ttl-tolerance <ms>', 'how far expiries may lie apart', wholeNumber(0, MOST_TOLERANCE_MS))
+    .option('--export <file>', 'all differences, as a page (.html) or JSON lines; may be given again', gather, [])
+    .option('--state <file>', 'where --full keeps its progress, and goes on from')
+    .option('--json', 'one JSON object a line')
+    .action((options: RawOptions) => found(validateCommand(options)));
   program
     .command('demo')
     .description('two local clusters with data and live writes, and the sync between them')
@@ -185,8 +226,11 @@ function addEndpoints(command: Command): Command {
     .option('--source-password-file <file>', "file with the source's password")
     .option('--target-password-env <name>', "environment variable with the target's password")
     .option('--target-password-file <file>', "file with the target's password")
-    .option('--shards <numbers>', 'only these source shards, for example 0,2', parseShards)
     .addOption(languageOption());
+}
+
+function addShards(command: Command): Command {
+  return command.option('--shards <numbers>', 'only these source shards, for example 0,2', parseShards);
 }
 
 function languageOption(): Option {
@@ -203,6 +247,28 @@ function syncCommand(options: RawOptions): SyncCommand {
     json: options.json ?? false,
     snapshotOnly: options.snapshotOnly ?? false,
   };
+}
+
+function validateCommand(options: RawOptions): ValidateCommand {
+  if (options.full === true && options.sample !== undefined) throw usageError('--full and --sample exclude each other');
+  return {
+    name: 'validate',
+    file: options.config ?? null,
+    overrides: overridesOf(options),
+    passwords: passwordsOf(options),
+    json: options.json ?? false,
+    sample: options.full === true ? null : (options.sample ?? DEFAULT_SAMPLE),
+    sourceOnly: options.sourceOnly ?? false,
+    rate: options.rate ?? null,
+    seed: options.seed ?? null,
+    toleranceMs: options.ttlTolerance ?? null,
+    exports: options.export ?? [],
+    stateFile: options.state ?? null,
+  };
+}
+
+function gather(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function demoCommand(options: RawOptions): DemoCommand {

@@ -8,6 +8,9 @@ import { count, list, text } from './side.ts';
 import { compareStreams } from './stream-content.ts';
 import { askBoth, bytes, quote, scanValue, type ValuePair, WINDOW_BYTES, windowOf } from './value-pair.ts';
 
+/** Of a string, from the first byte that differs. */
+const SHOWN_BYTES = 32;
+
 /** null when equal; throws for a type this program does not know how to compare. */
 export async function compareContent(type: string, pair: ValuePair): Promise<string | null> {
   switch (type) {
@@ -37,7 +40,8 @@ async function compareStrings(pair: ValuePair): Promise<string | null> {
     const b = bytes(theirs);
     if (a.equals(b)) continue;
     const at = a.findIndex((byte, index) => byte !== b[index]);
-    return `bytes differ from offset ${from + at}`;
+    const shown = (side: Buffer): string => quote(side.subarray(at, at + SHOWN_BYTES));
+    return `bytes differ from offset ${from + at}: ${shown(a)}, on the target ${shown(b)}`;
   }
   return null;
 }
@@ -52,7 +56,7 @@ async function compareLists(pair: ValuePair): Promise<string | null> {
     const b = list(theirs ?? null);
     if (a.length !== b.length) return `${a.length} elements from index ${from}, on the target ${b.length}`;
     const at = a.findIndex((element, index) => !bytes(element).equals(bytes(b[index])));
-    if (at >= 0) return `element ${from + at} differs`;
+    if (at >= 0) return `element ${from + at} differs: ${quote(a[at])}, on the target ${quote(b[at])}`;
   }
   return null;
 }
@@ -79,7 +83,9 @@ async function compareHashes(pair: ValuePair): Promise<string | null> {
     for (const [index, field] of fields.entries()) {
       const theirs = values[index] ?? null;
       if (theirs === null) return `field ${quote(field)} is not on the target`;
-      if (!bytes(flat[index * 2 + 1]).equals(bytes(theirs))) return `the value of field ${quote(field)} differs`;
+      const ours = bytes(flat[index * 2 + 1]);
+      if (ours.equals(bytes(theirs))) continue;
+      return `the value of field ${quote(field)} differs: ${quote(ours)}, on the target ${quote(theirs)}`;
     }
   }
   return null;

@@ -226,7 +226,8 @@ async function compareThoroughly(run: Run, database: number, keys: readonly Buff
       const guardMs = EXPIRY_GUARD_MS;
       const outcome = await compareKey({ source, target, database, key, toleranceMs, guardMs, entriesRead, onDrift });
       if (outcome.verdict === 'different') {
-        report.add({ database, key, aspects: outcome.aspects, detail: outcome.detail });
+        const { type, aspects, detail } = outcome;
+        report.add({ database, key, type, aspects, detail });
         continue;
       }
       report.checked += 1;

@@ -21,10 +21,14 @@ export interface KeyQuestion {
   readonly onDrift: () => void;
 }
 
-export type KeyVerdict =
+export type KeyVerdict = { readonly type: string } & (
   | { readonly verdict: 'equal' }
+  /** Expired while it was compared, or about to. */
   | { readonly verdict: 'expiring' }
-  | { readonly verdict: 'different'; readonly aspects: readonly Aspect[]; readonly detail: string };
+  /** On neither side any more; the type is `none`. */
+  | { readonly verdict: 'gone' }
+  | { readonly verdict: 'different'; readonly aspects: readonly Aspect[]; readonly detail: string }
+);
 
 interface Presence {
   readonly type: string;
@@ -44,12 +48,17 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
     readPresence(askSource, source.exactExpiry, key),
     askTarget === null ? absent() : readPresence(askTarget, target.exactExpiry, key),
   ]);
-  if (ours.type === 'none' && theirs.type === 'none') return { verdict: 'expiring' };
+  if (ours.type === 'none' && theirs.type === 'none') return { verdict: 'gone', type: 'none' };
   // A due expiry on the target alone is a difference: the source's key would stay.
   const decisive = ours.type === 'none' ? theirs : ours;
-  if (isDue(decisive, question.guardMs)) return { verdict: 'expiring' };
-  if (ours.type === 'none' || askSource === null) return different(['extra'], `${theirs.type} is only on the target`);
-  if (theirs.type === 'none' || askTarget === null) return different(['missing'], `${ours.type} is not on the target`);
+  const { type } = decisive;
+  if (isDue(decisive, question.guardMs)) return { verdict: 'expiring', type };
+  if (ours.type === 'none' || askSource === null) {
+    return { verdict: 'different', type, aspects: ['extra'], detail: `${type} is only on the target` };
+  }
+  if (theirs.type === 'none' || askTarget === null) {
+    return { verdict: 'different', type, aspects: ['missing'], detail: `${type} is not on the target` };
+  }
 
   const aspects: Aspect[] = [];
   const clauses: string[] = [];
@@ -75,15 +84,11 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
     aspects.push('ttl');
     clauses.push(`expires ${showExpiry(ours.expiresAtMs)}, on the target ${showExpiry(theirs.expiresAtMs)}`);
   }
-  if (aspects.length === 0) return { verdict: 'equal' };
+  if (aspects.length === 0) return { verdict: 'equal', type };
   // Its time may have come while a long value was read.
   const [later] = await askSource([['EXISTS', key]]);
-  if (ours.expiresAtMs !== NO_EXPIRY && count(later) === 0) return { verdict: 'expiring' };
-  return different(aspects, clauses.join('; '));
-}
-
-function different(aspects: readonly Aspect[], detail: string): KeyVerdict {
-  return { verdict: 'different', aspects, detail };
+  if (ours.expiresAtMs !== NO_EXPIRY && count(later) === 0) return { verdict: 'expiring', type };
+  return { verdict: 'different', type, aspects, detail: clauses.join('; ') };
 }
 
 function isDue(presence: Presence, guardMs: number): boolean {

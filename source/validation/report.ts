@@ -6,6 +6,7 @@ export type Aspect = 'missing' | 'extra' | 'type' | 'value' | 'ttl' | 'field-ttl
 export interface Difference {
   readonly database: number;
   readonly key: Buffer;
+  readonly type: string;
   readonly aspects: readonly Aspect[];
   /** What differs, in words, one clause for each aspect. */
   readonly detail: string;

@@ -1,19 +1,32 @@
 // One side of a comparison: its nodes, which of them holds a key, which databases there are, and what its version can
 // tell about expiries. It only reads.
 
-import { Connection } from './connection.ts';
+import type { TlsSettings } from '../topology/endpoint.ts';
+import type { SlotRange } from '../topology/topology.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { keySlot } from './key-slot.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 
 export interface CompareSide {
-  /** All masters. */
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** All masters, or a replica in the place of one. `slots` where they are known: else the cluster is asked for them. */
+  readonly addresses: readonly NodePlace[];
   readonly cluster: boolean;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  readonly tls?: TlsSettings | null | undefined;
+  readonly connectTimeoutMs?: number | undefined;
+  /** What CLIENT LIST shows of the connections. */
+  readonly name?: string | undefined;
+}
+
+export interface NodePlace {
+  readonly host: string;
+  readonly port: number;
+  readonly slots?: readonly SlotRange[] | undefined;
 }
 
 export interface Side {
+  readonly description: CompareSide;
   readonly nodes: readonly Connection[];
   readonly cluster: boolean;
   /** Every node answers PEXPIRETIME (7.0): expiries are exact. */
@@ -21,6 +34,8 @@ export interface Side {
   /** Every node answers HPEXPIRETIME (Redis 7.4, Valkey 9): hash fields may expire. */
   readonly fieldExpiry: boolean;
   nodeOf(key: Buffer): Connection;
+  /** The number of that node in `nodes`. */
+  numberOf(key: Buffer): number;
   /** Databases that hold keys, with the number of them. */
   databases(): Promise<Map<number, number>>;
   close(): void;
@@ -29,9 +44,7 @@ export interface Side {
 /** Connects to every address of a side. Closes what it opened when one of them fails. */
 export async function openSide(description: CompareSide): Promise<Side> {
   const opened = await Promise.allSettled(
-    description.addresses.map((address) =>
-      Connection.open({ ...address, username: description.username, password: description.password }),
-    ),
+    description.addresses.map((address) => Connection.open(connectionOptions(description, address))),
   );
   const nodes: Connection[] = [];
   let failure: Error | null = null;
@@ -46,19 +59,22 @@ export async function openSide(description: CompareSide): Promise<Side> {
     if (failure !== null) throw failure;
     const first = nodes[0];
     if (first === undefined) throw new Error('a side of a comparison needs at least one address');
-    const owners = description.cluster ? await readOwners(nodes) : null;
+    const owners = description.cluster ? await ownersOf(description, nodes) : null;
+    const numberOf = (key: Buffer): number => {
+      if (owners === null) return 0;
+      const slot = keySlot(key);
+      const owner = owners[slot];
+      if (owner === undefined) throw new Error(`no node that was named holds slot ${slot}`);
+      return owner;
+    };
     return {
+      description,
       nodes,
       cluster: description.cluster,
       exactExpiry: await allKnow(nodes, 'pexpiretime'),
       fieldExpiry: await allKnow(nodes, 'hpexpiretime'),
-      nodeOf: (key) => {
-        if (owners === null) return first;
-        const slot = keySlot(key);
-        const owner = owners[slot];
-        if (owner === undefined) throw new Error(`no node that was named holds slot ${slot}`);
-        return owner;
-      },
+      numberOf,
+      nodeOf: (key) => nodes[numberOf(key)] ?? first,
       databases: () => readDatabases(nodes),
       close,
     };
@@ -68,11 +84,28 @@ export async function openSide(description: CompareSide): Promise<Side> {
   }
 }
 
-/** Slot -> connection by node id, because announced addresses need not be the ones we can reach. */
-async function readOwners(nodes: readonly Connection[]): Promise<Connection[]> {
-  const byId = new Map<string, Connection>();
-  for (const node of nodes) byId.set(text(await node.call(['CLUSTER', 'MYID'])), node);
-  const owners: Connection[] = [];
+export function connectionOptions(description: CompareSide, { host, port }: NodePlace): ConnectionOptions {
+  const { username, password, tls, connectTimeoutMs, name } = description;
+  return { host, port, username, password, tls, connectTimeoutMs, name };
+}
+
+/** Slot -> number of the node. */
+async function ownersOf(description: CompareSide, nodes: readonly Connection[]): Promise<number[]> {
+  const owners: number[] = [];
+  for (const [number, { slots }] of description.addresses.entries()) {
+    for (const { first, last } of slots ?? []) for (let slot = first; slot <= last; slot++) owners[slot] = number;
+  }
+  if (owners.length === 0) return askForOwners(nodes);
+  // A replica answers for its master's slots only when told that old values will do; a master says OK too.
+  for (const node of nodes) await node.call(['READONLY']);
+  return owners;
+}
+
+/** By node id, because announced addresses need not be the ones we can reach. */
+async function askForOwners(nodes: readonly Connection[]): Promise<number[]> {
+  const byId = new Map<string, number>();
+  for (const [number, node] of nodes.entries()) byId.set(text(await node.call(['CLUSTER', 'MYID'])), number);
+  const owners: number[] = [];
   const ranges = await nodes[0]?.call(['CLUSTER', 'SLOTS']);
   for (const range of list(ranges ?? null)) {
     const [from, to, master] = list(range);

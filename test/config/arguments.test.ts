@@ -60,7 +60,7 @@ describe('parseArguments', () => {
     [['demo', '--keys', '0'], /whole number from 1/],
     [['demo', '--source', 'a'], /unknown option/],
     [['chek'], /chek is no command; did you mean check\?/],
-    [['validate'], /redferry validate is not built yet/],
+    [['status'], /redferry status is not built yet/],
     [['redis://u:geheim@db1'], /too many arguments|too many/],
     [['--surce=redis://u:geheim@db1'], /unknown option/],
     [['--source-password-env', 'A', '--source-password-file', 'B'], /only one/],

@@ -1,0 +1,107 @@
+// `node bench/validate.ts`: how many keys a second the full comparison does, in both directions, on two servers with the same
+// strings of 473 bytes; beside it redis-full-check where its binary is given (it looks in one direction). Processor time is
+// told for each side, since on a machine that has other work to do it is the only figure that stays.
+// Options: --keys N, --rounds N, --redis-full-check PATH.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { stopAll } from '../source/demo/local-servers.ts';
+import { Validation } from '../source/validation/validation.ts';
+import { fill } from './load.ts';
+import { type BenchServer, benchServer } from './servers.ts';
+import { cpuSecondsOf, WatchedProcess } from './watched-process.ts';
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '2000000' },
+    rounds: { type: 'string', default: '3' },
+    'redis-full-check': { type: 'string' },
+  },
+});
+const keys = Number(values.keys);
+const rounds = Number(values.rounds);
+
+interface Figure {
+  readonly who: string;
+  readonly seconds: number;
+  readonly ownMicrosPerKey: number;
+  readonly serversMicrosPerKey: number;
+  readonly peakMegabytes: number;
+}
+
+try {
+  const [source, target] = await Promise.all([benchServer(), benchServer()]);
+  await Promise.all([fill(source.server, keys), fill(target.server, keys)]);
+  const figures: Figure[] = [];
+  for (let round = 0; round < rounds; round++) {
+    figures.push(await redferry(source, target));
+    const binary = values['redis-full-check'];
+    if (binary !== undefined) figures.push(await fullCheck(binary, source, target));
+  }
+  console.table(
+    figures.map(({ who, seconds, ownMicrosPerKey, serversMicrosPerKey, peakMegabytes }) => ({
+      who,
+      seconds: Number(seconds.toFixed(2)),
+      'keys/s': Math.round(keys / seconds),
+      'own us/key': Number(ownMicrosPerKey.toFixed(2)),
+      'servers us/key': Number(serversMicrosPerKey.toFixed(2)),
+      'peak MB': Math.round(peakMegabytes),
+    })),
+  );
+} finally {
+  await stopAll();
+}
+process.exit(0);
+
+/** Runs `work` and adds what the servers spent on it. */
+async function measure(
+  who: string,
+  servers: readonly BenchServer[],
+  work: () => Promise<{ readonly ownSeconds: number; readonly peakBytes: number }>,
+): Promise<Figure> {
+  const spent = (): number => servers.reduce((sum, { server }) => sum + cpuSecondsOf(server.pid), 0);
+  const before = spent();
+  const startedAt = performance.now();
+  const { ownSeconds, peakBytes } = await work();
+  return {
+    who,
+    seconds: (performance.now() - startedAt) / 1000,
+    ownMicrosPerKey: (ownSeconds / keys) * 1e6,
+    serversMicrosPerKey: ((spent() - before) / keys) * 1e6,
+    peakMegabytes: peakBytes / 1e6,
+  };
+}
+
+function redferry(source: BenchServer, target: BenchServer): Promise<Figure> {
+  return measure('redferry, both directions', [source, target], async () => {
+    const before = process.cpuUsage();
+    const side = ({ server: { host, port } }: BenchServer) => ({ addresses: [{ host, port }], cluster: false });
+    let peakBytes = 0;
+    const watching = setInterval(() => {
+      peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+    }, 200);
+    const { result } = await new Validation({ source: side(source), target: side(target), sample: null }).run();
+    clearInterval(watching);
+    if (result.equal !== keys || result.outcome !== 'equal') throw new Error(result.verdict);
+    const { user, system } = process.cpuUsage(before);
+    return { ownSeconds: (user + system) / 1e6, peakBytes };
+  });
+}
+
+function fullCheck(binary: string, source: BenchServer, target: BenchServer): Promise<Figure> {
+  const address = ({ server: { host, port } }: BenchServer): string => `${host}:${port}`;
+  const directory = mkdtempSync(join(tmpdir(), 'redferry-full-check-'));
+  return measure('redis-full-check, one direction', [source, target], async () => {
+    try {
+      const args = ['-s', address(source), '-t', address(target), '--comparemode=1', '--comparetimes=1'];
+      const watched = new WatchedProcess(binary, [...args, '-d', join(directory, 'result.db')], { cwd: directory });
+      const code = await watched.ended;
+      if (code !== 0) throw new Error(`redis-full-check ended with ${code}: ${watched.stdout.slice(-500)}`);
+      const { cpuSeconds, peakBytes } = watched.usage();
+      return { ownSeconds: cpuSeconds, peakBytes };
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+}

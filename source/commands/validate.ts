@@ -1,0 +1,225 @@
+// `redferry validate`: both sides are asked directly, by sample or in full; progress, verdict, exports, exit code.
+import { writeFileSync } from 'node:fs';
+import { describeAddress } from '../config/address.ts';
+import type { ValidateCommand } from '../config/arguments.ts';
+import { configError } from '../config/config-error.ts';
+import { isFile, type Place, toPlace } from '../config/place.ts';
+import { settingsFrom } from '../config/settings-from.ts';
+import { EXIT, type ExitCode, FerryError, messageOf } from '../engine/errors.ts';
+import { discoverTopology } from '../topology/discover.ts';
+import type { Endpoint } from '../topology/endpoint.ts';
+import { printable } from '../ui/cell-width.ts';
+import { DifferenceFile, differenceLine } from '../validation/difference-file.ts';
+import { htmlReport } from '../validation/html-report.ts';
+import type { Difference } from '../validation/report.ts';
+import type { CompareSide } from '../validation/side.ts';
+import type { ValidateResult } from '../validation/validate-result.ts';
+import { type ValidateProgress, Validation } from '../validation/validation.ts';
+import { exact, percent } from '../validation/verdict.ts';
+import { newRunName } from './sync.ts';
+
+/** Differences that are printed one by one, and all that are told with --json. */
+const PRINTED = 20;
+const KEPT = 1000;
+/** Without a terminal a line of progress this often. */
+const PLAIN_PROGRESS_MS = 10_000;
+
+/** @returns 0, 4 when there are differences, 130 or 143 when interrupted. @throws FerryError when a side can not be asked. */
+export async function validate(command: ValidateCommand): Promise<number> {
+  const { settings, warnings } = settingsFrom(command);
+  for (const warning of warnings) process.stderr.write(`redferry: ${warning}\n`);
+  const run = newRunName(new Date());
+  const [source, target] = await Promise.all([
+    sideOf(toPlace(settings.source), 'source'),
+    sideOf(toPlace(settings.target), 'target'),
+  ]);
+  const stop = new AbortController();
+  let interrupted: ExitCode | null = null;
+  const interrupt = (exitCode: ExitCode) => (): void => {
+    interrupted = exitCode;
+    stop.abort(new FerryError('The comparison was stopped.', { code: 'interrupted', exitCode }));
+  };
+  const onInterrupt = interrupt(EXIT.interrupted);
+  const onTerminate = interrupt(EXIT.terminated);
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onTerminate);
+  const tell = new Teller(run, command.json);
+  const lines = command.exports.filter((path) => !isPage(path)).map((path) => new DifferenceFile(path));
+  try {
+    const [file] = lines;
+    const { result, differences } = await new Validation({
+      source,
+      target,
+      sample: command.sample,
+      sourceOnly: command.sourceOnly,
+      keysPerSecond: command.rate,
+      seed: command.seed ?? undefined,
+      toleranceMs: command.toleranceMs ?? undefined,
+      stateFile: command.sample === null ? command.stateFile : null,
+      maxDifferences: KEPT,
+      onDifference: (difference) => {
+        for (const to of lines) to.write(differenceLine(difference));
+        tell.difference(difference);
+      },
+      ...(file === undefined
+        ? {}
+        : {
+            exported: {
+              bytes: () => file.bytes,
+              cutTo: (bytes: number) => {
+                for (const to of lines) to.cutTo(bytes);
+              },
+            },
+          }),
+      onProgress: (progress) => tell.progress(progress),
+      signal: stop.signal,
+    }).run();
+    const finishedAt = new Date();
+    const names = {
+      source: describeAddress(settings.source.address),
+      target: describeAddress(settings.target.address),
+    };
+    for (const to of lines) to.write({ v: 1, run, event: 'result', time: finishedAt.toISOString(), ...result });
+    for (const path of command.exports.filter(isPage)) {
+      writePage(path, htmlReport({ run, ...names, finishedAt, result, differences }));
+    }
+    tell.result(result, differences);
+    return result.outcome === 'different' ? EXIT.different : EXIT.completed;
+  } catch (error) {
+    tell.end();
+    if (interrupted === null) throw error;
+    const goOn = command.sample === null && command.stateFile !== null;
+    const hint = goOn ? ` The same command goes on with ${command.stateFile}.` : '';
+    process.stderr.write(`redferry: ${messageOf(error)}${hint}\n`);
+    return interrupted;
+  } finally {
+    for (const to of lines) to.close();
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onTerminate);
+  }
+}
+
+function isPage(path: string): boolean {
+  return /\.html?$/i.test(path);
+}
+
+function writePage(path: string, page: string): void {
+  try {
+    writeFileSync(path, page, { mode: 0o600 });
+  } catch (error) {
+    throw configError(`${path} can not be written: ${messageOf(error)}.`);
+  }
+}
+
+/** A running server or cluster, as the comparer is told of it. */
+async function sideOf(place: Place, name: 'source' | 'target'): Promise<CompareSide> {
+  if (isFile(place))
+    throw configError(`The ${name} is a file; validate compares running servers: sync it to one first.`);
+  return compareSideOf(place);
+}
+
+/** Asks the endpoint for its masters (or the replicas to read from). @throws FerryError when it can not be asked. */
+export async function compareSideOf(endpoint: Endpoint): Promise<CompareSide> {
+  const topology = await discoverTopology(endpoint);
+  const { username, password } = endpoint.credentials;
+  return {
+    addresses: topology.shards.map(({ address, slots }) => ({ ...address, slots })),
+    cluster: topology.kind === 'cluster',
+    // A user without a password (nopass) is named with an empty one.
+    ...(username === null ? {} : { username, password: password ?? '' }),
+    ...(password === null ? {} : { password }),
+    tls: endpoint.tls,
+    connectTimeoutMs: endpoint.connectTimeoutMs,
+    name: 'redferry:validate',
+  };
+}
+
+/** Says how it goes: JSON lines, or lines for people with progress on stderr. */
+class Teller {
+  readonly #run: string;
+  readonly #json: boolean;
+  readonly #redraws: boolean;
+  #told = 0;
+  #progressAtMs = 0;
+
+  constructor(run: string, json: boolean) {
+    this.#run = run;
+    this.#json = json;
+    this.#redraws = !json && process.stderr.isTTY === true;
+  }
+
+  progress(progress: ValidateProgress): void {
+    if (this.#json) {
+      this.#line('progress', progress);
+      return;
+    }
+    if (this.#redraws) {
+      process.stderr.write(`\r\u001b[K${progressLine(progress)}`);
+      return;
+    }
+    const nowMs = Date.now();
+    if (nowMs - this.#progressAtMs < PLAIN_PROGRESS_MS) return;
+    this.#progressAtMs = nowMs;
+    process.stderr.write(`${progressLine(progress)}\n`);
+  }
+
+  difference(difference: Difference): void {
+    if (this.#json && this.#told++ < KEPT) this.#line('difference', differenceLine(difference));
+  }
+
+  result(result: ValidateResult, differences: readonly Difference[]): void {
+    this.end();
+    if (this.#json) this.#line('result', result);
+    else for (const text of resultLines(result, differences)) process.stdout.write(`${text}\n`);
+  }
+
+  /** Takes the line of progress away. */
+  end(): void {
+    if (this.#redraws) process.stderr.write('\r\u001b[K');
+  }
+
+  #line(event: string, body: object): void {
+    process.stdout.write(
+      `${JSON.stringify({ v: 1, run: this.#run, event, time: new Date().toISOString(), ...body })}\n`,
+    );
+  }
+}
+
+function progressLine(progress: ValidateProgress): string {
+  const { looking, done, total, different, suspects, keysPerSecond, etaSeconds, paused } = progress;
+  const what = paused
+    ? 'paused'
+    : { source: 'comparing', target: 'looking for extra keys', suspects: 'looking again' }[looking];
+  const rate = keysPerSecond === null ? '' : `, ${exact(Math.round(keysPerSecond))}/s`;
+  const eta = etaSeconds === null || paused ? '' : `, ${Math.ceil(etaSeconds)} s left`;
+  const open = suspects > 0 ? `, ${exact(suspects)} to look at again` : '';
+  return `${what}: ${exact(done)} of ${exact(total)} keys${rate}${eta}, ${exact(different)} different${open}`;
+}
+
+function resultLines(result: ValidateResult, differences: readonly Difference[]): string[] {
+  const lines = [result.verdict];
+  const { missing, extra, type, value, ttl } = result;
+  if (result.different > 0) {
+    lines.push(`  missing ${missing}, extra ${extra}, type ${type}, value ${value}, expiry ${ttl}`);
+    for (const { database, key, detail } of differences.slice(0, PRINTED)) {
+      lines.push(`  db ${database} ${printable(key.toString('utf8'))}: ${printable(detail)}`);
+    }
+    const more = result.different - Math.min(PRINTED, differences.length);
+    if (more > 0) lines.push(`  and ${exact(more)} more; --export FILE has all of them`);
+  }
+  for (const { side, address, keys, looked, different, bound } of result.shards) {
+    const most = bound === null || bound.confidence === 1 ? '' : `, at most ${percent(bound.fraction)} different`;
+    lines.push(
+      `  ${side} ${printable(address)}: ${exact(looked)} of ${exact(keys)} keys looked at, ${exact(different)} different${most}`,
+    );
+  }
+  for (const [name, { checked, different, fraction }] of Object.entries(result.types)) {
+    const most = result.mode === 'full' ? '' : `, at most ${percent(fraction)} different`;
+    lines.push(`  ${printable(name)}: ${exact(checked)} checked, ${exact(different)} different${most}`);
+  }
+  for (const note of result.notes) lines.push(`  ${printable(note)}`);
+  lines.push(
+    `  took ${result.seconds.toFixed(1)} s${result.seed === null ? '' : `; --seed ${result.seed} draws the same sample`}`,
+  );
+  return lines;
+}

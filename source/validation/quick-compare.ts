@@ -1,0 +1,284 @@
+// Proves most keys of a batch equal without looking into them: the same question to both sides, and answers that are the
+// same bytes. No DUMP: encoding and checksum cost the servers more than the plain value, and versions differ in them. What
+// is not proved equal here (other order of a hash table, other text of a double, too big, streams, really different) is
+// doubtful and goes to key-compare.ts. Never says that a key differs.
+import { expiryOf, NO_EXPIRY, sameExpiry } from './expiry.ts';
+import type { Indexes, KeyBatch } from './key-batch.ts';
+import { AFTER, type Answers, askAbout, type LinkedSide, QUESTIONS, type Question } from './located-replies.ts';
+import { ReplyTooLong } from './reply-link.ts';
+
+/** By MEMORY USAGE: larger values are compared in windows. */
+const SMALL_BYTES = 65_536;
+/** What one request may bring, about: it stands in the server's output buffer until it is read. */
+const REQUEST_BYTES = 1_048_576;
+/** Numbers are longer as text than in memory; beyond this the source has something else than the target. */
+const MOST_BYTES = 16 * REQUEST_BYTES;
+
+const MINUS = 0x2d;
+const DOLLAR = 0x24;
+
+/** Types that are read with one command each; what is not here is doubtful. */
+const BY_TYPE: Readonly<Record<string, Question>> = {
+  hash: QUESTIONS.hash,
+  list: QUESTIONS.list,
+  set: QUESTIONS.set,
+  zset: QUESTIONS.zset,
+};
+
+export interface QuickOutcome {
+  /** Keys proved equal, by type. */
+  readonly equal: ReadonlyMap<string, number>;
+  /** Indexes into the batch. */
+  readonly doubtful: readonly number[];
+}
+
+export interface QuickPair {
+  /** One node of the source: that which holds the batch. */
+  readonly source: LinkedSide;
+  readonly target: LinkedSide;
+  readonly toleranceMs: number;
+}
+
+/** Compares the keys of one batch. Throws only when a link breaks or a server refuses to be read. */
+export async function quickCompare(pair: QuickPair, database: number, batch: KeyBatch): Promise<QuickOutcome> {
+  const found: Found = { equal: new Map(), doubtful: [] };
+  const all = new Uint32Array(batch.count);
+  for (let index = 0; index < batch.count; index++) all[index] = index;
+  if (batch.count === 0) return found;
+  // A cluster has one database: everything of another one is missing there.
+  if (pair.target.side.cluster && database !== 0) return { equal: found.equal, doubtful: [...all] };
+  // The target is asked, to spare the source: values that should be equal are equally big.
+  const [sizes, ours] = await Promise.all([
+    askAbout(pair.target, database, batch, all, QUESTIONS.size, { after: AFTER.keyspace }),
+    askKeyspaces(pair.source),
+  ]);
+  const keyspaces = [...sizes.textsAfter(), ...ours];
+  const expiring = mayExpire(keyspaces, database);
+  const fieldsExpire = fieldsMayExpire(pair, keyspaces, database);
+  const chunks = cut(sizes, all, found);
+  sizes.release();
+  await Promise.all(
+    chunks.map(async (indexes) => {
+      try {
+        await compareChunk(pair, database, batch, indexes, { expiring, fieldsExpire }, found);
+      } catch (error) {
+        if (!(error instanceof ReplyTooLong)) throw error;
+        for (let place = 0; place < indexes.length; place++) found.doubtful.push(indexes[place] as number);
+      }
+    }),
+  );
+  return found;
+}
+
+interface Found {
+  readonly equal: Map<string, number>;
+  readonly doubtful: number[];
+}
+
+interface Lasting {
+  readonly expiring: boolean;
+  readonly fieldsExpire: boolean;
+}
+
+async function compareChunk(
+  pair: QuickPair,
+  database: number,
+  batch: KeyBatch,
+  indexes: Indexes,
+  { expiring, fieldsExpire }: Lasting,
+  found: Found,
+): Promise<void> {
+  const chunk: Found = { equal: new Map(), doubtful: [] };
+  const [values, lasting] = await Promise.all([
+    askBoth(pair, database, batch, indexes, QUESTIONS.string),
+    expiring ? sameExpiries(pair, database, batch, indexes) : null,
+  ]);
+  const others = judgeStrings(values, indexes, lasting, chunk);
+  values.release();
+  if (others.length > 0) await judgeOthers(pair, database, batch, others, fieldsExpire, chunk);
+  for (const [type, count] of chunk.equal) found.equal.set(type, (found.equal.get(type) ?? 0) + count);
+  found.doubtful.push(...chunk.doubtful);
+}
+
+interface Both {
+  readonly ours: Answers;
+  readonly theirs: Answers;
+  release(): void;
+}
+
+async function askBoth(
+  pair: QuickPair,
+  database: number,
+  batch: KeyBatch,
+  indexes: Indexes,
+  question: Question,
+): Promise<Both> {
+  const [ours, theirs] = await Promise.allSettled([
+    askAbout(pair.source, database, batch, indexes, question, { mostBytes: MOST_BYTES }),
+    askAbout(pair.target, database, batch, indexes, question, { mostBytes: MOST_BYTES }),
+  ]);
+  const release = (): void => {
+    for (const answers of [ours, theirs]) if (answers.status === 'fulfilled') answers.value.release();
+  };
+  if (ours.status === 'fulfilled' && theirs.status === 'fulfilled') {
+    return { ours: ours.value, theirs: theirs.value, release };
+  }
+  release();
+  throw ours.status === 'rejected' ? ours.reason : theirs.status === 'rejected' ? theirs.reason : null;
+}
+
+async function askKeyspaces({ links }: LinkedSide): Promise<string[]> {
+  return Promise.all(
+    links.map(async (link) => {
+      const replies = await link.request([KEYSPACE], 1);
+      const text = replies.bytes.toString('latin1', 0, replies.end);
+      link.release(replies);
+      return text;
+    }),
+  );
+}
+
+const KEYSPACE = Buffer.from(AFTER.keyspace, 'latin1');
+
+/** Chunks of keys whose values are small enough to be read together; the rest is doubtful. */
+function cut(sizes: Answers, all: Uint32Array, { doubtful }: Found): Indexes[] {
+  const chunks: number[][] = [];
+  let chunk: number[] = [];
+  let bytes = 0;
+  for (let index = 0; index < all.length; index++) {
+    // Refused, too big, or not there.
+    const size = sizes.kindOf(index) === MINUS ? -1 : sizes.numberIn(index);
+    if (size < 0 || size > SMALL_BYTES) {
+      doubtful.push(index);
+      continue;
+    }
+    if (bytes + size > REQUEST_BYTES && chunk.length > 0) {
+      chunks.push(chunk);
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(index);
+    bytes += size;
+  }
+  if (chunk.length === all.length) return [all];
+  if (chunk.length > 0) chunks.push(chunk);
+  return chunks;
+}
+
+/** Gives those that are no strings. */
+function judgeStrings({ ours, theirs }: Both, indexes: Indexes, lasting: Uint8Array | null, found: Found): number[] {
+  const others: number[] = [];
+  const same = ours.allAs(theirs);
+  let strings = 0;
+  for (let place = 0; place < indexes.length; place++) {
+    const index = indexes[place] as number;
+    if (lasting !== null && lasting[place] === 0) found.doubtful.push(index);
+    else if (ours.kindOf(place) !== DOLLAR) found.doubtful.push(index);
+    else if (ours.numberIn(place) < 0) others.push(index);
+    else if (same || ours.sameAs(theirs, place)) strings += 1;
+    else found.doubtful.push(index);
+  }
+  if (strings > 0) found.equal.set('string', strings);
+  return others;
+}
+
+async function judgeOthers(
+  pair: QuickPair,
+  database: number,
+  batch: KeyBatch,
+  others: readonly number[],
+  fieldsExpire: boolean,
+  { equal, doubtful }: Found,
+): Promise<void> {
+  const types = await askAbout(pair.target, database, batch, others, QUESTIONS.type);
+  const byType = new Map<string, number[]>();
+  for (const [place, index] of others.entries()) {
+    const type = types.lineIn(place);
+    const question = type === 'hash' && fieldsExpire ? undefined : BY_TYPE[type];
+    const group = byType.get(type);
+    if (question === undefined) doubtful.push(index);
+    else if (group === undefined) byType.set(type, [index]);
+    else group.push(index);
+  }
+  types.release();
+  for (const [type, indexes] of byType) {
+    const question = BY_TYPE[type];
+    if (question === undefined) continue;
+    const { ours, theirs, release } = await askBoth(pair, database, batch, indexes, question);
+    let same = 0;
+    for (const [place, index] of indexes.entries()) {
+      if (ours.kindOf(place) !== MINUS && ours.sameAs(theirs, place)) same += 1;
+      else doubtful.push(index);
+    }
+    release();
+    if (same > 0) equal.set(type, same);
+  }
+}
+
+/** 1 for each key whose expiry is the same on both sides. */
+async function sameExpiries(pair: QuickPair, database: number, batch: KeyBatch, indexes: Indexes): Promise<Uint8Array> {
+  const [ours, theirs] = await Promise.all([
+    askExpiries(pair.source, database, batch, indexes),
+    askExpiries(pair.target, database, batch, indexes),
+  ]);
+  const same = new Uint8Array(indexes.length);
+  for (let place = 0; place < indexes.length; place++) {
+    const a = ours[place] ?? Number.NaN;
+    // A key that is gone answers -2, and so does one that was never there.
+    const there = a >= NO_EXPIRY;
+    same[place] = there && sameExpiry(a, theirs[place] ?? Number.NaN, pair.toleranceMs) ? 1 : 0;
+  }
+  return same;
+}
+
+/** Unix ms, or -1 and -2 as the servers say it. */
+async function askExpiries(
+  linked: LinkedSide,
+  database: number,
+  batch: KeyBatch,
+  indexes: Indexes,
+): Promise<Float64Array> {
+  const exact = linked.side.exactExpiry;
+  const question = exact ? QUESTIONS.expiresAt : QUESTIONS.timeLeft;
+  const answers = await askAbout(linked, database, batch, indexes, question, { after: exact ? null : AFTER.time });
+  const clocks = exact ? [0] : answers.textsAfter().map(clockIn);
+  const expiries = new Float64Array(indexes.length);
+  for (let place = 0; place < indexes.length; place++) {
+    expiries[place] = expiryOf(exact, answers.signedIn(place), clocks[answers.partOf(place)] ?? 0);
+  }
+  answers.release();
+  return expiries;
+}
+
+/** The reply of TIME, still as text: seconds and microseconds on lines of their own. */
+function clockIn(reply: string): number {
+  const [seconds = '', micros = ''] = reply.match(/^\d+$/gm) ?? [];
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}
+
+/**
+ * Whether any key of the database has an expiry, on either side: INFO tells in one line for a thousand keys what
+ * PEXPIRETIME would tell in a thousand. A side that does not say it is asked key by key.
+ */
+function mayExpire(keyspaces: readonly string[], database: number): boolean {
+  return keyspaces.some((text) => keyspaceNumber(text, database, 'expires') !== 0);
+}
+
+/** The same for fields of hashes: `subexpiry` of Redis 7.4, `keys_with_volatile_items` of Valkey 9. */
+function fieldsMayExpire(pair: QuickPair, keyspaces: readonly string[], database: number): boolean {
+  if (!pair.source.side.fieldExpiry || !pair.target.side.fieldExpiry) return false;
+  return keyspaces.some(
+    (text) =>
+      keyspaceNumber(text, database, 'subexpiry') !== 0 &&
+      keyspaceNumber(text, database, 'keys_with_volatile_items') !== 0,
+  );
+}
+
+/** null when the line does not have it; 0 when there is no line, since the database is empty then. */
+function keyspaceNumber(text: string, database: number, name: string): number | null {
+  if (!text.includes('# Keyspace')) return null;
+  const line = new RegExp(`^db${database}:(.*)$`, 'm').exec(text)?.[1];
+  if (line === undefined) return 0;
+  const value = new RegExp(`(?:^|,)${name}=(\\d+)`).exec(line)?.[1];
+  return value === undefined ? null : Number(value);
+}

@@ -1,0 +1,185 @@
+// Keys that differed at first sight, looked at again until it is known what that means. Under writes the two sides are read
+// a moment apart, and the target is behind by its lag: a difference counts when neither side has changed for a while and
+// they still differ. What never holds still is unstable, which is no difference and no equality.
+import type { Command } from './connection.ts';
+import { clockOf, expiryCommand, expiryOf } from './expiry.ts';
+import { compareKey, type KeyQuestion, type KeyVerdict } from './key-compare.ts';
+import { wait } from './pace.ts';
+import type { Difference } from './report.ts';
+import { type Reply, ReplyError } from './resp-reader.ts';
+import type { Side } from './side.ts';
+
+export interface Suspect {
+  readonly database: number;
+  readonly key: Buffer;
+  /** Which tally it belongs to. */
+  readonly stratum: number;
+}
+
+export type Settled =
+  | { readonly outcome: 'equal' | 'unstable' | 'expiring'; readonly type: string }
+  | { readonly outcome: 'gone' }
+  | { readonly outcome: 'skipped'; readonly reason: string }
+  | { readonly outcome: 'different'; readonly difference: Difference };
+
+export interface SettleOptions {
+  readonly source: Side;
+  readonly target: Side;
+  readonly toleranceMs: number;
+  readonly guardMs: number;
+  /** Pauses between one look and the next, growing. */
+  readonly pausesMs?: readonly number[];
+  /** For how long a difference must stay as it is. At least the lag of the target. */
+  readonly quietMs?: number;
+  /**
+   * Resolves when the target has everything that the source had at the call. With it a difference is confirmed by the source
+   * alone being the same before and after, and nobody has to wait for quiet.
+   */
+  readonly caughtUp?: (() => Promise<void>) | undefined;
+  readonly entriesRead?: boolean;
+  readonly onDrift?: () => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const PAUSES_MS = [100, 300, 700, 1500, 3000];
+const QUIET_MS = 1000;
+/** Keys looked at at once. */
+const AT_ONCE = 32;
+/** Larger values are told apart by what was found different in them, not by a DUMP. */
+const DUMP_BYTES = 1_048_576;
+/** Of a DUMP: version and CRC64, which change with the value. */
+const FOOTER_BYTES = 10;
+/** Where expiries come from PTTL they waver by a millisecond or two. */
+const WAVERING_MS = 10_000;
+
+interface Watched {
+  readonly suspect: Suspect;
+  state: string | null;
+  sinceMs: number;
+}
+
+/** Tells once for each suspect what became of it. */
+export async function settleSuspects(
+  suspects: readonly Suspect[],
+  options: SettleOptions,
+  tell: (suspect: Suspect, settled: Settled) => void,
+): Promise<void> {
+  const pauses = options.pausesMs ?? PAUSES_MS;
+  const quietMs = options.quietMs ?? QUIET_MS;
+  let open = suspects.map((suspect): Watched => ({ suspect, state: null, sinceMs: 0 }));
+  for (let look = 0; open.length > 0; look++) {
+    options.signal?.throwIfAborted();
+    const before = options.caughtUp === undefined ? null : await statesOf(open, options, ['source']);
+    if (options.caughtUp !== undefined) await options.caughtUp();
+    const left: Watched[] = [];
+    await eachOf(open, async (watched) => {
+      const verdict = await lookAt(watched.suspect, options);
+      if (verdict.verdict !== 'different') {
+        tell(watched.suspect, settledBy(verdict));
+        return;
+      }
+      const known = before?.get(watched) ?? null;
+      const state = (await stateOf(watched.suspect, options, known === null ? BOTH : SOURCE)) ?? verdict.detail;
+      const nowMs = performance.now();
+      const held = (known ?? watched.state) === state;
+      if (!held) watched.sinceMs = nowMs;
+      watched.state = state;
+      if (held && (known !== null || nowMs - watched.sinceMs >= quietMs)) {
+        const { database, key } = watched.suspect;
+        const { type, aspects, detail } = verdict;
+        tell(watched.suspect, { outcome: 'different', difference: { database, key, type, aspects, detail } });
+      } else if (look >= pauses.length) tell(watched.suspect, { outcome: 'unstable', type: verdict.type });
+      else left.push(watched);
+    });
+    open = left;
+    if (open.length > 0) await wait(pauses[look] ?? 0, options.signal);
+  }
+}
+
+const SOURCE = ['source'] as const;
+const BOTH = ['source', 'target'] as const;
+
+/** One look at a key, an error as a verdict: one that cannot be read must not end the comparison. */
+export async function lookAt(
+  { database, key }: Suspect,
+  options: SettleOptions,
+): Promise<KeyVerdict | { readonly verdict: 'unreadable'; readonly reason: string }> {
+  const { source, target, toleranceMs, guardMs, entriesRead = false, onDrift = () => {} } = options;
+  const question: KeyQuestion = { source, target, database, key, toleranceMs, guardMs, entriesRead, onDrift };
+  try {
+    return await compareKey(question);
+  } catch (error) {
+    if (error instanceof ReplyError) return { verdict: 'unreadable', reason: error.message };
+    throw error;
+  }
+}
+
+function settledBy(
+  verdict: Exclude<KeyVerdict, { verdict: 'different' }> | { readonly verdict: 'unreadable'; readonly reason: string },
+): Settled {
+  switch (verdict.verdict) {
+    case 'unreadable':
+      return { outcome: 'skipped', reason: verdict.reason };
+    case 'gone':
+      return { outcome: 'gone' };
+    case 'equal':
+    case 'expiring':
+      return { outcome: verdict.verdict, type: verdict.type };
+  }
+}
+
+async function statesOf(
+  watched: readonly Watched[],
+  options: SettleOptions,
+  sides: readonly ('source' | 'target')[],
+): Promise<Map<Watched, string | null>> {
+  const states = new Map<Watched, string | null>();
+  await eachOf(watched, async (one) => {
+    states.set(one, await stateOf(one.suspect, options, sides));
+  });
+  return states;
+}
+
+/** What tells a changed value from an unchanged one; null where a value is too big or may not be dumped. */
+async function stateOf(
+  { database, key }: Suspect,
+  options: SettleOptions,
+  sides: readonly ('source' | 'target')[],
+): Promise<string | null> {
+  let state = '';
+  for (const name of sides) {
+    const side = options[name];
+    if (side.cluster && database !== 0) continue;
+    const node = side.nodeOf(key);
+    const commands: Command[] = [['TIME'], expiryCommand(side.exactExpiry, key), ['MEMORY', 'USAGE', key]];
+    const [time, expiry, usage] = await node.batch(commands, database);
+    if (typeof usage !== 'number') {
+      if (usage !== null) return null;
+      state += ' absent';
+      continue;
+    }
+    if (usage > DUMP_BYTES) return null;
+    const [dump] = await node.batch([['DUMP', key]], database);
+    const footer = footerOf(dump);
+    if (footer === null || expiry instanceof ReplyError) return null;
+    const expiresAtMs = expiryOf(side.exactExpiry, expiry, clockOf(time));
+    const shown = side.exactExpiry || expiresAtMs < 0 ? expiresAtMs : Math.round(expiresAtMs / WAVERING_MS);
+    state += ` ${footer} ${shown}`;
+  }
+  return state;
+}
+
+function footerOf(dump: Reply | undefined): string | null {
+  if (dump === null) return 'absent';
+  if (!Buffer.isBuffer(dump)) return null;
+  return `${dump.length} ${dump.toString('hex', Math.max(0, dump.length - FOOTER_BYTES))}`;
+}
+
+/** A few at once. */
+export async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items.values();
+  const run = async (): Promise<void> => {
+    for (const item of waiting) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, run));
+}

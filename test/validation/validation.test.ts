@@ -1,0 +1,298 @@
+// The comparison behind `redferry validate` against real servers: planted faults of every kind are found and named, nothing
+// else is; it goes on where it was stopped; what changes all the time is neither equal nor different.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { Command } from '../../source/validation/connection.ts';
+import { ReplyError } from '../../source/validation/resp-reader.ts';
+import { type CompareSide, openSide } from '../../source/validation/side.ts';
+import { type Validated, type ValidateOptions, Validation } from '../../source/validation/validation.ts';
+import { useServers as serversOfThisFile } from '../support/servers.ts';
+import { EQUAL_BUT_UNLIKE, PLANTED } from './planted.ts';
+import { openCluster, openStandalone } from './stores.ts';
+
+/** At rest nobody has to wait long to see that nothing changes. */
+const QUICKLY = { pausesMs: [20, 60, 120], quietMs: 50 };
+
+const servers = serversOfThisFile();
+let one: CompareSide;
+let other: CompareSide;
+let cluster: CompareSide;
+let otherCluster: CompareSide;
+
+beforeAll(async () => {
+  [one, other, cluster, otherCluster] = await Promise.all([
+    openStandalone(servers),
+    openStandalone(servers),
+    openCluster(servers),
+    openCluster(servers),
+  ]);
+});
+
+beforeEach(async () => {
+  for (const description of [one, other, cluster, otherCluster]) {
+    const side = await openSide(description);
+    for (const node of side.nodes) await node.call(['FLUSHALL']);
+    side.close();
+  }
+});
+
+/** Sends commands to where their first key lives; a refused one fails the test. */
+async function write(description: CompareSide, commands: readonly Command[], database = 0): Promise<void> {
+  const side = await openSide(description);
+  const byNode = new Map<number, Command[]>();
+  for (const command of commands) {
+    const node = side.numberOf(Buffer.from(String(command[command[0] === 'XGROUP' ? 2 : 1])));
+    const own = byNode.get(node);
+    if (own === undefined) byNode.set(node, [command]);
+    else own.push(command);
+  }
+  for (const [node, own] of byNode) {
+    const replies = (await side.nodes[node]?.batch(own, database)) ?? [];
+    for (const [index, reply] of replies.entries()) {
+      if (reply instanceof ReplyError) throw new Error(`${own[index]?.slice(0, 3).join(' ')}: ${reply.message}`);
+    }
+  }
+  side.close();
+}
+
+function validate(options: Partial<ValidateOptions> & Pick<ValidateOptions, 'source' | 'target'>): Promise<Validated> {
+  return new Validation({ sample: null, settle: QUICKLY, ...options }).run();
+}
+
+const strings = (count: number): Command[] =>
+  Array.from({ length: count }, (_, index) => ['SET', `equal:${index}`, `value ${index}`]);
+
+const PAIRS: [string, () => CompareSide, () => CompareSide][] = [
+  ['standalone to standalone', () => one, () => other],
+  ['standalone to cluster', () => one, () => cluster],
+  ['cluster to standalone', () => cluster, () => other],
+  ['cluster to cluster', () => cluster, () => otherCluster],
+];
+
+describe.each(PAIRS)('%s', (_, getSource, getTarget) => {
+  test.each(['full', 'a sample of everything'])('%s finds every planted fault, and nothing else', async (mode) => {
+    const source = getSource();
+    const target = getTarget();
+    const own: Command = ['SET', 'redferry:run:{1}:0', 'marker'];
+    await write(source, [...strings(3000), ...PLANTED.flatMap((fault) => fault.source)]);
+    await write(target, [...strings(3000), own, ...PLANTED.flatMap((fault) => fault.target)]);
+
+    const sample = mode === 'full' ? null : ({ kind: 'keys', keys: 1_000_000 } as const);
+    const { result, differences } = await validate({ source, target, sample });
+
+    const found = new Map(differences.map((difference) => [difference.key.toString(), difference]));
+    expect([...found.keys()].sort()).toEqual(PLANTED.map((fault) => fault.key).sort());
+    for (const fault of PLANTED) {
+      const difference = found.get(fault.key);
+      expect(difference?.aspects, fault.key).toEqual(fault.aspects);
+      expect(difference?.detail, fault.key).toContain(fault.says);
+    }
+    const having = (aspect: string): number =>
+      PLANTED.filter((fault) => fault.aspects.some((a) => a === aspect)).length;
+    expect(result).toMatchObject({
+      outcome: 'different',
+      checked: 3000 + PLANTED.length,
+      equal: 3000,
+      different: PLANTED.length,
+      missing: having('missing'),
+      extra: having('extra'),
+      type: having('type'),
+      value: having('value'),
+      ttl: having('ttl'),
+      unstable: 0,
+      expiring: 0,
+      skipped: 0,
+    });
+  });
+
+  test('equal stores are equal, however their encodings differ', async () => {
+    await write(getSource(), [['SET', 'redferry:lease', 'x'], ...EQUAL_BUT_UNLIKE.flatMap((pair) => pair.source)]);
+    await write(
+      getTarget(),
+      EQUAL_BUT_UNLIKE.flatMap((pair) => pair.target),
+    );
+    const { result, differences } = await validate({ source: getSource(), target: getTarget() });
+    expect(differences).toEqual([]);
+    expect(result).toMatchObject({
+      outcome: 'equal',
+      checked: EQUAL_BUT_UNLIKE.length,
+      bound: { confidence: 1, keys: 0, fraction: 0 },
+    });
+  });
+});
+
+test('the verdict of a sample of equal stores gives the bound that was wanted', async () => {
+  await write(one, strings(20_000));
+  await write(other, strings(20_000));
+  const sample = { kind: 'bound', fraction: 0.01, confidence: 0.95 } as const;
+  const { result } = await validate({ source: one, target: other, sample, seed: 7 });
+  expect(result.outcome).toBe('equal');
+  expect(result.bound.fraction).toBeLessThanOrEqual(0.01);
+  expect(result.bound.fraction).toBeGreaterThan(0.008);
+  expect(result.checked).toBeGreaterThan(290);
+  expect(result.checked).toBeLessThan(400);
+  expect(result.verdict).toMatch(
+    /^\d+ of 20,000 keys checked, all equal; with 95 % confidence at most \d+ keys \(\S+ %\) differ\.$/,
+  );
+  expect(result.types['string']?.fraction).toBeLessThan(0.012);
+});
+
+test('a sample finds what is common, on both sides, and bounds it from above', async () => {
+  await write(cluster, strings(10_000));
+  await write(otherCluster, [
+    ...strings(9000),
+    ...strings(500).map(([name, key]): Command => [name ?? '', `more:${key}`, 1]),
+  ]);
+  const sample = { kind: 'keys', keys: 400 } as const;
+  const { result } = await validate({ source: cluster, target: otherCluster, sample });
+  expect(result.missing).toBeGreaterThan(10);
+  expect(result.extra).toBeGreaterThan(3);
+  expect(result.bound.keys).toBeGreaterThanOrEqual(1500);
+  expect(result.shards).toHaveLength(6);
+});
+
+test('keys of a wrong database are missing in one and extra in the other', async () => {
+  await write(one, [['SET', 'k', 'v']], 2);
+  await write(other, [['SET', 'k', 'v']], 5);
+  const { result, differences } = await validate({ source: one, target: other });
+  expect(result).toMatchObject({ checked: 2, equal: 0, missing: 1, extra: 1 });
+  expect(differences.map(({ database, aspects }) => [database, ...aspects]).sort()).toEqual([
+    [2, 'missing'],
+    [5, 'extra'],
+  ]);
+  const toCluster = await validate({ source: one, target: cluster });
+  expect(toCluster.result).toMatchObject({ checked: 1, missing: 1 });
+  const sourceOnly = await validate({ source: one, target: other, sourceOnly: true });
+  expect(sourceOnly.result).toMatchObject({ checked: 1, missing: 1, extra: 0, targetChecked: null });
+});
+
+test('expiries are compared to the millisecond, and keys about to expire are set aside', async () => {
+  const at = Date.now() + 600_000;
+  await write(one, [
+    ['SET', 'same', 'v', 'PXAT', at],
+    ['SET', 'off', 'v', 'PXAT', at],
+    ['SET', 'going', 'v', 'PX', 1500],
+  ]);
+  await write(other, [
+    ['SET', 'same', 'v', 'PXAT', at],
+    ['SET', 'off', 'v', 'PXAT', at + 3],
+  ]);
+  expect((await validate({ source: one, target: other })).result).toMatchObject({ equal: 1, ttl: 1, expiring: 1 });
+  const lenient = await validate({ source: one, target: other, toleranceMs: 5 });
+  expect(lenient.result).toMatchObject({ outcome: 'equal', equal: 2, expiring: 1 });
+});
+
+test('a key that never holds still is unstable, not different', async () => {
+  await write(one, [...strings(50), ['SET', 'hot', 'x']]);
+  await write(other, strings(50));
+  const side = await openSide(one);
+  let number = 0;
+  const writing = setInterval(() => void side.nodes[0]?.batch([['SET', 'hot', ++number]]).catch(() => {}), 5);
+  onTestFinished(() => {
+    clearInterval(writing);
+    side.close();
+  });
+  const { result } = await validate({ source: one, target: other });
+  expect(result).toMatchObject({ outcome: 'equal', equal: 50, missing: 0, unstable: 1 });
+  expect(result.bound.keys).toBe(1);
+  expect(result.verdict).toContain('1 kept changing');
+});
+
+test('with a barrier a difference that waits behind it is none, and what stays is confirmed at once', async () => {
+  await write(one, [...strings(10), ['SET', 'late', 'new'], ['SET', 'wrong', 'a']]);
+  await write(other, [...strings(10), ['SET', 'late', 'old'], ['SET', 'wrong', 'b']]);
+  let barriers = 0;
+  const settle = {
+    pausesMs: [10_000],
+    quietMs: 60_000,
+    caughtUp: async () => {
+      barriers += 1;
+      await write(other, [['SET', 'late', 'new']]);
+    },
+  };
+  const { result, differences } = await validate({ source: one, target: other, settle });
+  expect(result).toMatchObject({ equal: 11, value: 1 });
+  expect(differences.map(({ key }) => String(key))).toEqual(['wrong']);
+  expect(barriers).toBe(1);
+});
+
+test('a full comparison goes on where it was stopped, and comes to the same', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'redferry-state-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const stateFile = join(directory, 'state.json');
+  await write(one, [...strings(30_000), ['SET', 'only', 'here']]);
+  await write(other, [...strings(29_990), ['SET', 'extra', 'there']]);
+  const told = new Set<string>();
+  let stops = 0;
+  for (;;) {
+    const stop = new AbortController();
+    // Slow enough to be stopped half-way some times.
+    const timer = setTimeout(() => stop.abort(new Error('enough')), 700);
+    try {
+      const { result } = await validate({
+        source: one,
+        target: other,
+        stateFile,
+        keysPerSecond: stops < 3 ? 15_000 : null,
+        signal: stop.signal,
+        onDifference: ({ key }) => told.add(String(key)),
+      });
+      expect(result).toMatchObject({ checked: 30_002, equal: 29_990, missing: 11, extra: 1, targetChecked: 29_991 });
+      expect(told.size).toBe(12);
+      break;
+    } catch (error) {
+      expect(String(error)).toContain('enough');
+      expect(existsSync(stateFile)).toBe(true);
+      stops += 1;
+      expect(stops).toBeLessThan(20);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  expect(stops).toBeGreaterThanOrEqual(2);
+  expect(existsSync(stateFile)).toBe(false);
+});
+
+test('a state of other servers is refused', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'redferry-state-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const stateFile = join(directory, 'state.json');
+  await write(one, strings(5000));
+  await expect(
+    validate({ source: one, target: other, stateFile, keysPerSecond: 1000, signal: AbortSignal.timeout(300) }),
+  ).rejects.toThrow();
+  await expect(validate({ source: other, target: one, stateFile })).rejects.toThrow('can not be gone on with');
+  expect((await validate({ source: one, target: other, stateFile })).result.missing).toBe(5000);
+});
+
+test('the rate holds it back, a pause stops it, progress is told', async () => {
+  await write(one, strings(6000));
+  await write(other, strings(6000));
+  const seen: number[] = [];
+  const validation = new Validation({
+    source: one,
+    target: other,
+    sample: null,
+    settle: QUICKLY,
+    keysPerSecond: 4000,
+    onProgress: ({ done, total }) => {
+      seen.push(done);
+      expect(total).toBe(12_000);
+    },
+  });
+  validation.pause();
+  const running = validation.run();
+  setTimeout(() => validation.resume(), 1200);
+  const { result } = await running;
+  expect(result.outcome).toBe('equal');
+  expect(result.seconds).toBeGreaterThan(3);
+  expect(seen[0]).toBe(0);
+  expect(seen.at(-1)).toBeGreaterThan(3000);
+});
+
+test('a side that is not there is named', async () => {
+  const nowhere: CompareSide = { addresses: [{ host: '127.0.0.1', port: 1 }], cluster: false };
+  await expect(validate({ source: one, target: nowhere })).rejects.toThrow('127.0.0.1:1');
+});
