@@ -51,3 +51,34 @@ test('refuses new connections while told to', async () => {
   link.refuse(false);
   expect(await askServer(link, ['PING'])).toBe('PONG');
 });
+
+test('holds what is open while new connections pass, and delivers late what a client that is gone had sent', async () => {
+  const link = await proxyToServer();
+  const old = connect(link.port, link.host);
+  old.on('error', () => {});
+  await waitFor(() => link.connections === 1, { what: 'the connection' });
+  link.hold();
+  old.write('SET late 1\r\n', () => old.destroy());
+  expect(await askServer(link, ['EXISTS', 'late'])).toBe('0');
+  link.resume();
+  await waitFor(async () => (await askServer(link, ['EXISTS', 'late'])) === '1', { what: 'the late write' });
+});
+
+test('a vanished connection stays open on both ends and never passes anything again', async () => {
+  const link = await proxyToServer();
+  const old = connect(link.port, link.host);
+  const heard: string[] = [];
+  old.on('data', () => heard.push('data')).on('close', () => heard.push('close'));
+  await waitFor(() => link.connections === 1, { what: 'the connection' });
+  link.vanish();
+  old.write('SET never 1\r\n');
+  link.resume();
+  // Two turns through the same proxy: a byte that passed would have passed by then.
+  for (let turn = 0; turn < 2; turn++) expect(await askServer(link, ['EXISTS', 'never'])).toBe('0');
+  // The old one and the one that asks: the server has not heard either.
+  await waitFor(async () => (await askServer(link, ['INFO', 'clients'])).includes('connected_clients:2\r'), {
+    what: 'only the vanished connection to be left',
+  });
+  expect(heard).toEqual([]);
+  old.destroy();
+});

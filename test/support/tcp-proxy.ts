@@ -19,7 +19,17 @@ export interface TcpProxy {
   cutAfter(direction: Direction, bytes: number): void;
   /** Holds the bytes back, also those of new connections, and keeps everything open. */
   stall(direction?: Direction): void;
-  /** Ends a stall. */
+  /**
+   * Holds the bytes of the connections that are open now, while new ones pass; `resume` delivers them late, also those
+   * of a connection that its client has given up meanwhile. What an old link's socket buffer does to a new link.
+   */
+  hold(): void;
+  /**
+   * Half-open for ever: of what is open now nothing passes any more, neither end hears of it, and new ones are served.
+   * What a firewall does that has forgotten a connection.
+   */
+  vanish(): void;
+  /** Ends a stall and a hold. */
   resume(): void;
   /** While on, a new connection is reset at once. */
   refuse(on: boolean): void;
@@ -31,6 +41,7 @@ interface Flow {
   readonly from: Socket;
   readonly to: Socket;
   readonly direction: Direction;
+  silence: 'held' | 'vanished' | null;
 }
 
 /** Listens on a free loopback port and passes everything on to `target`. */
@@ -42,6 +53,15 @@ export async function startTcpProxy(target: NodeAddress): Promise<TcpProxy> {
   let accepted = 0;
   let refusing = false;
 
+  const passes = (flow: Flow): boolean => flow.silence === null && !stalled.has(flow.direction);
+
+  const silence = (how: 'held' | 'vanished'): void => {
+    for (const flow of flows) {
+      if (flow.silence !== 'vanished') flow.silence = how;
+      flow.from.pause();
+    }
+  };
+
   const cut = (): void => {
     for (const { from } of flows) from.resetAndDestroy();
   };
@@ -49,7 +69,7 @@ export async function startTcpProxy(target: NodeAddress): Promise<TcpProxy> {
   const forward = (flow: Flow): void => {
     const { from, to, direction } = flow;
     flows.add(flow);
-    if (stalled.has(direction)) from.pause();
+    if (!passes(flow)) from.pause();
     from.on('data', (chunk) => {
       bytes[direction] += chunk.length;
       if (!to.write(chunk)) from.pause();
@@ -58,7 +78,7 @@ export async function startTcpProxy(target: NodeAddress): Promise<TcpProxy> {
       cut();
     });
     to.on('drain', () => {
-      if (!stalled.has(direction)) from.resume();
+      if (passes(flow)) from.resume();
     });
     from.on('end', () => to.end());
     from.on('error', () => to.destroy());
@@ -77,8 +97,8 @@ export async function startTcpProxy(target: NodeAddress): Promise<TcpProxy> {
     const upstream = connect({ host: target.host, port: target.port, allowHalfOpen: true });
     client.setNoDelay(true);
     upstream.setNoDelay(true);
-    forward({ from: client, to: upstream, direction: 'up' });
-    forward({ from: upstream, to: client, direction: 'down' });
+    forward({ from: client, to: upstream, direction: 'up', silence: null });
+    forward({ from: upstream, to: client, direction: 'down', silence: null });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -105,9 +125,14 @@ export async function startTcpProxy(target: NodeAddress): Promise<TcpProxy> {
       for (const each of direction === undefined ? (['up', 'down'] as const) : [direction]) stalled.add(each);
       for (const flow of flows) if (stalled.has(flow.direction)) flow.from.pause();
     },
+    hold: () => silence('held'),
+    vanish: () => silence('vanished'),
     resume: () => {
       stalled.clear();
-      for (const flow of flows) if (!flow.to.writableNeedDrain) flow.from.resume();
+      for (const flow of flows) {
+        if (flow.silence === 'held') flow.silence = null;
+        if (passes(flow) && !flow.to.writableNeedDrain) flow.from.resume();
+      }
     },
     refuse: (on) => {
       refusing = on;
