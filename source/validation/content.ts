@@ -6,7 +6,7 @@ import type { Command } from './connection.ts';
 import type { Reply } from './resp-reader.ts';
 import { count, list, text } from './side.ts';
 import { compareStreams } from './stream-content.ts';
-import { askBoth, bytes, quote, scanValue, type ValuePair, WINDOW_BYTES, windowOf } from './value-pair.ts';
+import { askBoth, bytes, quote, sameWindow, scanValue, type ValuePair, WINDOW_BYTES, windowOf } from './value-pair.ts';
 
 /** Of a string, from the first byte that differs. */
 const SHOWN_BYTES = 32;
@@ -35,7 +35,9 @@ async function compareStrings(pair: ValuePair): Promise<string | null> {
   const lengths = await compareLengths(pair, 'STRLEN', 'bytes');
   if (lengths.difference !== null) return lengths.difference;
   for (let from = 0; from < lengths.length; from += WINDOW_BYTES) {
-    const [[ours], [theirs]] = await askBoth(pair, [['GETRANGE', pair.key, from, from + WINDOW_BYTES - 1]]);
+    const window: Command = ['GETRANGE', pair.key, from, from + WINDOW_BYTES - 1];
+    if (await sameWindow(pair, window)) continue;
+    const [[ours], [theirs]] = await askBoth(pair, [window]);
     const a = bytes(ours);
     const b = bytes(theirs);
     if (a.equals(b)) continue;
@@ -51,7 +53,9 @@ async function compareLists(pair: ValuePair): Promise<string | null> {
   if (lengths.difference !== null) return lengths.difference;
   const step = windowOf(pair, lengths.length);
   for (let from = 0; from < lengths.length; from += step) {
-    const [[ours], [theirs]] = await askBoth(pair, [['LRANGE', pair.key, from, from + step - 1]]);
+    const window: Command = ['LRANGE', pair.key, from, from + step - 1];
+    if (await sameWindow(pair, window)) continue;
+    const [[ours], [theirs]] = await askBoth(pair, [window]);
     const a = list(ours ?? null);
     const b = list(theirs ?? null);
     if (a.length !== b.length) return `${a.length} elements from index ${from}, on the target ${b.length}`;
@@ -101,6 +105,7 @@ async function compareSortedSets(pair: ValuePair): Promise<string | null> {
   const step = windowOf(pair, lengths.length);
   for (let from = 0; from < lengths.length; from += step) {
     const window: Command = ['ZRANGE', pair.key, from, from + step - 1, 'WITHSCORES'];
+    if (await sameWindow(pair, window)) continue;
     const [[ours], [theirs]] = await askBoth(pair, [window]);
     const a = list(ours ?? null);
     const b = list(theirs ?? null);

@@ -3,7 +3,7 @@
 import { type KeyBatch, keyAt, oneCommand } from './key-batch.ts';
 import { KeySet } from './key-set.ts';
 import { type LinkedSides, onlyNode } from './linked-sides.ts';
-import { askAbout, type LinkedSide, QUESTIONS } from './located-replies.ts';
+import { askAbout, type LinkedSide, QUESTIONS, sameAnswerTo } from './located-replies.ts';
 import { quickCompare } from './quick-compare.ts';
 import type { Difference } from './report.ts';
 import type { StratumPlace } from './strata.ts';
@@ -37,7 +37,8 @@ export class Examiner {
 
   /** A tally for each stratum. */
   constructor(options: ExamineOptions, strata: readonly { readonly side: 'source' | 'target' }[]) {
-    this.#options = options;
+    const { source, target } = options.sides;
+    this.#options = { ...options, same: (suspect) => (command) => sameAnswerTo(source, target, suspect, command) };
     this.#ofTarget = strata.map(({ side }) => side === 'target');
     this.#sources = options.sides.source.side.nodes.map((_, node) => onlyNode(options.sides.source, node));
     this.tallies = strata.map(emptyTally);

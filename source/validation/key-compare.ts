@@ -7,7 +7,7 @@ import { clockOf, expiryCommand, expiryOf, NO_EXPIRY, sameExpiry, showExpiry } f
 import type { Aspect } from './report.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 import { count, list, type Side, text } from './side.ts';
-import { type Ask, bytes, quote, scanValue, type ValuePair, windowOf } from './value-pair.ts';
+import { type Ask, bytes, quote, type SameAnswer, scanValue, type ValuePair, windowOf } from './value-pair.ts';
 
 export interface KeyQuestion {
   readonly source: Side;
@@ -19,6 +19,7 @@ export interface KeyQuestion {
   readonly guardMs: number;
   readonly entriesRead: boolean;
   readonly onDrift: () => void;
+  readonly same?: SameAnswer | undefined;
 }
 
 export type KeyVerdict = { readonly type: string } & (
@@ -66,8 +67,16 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
     aspects.push('type');
     clauses.push(`${ours.type}, on the target ${theirs.type}`);
   } else {
-    const { entriesRead, onDrift } = question;
-    const pair: ValuePair = { key, source: askSource, target: askTarget, bytes: ours.bytes, entriesRead, onDrift };
+    const { entriesRead, onDrift, same } = question;
+    const pair: ValuePair = {
+      key,
+      source: askSource,
+      target: askTarget,
+      bytes: ours.bytes,
+      entriesRead,
+      onDrift,
+      same,
+    };
     const content = await compareContent(ours.type, pair);
     if (content !== null) {
       aspects.push('value');

@@ -1,6 +1,8 @@
 // Asks one side the same question about many keys, each at its node, and says where in the bytes received each answer lies.
+
+import { type Command, encode } from './connection.ts';
 import { eachKey, type Indexes, integer, type KeyBatch, keyAt, lineEnd, oneCommand } from './key-batch.ts';
-import type { ReplyLink } from './reply-link.ts';
+import { type ReplyLink, ReplyTooLong } from './reply-link.ts';
 import type { Side } from './side.ts';
 
 /** A side with a link to each of its nodes, in the order of `side.nodes`. */
@@ -161,6 +163,34 @@ export class Answers {
     return this.#bytesOf(place).compare(other.#bytesOf(place), otherStart, otherEnd, start, end) === 0;
   }
 
+  /**
+   * Whether the answers about one key are arrays of the same elements, in any order: `together` of them belong together, as
+   * field and value. Tables of one content give it in the order of their own hash seed.
+   */
+  sameElementsAs(other: Answers, place: number, together: number): boolean {
+    const ours = this.#elementsOf(place, together);
+    const theirs = other.#elementsOf(place, together);
+    if (ours === null || theirs === null || ours.size !== theirs.size) return false;
+    for (const element of ours) if (!theirs.has(element)) return false;
+    return true;
+  }
+
+  /** Each with its length before it, so that no two differ and look alike; null for a reply that is no array. */
+  #elementsOf(place: number, together: number): Set<string> | null {
+    const starts = this.#locate();
+    const bytes = this.#bytesOf(place);
+    const start = starts[place] as number;
+    if (bytes[start] !== ASTERISK) return null;
+    const elements = new Set<string>();
+    const end = this.#ends[place] as number;
+    for (let at = lineEnd(bytes, start); at < end; ) {
+      const from = at;
+      for (let part = 0; part < together && at < end; part++) at = afterReply(bytes, at);
+      elements.add(bytes.toString('latin1', from, at));
+    }
+    return elements;
+  }
+
   /** Whether all answers are the same bytes in the same order: one comparison for a thousand keys. */
   allAs(other: Answers): boolean {
     const [ours] = this.#parts;
@@ -196,6 +226,38 @@ export class Answers {
   }
 }
 
+/** Whether both sides answer a command about one key with the same bytes; an error, or too much, is not the same. */
+export async function sameAnswerTo(
+  source: LinkedSide,
+  target: LinkedSide,
+  { database, key }: { readonly database: number; readonly key: Buffer },
+  command: Command,
+): Promise<boolean> {
+  const wire = encode([command]);
+  const asked = await Promise.allSettled(
+    [source, target].map(async ({ side, links }) => {
+      const link = links[side.numberOf(key)];
+      if (link === undefined) throw new Error('a node without a link');
+      return { link, replies: await link.request([wire], 1, { database, mostBytes: MOST_WINDOW_BYTES }) };
+    }),
+  );
+  const answered = asked.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const [ours, theirs] = answered;
+  const same =
+    ours !== undefined &&
+    theirs !== undefined &&
+    ours.replies.bytes[0] !== MINUS &&
+    ours.replies.end === theirs.replies.end &&
+    ours.replies.bytes.compare(theirs.replies.bytes, 0, theirs.replies.end, 0, ours.replies.end) === 0;
+  for (const { link, replies } of answered) link.release(replies);
+  const failure = asked.find((result) => result.status === 'rejected');
+  if (failure !== undefined && !(failure.reason instanceof ReplyTooLong)) throw failure.reason;
+  return same;
+}
+
+/** A window is about a megabyte, by an estimate. */
+const MOST_WINDOW_BYTES = 16 * 1_048_576;
+
 function placesByNode(
   side: Side,
   batch: KeyBatch,
@@ -226,6 +288,7 @@ function manyCommand(name: string, batch: KeyBatch, indexes: Indexes): Buffer[] 
 }
 
 const ASTERISK = 0x2a;
+const MINUS = 0x2d;
 const DOLLAR = 0x24;
 const ZERO = 0x30;
 

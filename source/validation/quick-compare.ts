@@ -18,12 +18,18 @@ const MINUS = 0x2d;
 const DOLLAR = 0x24;
 
 /** Types that are read with one command each; what is not here is doubtful. */
-const BY_TYPE: Readonly<Record<string, Question>> = {
-  hash: QUESTIONS.hash,
-  list: QUESTIONS.list,
-  set: QUESTIONS.set,
-  zset: QUESTIONS.zset,
+const BY_TYPE: Readonly<Record<string, TypeReading>> = {
+  hash: { question: QUESTIONS.hash, unordered: 2 },
+  list: { question: QUESTIONS.list, unordered: null },
+  set: { question: QUESTIONS.set, unordered: 1 },
+  zset: { question: QUESTIONS.zset, unordered: null },
 };
+
+interface TypeReading {
+  readonly question: Question;
+  /** Where the order means nothing: how many elements of the reply belong together. */
+  readonly unordered: number | null;
+}
 
 export interface QuickOutcome {
   /** Keys proved equal, by type. */
@@ -194,20 +200,23 @@ async function judgeOthers(
   const byType = new Map<string, number[]>();
   for (const [place, index] of others.entries()) {
     const type = types.lineIn(place);
-    const question = type === 'hash' && fieldsExpire ? undefined : BY_TYPE[type];
+    const reading = type === 'hash' && fieldsExpire ? undefined : BY_TYPE[type];
     const group = byType.get(type);
-    if (question === undefined) doubtful.push(index);
+    if (reading === undefined) doubtful.push(index);
     else if (group === undefined) byType.set(type, [index]);
     else group.push(index);
   }
   types.release();
   for (const [type, indexes] of byType) {
-    const question = BY_TYPE[type];
-    if (question === undefined) continue;
+    const reading = BY_TYPE[type];
+    if (reading === undefined) continue;
+    const { question, unordered } = reading;
     const { ours, theirs, release } = await askBoth(pair, database, batch, indexes, question);
     let same = 0;
     for (const [place, index] of indexes.entries()) {
-      if (ours.kindOf(place) !== MINUS && ours.sameAs(theirs, place)) same += 1;
+      const readable = ours.kindOf(place) !== MINUS;
+      const alike = (): boolean => unordered !== null && ours.sameElementsAs(theirs, place, unordered);
+      if (readable && (ours.sameAs(theirs, place) || alike())) same += 1;
       else doubtful.push(index);
     }
     release();

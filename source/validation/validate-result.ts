@@ -82,7 +82,11 @@ export function buildResult(given: ResultParts): ValidateResult {
   for (const { tally } of parts) addTally(sum, tally);
   const drawn = structuredClone(sum);
   for (const tally of given.extras) addTally(sum, { ...tally, equal: 0 });
-  const total = parts.reduce((keys, { place }) => keys + (place.side === 'source' ? place.keys : 0), 0);
+  // Others may have written more since it began.
+  const total = parts.reduce(
+    (keys, { place, looked }) => keys + (place.side === 'source' ? Math.max(place.keys, looked) : 0),
+    0,
+  );
   const bound = mode === 'full' ? fullBound(sum, total) : sampleBound(parts, sum, total, confidence);
   const judged = { total, checked: checkedOf(sum), bound, full: mode === 'full' };
   const { equal, different, missing, extra, type, value, ttl, unstable, expiring, skipped } = sum;

@@ -16,6 +16,16 @@ export interface ValuePair {
   /** Compare the entries-read of stream groups too; else `onDrift` is told of each that differs. */
   readonly entriesRead: boolean;
   readonly onDrift: () => void;
+  /** Whether both sides answer one command with the same bytes; where it is there, equal windows need not be parsed. */
+  readonly same?: SameAnswer | undefined;
+}
+
+/** The node of the key is found by the key. */
+export type SameAnswer = (command: Command) => Promise<boolean>;
+
+/** true when a window is proved equal by its bytes; false says nothing. */
+export async function sameWindow(pair: ValuePair, command: Command): Promise<boolean> {
+  return pair.same !== undefined && (await pair.same(command));
 }
 
 /** What is read of one value at a time, about. */
