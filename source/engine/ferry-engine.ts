@@ -20,6 +20,7 @@ import { refusedResult, resultOf } from './run-result.ts';
 import type { FromWorker } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
+import { steadyMs, wallMs } from './steady-clock.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const TICK_MS = 250;
@@ -43,7 +44,7 @@ export interface FerryEngineOptions {
 export class FerryEngine implements Engine {
   readonly ended: Promise<EngineResult>;
   readonly #options: FerryEngineOptions;
-  readonly #startedAtMs = Date.now();
+  readonly #startedAtMs = steadyMs();
   readonly #listeners = new Set<() => void>();
   #resolveEnded: (result: EngineResult) => void = () => {};
   #phase: RunPhase = 'starting';
@@ -59,7 +60,7 @@ export class FerryEngine implements Engine {
   #picture: EngineSnapshot | null = null;
   #ticker: NodeJS.Timeout | null = null;
   #giveUpTimer: NodeJS.Timeout | null = null;
-  #nextSecondMs = Date.now() + SECOND_MS;
+  #nextSecondMs = steadyMs() + SECOND_MS;
 
   constructor(options: FerryEngineOptions) {
     this.#options = options;
@@ -249,7 +250,7 @@ export class FerryEngine implements Engine {
   }
 
   #tick(): void {
-    const nowMs = Date.now();
+    const nowMs = steadyMs();
     if (nowMs >= this.#nextSecondMs) {
       this.#nextSecondMs = nowMs + SECOND_MS;
       for (const record of this.#records) record.second(nowMs);
@@ -263,12 +264,12 @@ export class FerryEngine implements Engine {
   }
 
   #paint(): EngineSnapshot {
-    const nowMs = Date.now();
+    const nowMs = steadyMs();
     return {
       run: this.#options.run,
       phase: this.#phase,
-      startedAtMs: this.#startedAtMs,
-      takenAtMs: nowMs,
+      startedAtMs: wallMs(this.#startedAtMs),
+      takenAtMs: wallMs(nowMs),
       source: this.#source,
       target: this.#target,
       shards: this.#records.map((record) => record.snapshot(nowMs)),
@@ -279,7 +280,7 @@ export class FerryEngine implements Engine {
   }
 
   #seconds(): number {
-    return (Date.now() - this.#startedAtMs) / 1000;
+    return (steadyMs() - this.#startedAtMs) / 1000;
   }
 }
 

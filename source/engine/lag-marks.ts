@@ -6,6 +6,8 @@
 // which is 0.6 s after an hour. (Joining ends, at the latest, when a mark may span 4 A / KEPT_MARKS, and half of that is
 // the error: two neighbours that were not joined span more than the limit of that time.)
 
+import { steadyMs } from './steady-clock.ts';
+
 const FEWEST_MARKS = 256;
 /** A power of two: 384 KiB, taken only by a backlog that needs it. */
 const MOST_MARKS = 16_384;
@@ -15,7 +17,7 @@ const KEPT_MARKS = 12_288;
 const LEAST_SPAN_MS = 5;
 
 export class LagMarks {
-  // Mark i: the bytes behind the mark before it, up to #offsets, came from #first to #last (unix ms).
+  // Mark i: the bytes behind the mark before it, up to #offsets, came from #first to #last (by steadyMs).
   #offsets = new Float64Array(FEWEST_MARKS);
   #first = new Float64Array(FEWEST_MARKS);
   #last = new Float64Array(FEWEST_MARKS);
@@ -44,10 +46,10 @@ export class LagMarks {
   }
 
   /**
-   * When the byte that ends at `offset` was received, unix ms, to the tolerance above; `otherwise` when no mark reaches so
+   * When the byte that ends at `offset` was received, by steadyMs, to the tolerance above; `otherwise` when no mark reaches so
    * far. For offsets that are not applied yet: the marks of what is applied are forgotten.
    */
-  receivedAtMs(offset: number, otherwise = Date.now()): number {
+  receivedAtMs(offset: number, otherwise = steadyMs()): number {
     let low = 0;
     let high = this.#count;
     while (low < high) {

@@ -16,6 +16,7 @@ import { refreshOrigin } from './shard-restart.ts';
 import type { CommandTaker } from './shard-target.ts';
 import { explainSilence } from './silence.ts';
 import { SourceClock } from './source-clock.ts';
+import { steadyMs } from './steady-clock.ts';
 
 export class ReplicationFeed implements ShardFeed {
   readonly script: ReplicationScript;
@@ -33,7 +34,7 @@ export class ReplicationFeed implements ShardFeed {
   #closed = false;
   /** The replication offset at which the stream begins. */
   #streamOffset = 0;
-  #lastByteAtMs = Date.now();
+  #lastByteAtMs = steadyMs();
 
   constructor(job: ShardJob, origin: ServerOrigin, host: FeedHost) {
     this.#job = job;
@@ -59,7 +60,7 @@ export class ReplicationFeed implements ShardFeed {
   /** A link that we stopped reading ourselves is not silent. */
   get silence(): string | null {
     if (this.#source.full || this.#closed) return null;
-    return explainSilence(this.#host.life.state, Date.now() - this.#lastByteAtMs, formatAddress(this.#origin.address));
+    return explainSilence(this.#host.life.state, steadyMs() - this.#lastByteAtMs, formatAddress(this.#origin.address));
   }
 
   start(): void {
@@ -101,7 +102,7 @@ export class ReplicationFeed implements ShardFeed {
       appliedOffset: applied,
       lagSeconds:
         inStream && applied !== null && receivedOffset !== null
-          ? this.#lag.ageSeconds(applied, receivedOffset, Date.now())
+          ? this.#lag.ageSeconds(applied, receivedOffset, steadyMs())
           : null,
       spoolBytes: this.#source.diskBytes,
     };
@@ -135,23 +136,23 @@ export class ReplicationFeed implements ShardFeed {
       },
       requested: () => {
         if (life.state === 'handshake') life.on('handshaken');
-        this.#lastByteAtMs = Date.now();
+        this.#lastByteAtMs = steadyMs();
         life.waitFor('the source has been asked for its snapshot and prepares it');
       },
       heartbeat: () => {
-        this.#lastByteAtMs = Date.now();
+        this.#lastByteAtMs = steadyMs();
       },
       snapshotBegins: (place, frame) => this.#snapshotBegins(place, frame),
       snapshotReceived: () => this.#returnPermit(),
       received: (bytes, streamOffset) => {
         this.#host.received(bytes);
-        this.#lastByteAtMs = Date.now();
+        this.#lastByteAtMs = steadyMs();
         if (streamOffset !== null) this.#lag.received(streamOffset, this.#lastByteAtMs);
         this.#host.pump.run();
       },
       continued: () => this.#continued(),
       locate: () => this.#locate(),
-      retrying: (error, nextAttemptMs) => this.#retrying(error, nextAttemptMs),
+      retrying: (error, delayMs) => this.#retrying(error, delayMs),
       failed: (error) => this.#host.fail(error),
       readable: () => this.#host.pump.run(),
       spoolFailed: (error) => this.#host.notice('error', error.message),
@@ -233,10 +234,10 @@ export class ReplicationFeed implements ShardFeed {
     this.#host.pump.run();
   }
 
-  #retrying(error: FerryError, nextAttemptMs: number): void {
+  #retrying(error: FerryError, delayMs: number): void {
     const { life } = this.#host;
     this.#returnPermit();
-    const seconds = Math.max(1, Math.round((nextAttemptMs - Date.now()) / 1000));
+    const seconds = Math.max(1, Math.round(delayMs / 1000));
     life.setError(error.message);
     life.waitFor(`${error.message} Next attempt in ${seconds} s.`);
     this.#host.once('warn', `${error.message} Trying again.`);

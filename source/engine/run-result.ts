@@ -3,6 +3,7 @@ import type { EngineResult, Outcome, Refusal } from './contract.ts';
 import { EXIT, type ExitCode } from './errors.ts';
 import type { ShardEnd } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';
+import { steadyMs } from './steady-clock.ts';
 
 /** The worst end of a shard decides, in this order. */
 const PRECEDENCE: readonly {
@@ -18,7 +19,7 @@ const PRECEDENCE: readonly {
 /** @param seconds how long the run took. */
 export function resultOf(records: readonly ShardRecord[], refusals: readonly Refusal[], seconds: number): EngineResult {
   const shards = records.map((record) => record.result());
-  const snapshots = records.map((record) => record.snapshot(Date.now()));
+  const snapshots = records.map((record) => record.snapshot(steadyMs()));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const refused = sum(shards.map((shard) => shard.refused));
   const worst = PRECEDENCE.find(({ reason }) => records.some((record) => record.end?.reason === reason));

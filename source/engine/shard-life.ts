@@ -1,10 +1,12 @@
 // The present state of one shard, since when, and why it waits. Only the table of shard-state.ts moves it.
 import type { ShardState } from './contract.ts';
 import { nextShardState, type ShardEvent } from './shard-state.ts';
+import { steadyMs } from './steady-clock.ts';
 
 export class ShardLife {
   state: ShardState = 'connecting';
-  sinceMs = Date.now();
+  /** By steadyMs. */
+  sinceMs = steadyMs();
   /** One sentence, or null. */
   waitingFor: string | null = null;
   lastError: string | null = null;
@@ -15,7 +17,7 @@ export class ShardLife {
   on(event: ShardEvent): void {
     if (event === 'snapshot-begins') this.hasBegun = true;
     const next = nextShardState(this.state, event);
-    if (next !== this.state) this.sinceMs = Date.now();
+    if (next !== this.state) this.sinceMs = steadyMs();
     this.state = next;
   }
 

@@ -8,6 +8,7 @@ import { LagMarks } from './lag-marks.ts';
 import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
+import { steadyMs, wallMs } from './steady-clock.ts';
 
 /** Seconds of history that a screen can draw. */
 const HISTORY_SECONDS = 300;
@@ -32,10 +33,10 @@ export class ShardRecord {
   #bytesPerSecond = 0;
   #opsAtSecond = 0;
   #bytesAtSecond = 0;
-  #secondAtMs = Date.now();
+  #secondAtMs = steadyMs();
   #snapshotRate = 0;
   #snapshotBytesAtSecond = 0;
-  #startedAtMs = Date.now();
+  #startedAtMs = steadyMs();
 
   constructor(job: ShardJob, slots: readonly SlotRange[]) {
     this.job = job;
@@ -79,14 +80,14 @@ export class ShardRecord {
       this.#sample = {
         ...this.#sample,
         state: 'failed',
-        stateSinceMs: Date.now(),
+        stateSinceMs: steadyMs(),
         waitingFor: null,
         lastError: message,
       };
     }
   }
 
-  /** Once a second: rates and history. */
+  /** Once a second: rates and history. @param nowMs by steadyMs. */
   second(nowMs: number): void {
     const sample = this.#sample;
     if (sample === null) return;
@@ -104,6 +105,7 @@ export class ShardRecord {
     this.#lagHistory = [...this.#lagHistory.slice(1 - HISTORY_SECONDS), this.#lagBytes(sample) ?? 0];
   }
 
+  /** @param nowMs by steadyMs. */
   snapshot(nowMs: number): ShardSnapshot {
     const { id, name, conflictPolicy } = this.job;
     const sample = this.#sample;
@@ -113,7 +115,7 @@ export class ShardRecord {
       name,
       address: this.#address,
       state,
-      stateSinceMs: sample?.stateSinceMs ?? this.#startedAtMs,
+      stateSinceMs: wallMs(sample?.stateSinceMs ?? this.#startedAtMs),
       waitingFor: isFinal(state) ? null : (explainWait(state, this.probe?.facts ?? null) ?? sample?.waitingFor ?? null),
       paused: sample?.paused ?? false,
       throttled: null,

@@ -10,6 +10,7 @@ import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { FerryError } from './errors.ts';
 import { LagMarks } from './lag-marks.ts';
+import { steadyMs } from './steady-clock.ts';
 
 export interface ClockRhythm {
   readonly measureMs: number;
@@ -33,7 +34,7 @@ const RHYTHM: ClockRhythm = { measureMs: 30_000, lookMs: 250, waitMs: 10_000 };
 const RETRY_MS = 1000;
 /** The one with the least round trip counts: the others met a busy server, or a busy thread here. */
 const SAMPLES = 5;
-/** Date.now cuts a millisecond off: half of one on average, and at most that more or less. */
+/** Our clock begins with a Date.now, which cuts a millisecond off: half of one on average. */
 const CLOCK_GRAIN_MS = 0.5;
 const TIME = encodeCommand(['TIME']);
 const INFO = encodeCommand(['INFO', 'replication']);
@@ -43,7 +44,7 @@ const NOT_NOW = /^-(LOADING|BUSY|MASTERDOWN)/;
 
 interface Answer {
   readonly text: string;
-  /** Halfway between asking and the answer, by our clock, unix ms. */
+  /** Halfway between asking and the answer, by our clock (steadyMs). */
   readonly middleMs: number;
   readonly roundTripMs: number;
 }
@@ -94,7 +95,7 @@ export class SourceClock {
     this.#settle();
   }
 
-  /** By when the source had executed everything up to `offset`, unix ms by our clock; Infinity when that is not known yet. */
+  /** By when the source had executed everything up to `offset`, by our clock (steadyMs); Infinity when that is not known yet. */
   reachedAtMs(offset: number): number {
     return this.#reached.receivedAtMs(offset, Number.POSITIVE_INFINITY);
   }
@@ -161,7 +162,7 @@ export class SourceClock {
       );
       return;
     }
-    this.#reached.received(Number(offset), Date.now());
+    this.#reached.received(Number(offset), steadyMs());
     this.#reached.forget(this.#options.appliedOffset() ?? 0);
   }
 
@@ -181,7 +182,7 @@ export class SourceClock {
         signal.removeEventListener('abort', stopped);
       };
       let text = '';
-      const sentAtMs = Date.now();
+      const sentAtMs = steadyMs();
       const sentAt = performance.now();
       connection.listen(
         (bytes) => {
@@ -191,7 +192,7 @@ export class SourceClock {
           if (NOT_NOW.test(text)) fail(`answered ${line(text)}.`);
           else {
             done();
-            resolve({ text, middleMs: (sentAtMs + Date.now()) / 2, roundTripMs });
+            resolve({ text, middleMs: (sentAtMs + steadyMs()) / 2, roundTripMs });
           }
           return true;
         },

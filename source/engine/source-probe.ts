@@ -4,13 +4,14 @@ import type { Redis } from 'ioredis';
 import { openControl } from '../topology/control-connection.ts';
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
 import type { ShardState } from './contract.ts';
+import { steadyMs } from './steady-clock.ts';
 
 const PROBE_MS = 1000;
 /** A setting changes seldom; the source need not be asked for it every second. */
 const KEYSPACE_EVENTS_EVERY = 10;
 
 export interface SourceFacts {
-  /** master_repl_offset and when it was read, unix ms. */
+  /** master_repl_offset and when it was read, by steadyMs. */
   readonly offset: number | null;
   readonly readAtMs: number;
   readonly savingSnapshot: boolean;
@@ -59,7 +60,7 @@ export class SourceProbe {
         this.#connection.disconnect();
         return;
       }
-      this.facts = parseFacts(await this.#connection.info(), Date.now());
+      this.facts = parseFacts(await this.#connection.info(), steadyMs());
       if (this.#rounds++ % KEYSPACE_EVENTS_EVERY === 0) await this.#readKeyspaceEvents(this.#connection);
       this.#onFacts(this.facts);
     } catch {

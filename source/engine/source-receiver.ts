@@ -26,8 +26,8 @@ export interface ReceiverListener {
   received(bytes: number, streamOffset: number | null): void;
   /** A broken stream goes on without a gap. */
   continued(): void;
-  /** The link broke and will be tried again at `nextAttemptMs` (unix ms). */
-  retrying(error: FerryError, nextAttemptMs: number): void;
+  /** The link broke and will be tried again after `delayMs`. */
+  retrying(error: FerryError, delayMs: number): void;
   /** Where the shard's master is now, when one attempt was not enough: a failover may have moved it. */
   locate(): Promise<NodeAddress>;
   /** An attempt begins. */
@@ -192,7 +192,7 @@ export class SourceReceiver {
     }
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#attempt, LONGEST_RETRY_MS);
     this.#attempt++;
-    this.#listener.retrying(error, Date.now() + delayMs);
+    this.#listener.retrying(error, delayMs);
     this.#timer = setTimeout(() => void this.#open(), delayMs);
   }
 

@@ -64,7 +64,9 @@ export const runJson = async (engine: Engine, write: WriteLine): Promise<EngineR
   const report = (): void => {
     const snapshot = engine.snapshot();
     writeNotices(snapshot);
-    if (snapshot.takenAtMs - statusAtMs < STATUS_EVERY_MS) return;
+    // A wall clock that was set back must not silence us until it is as late again.
+    const sinceMs = snapshot.takenAtMs - statusAtMs;
+    if (sinceMs >= 0 && sinceMs < STATUS_EVERY_MS) return;
     statusAtMs = snapshot.takenAtMs;
     writeStatus(snapshot);
   };

@@ -99,7 +99,9 @@ export const runPlain = async (engine: Engine, { write, language }: PlainOptions
       known.set(shard.id, now);
       line(snapshot.takenAtMs, stateLine(shard, messages));
     }
-    if (snapshot.shards.length > 0 && snapshot.takenAtMs - summaryAtMs >= SUMMARY_EVERY_MS) {
+    // A wall clock that was set back must not silence us until it is as late again.
+    const sinceMs = snapshot.takenAtMs - summaryAtMs;
+    if (snapshot.shards.length > 0 && (sinceMs >= SUMMARY_EVERY_MS || sinceMs < 0)) {
       summaryAtMs = snapshot.takenAtMs;
       for (const text of summary(snapshot, messages)) line(snapshot.takenAtMs, text);
     }

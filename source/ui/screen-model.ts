@@ -130,7 +130,9 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
   };
 
   const timer = setInterval(() => {
-    if (options.isBackedUp() || options.now() < pauseUntilMs) return;
+    // A clock that was set back must not hold the screen until it is as late again.
+    const pauseMs = pauseUntilMs - options.now();
+    if (options.isBackedUp() || (pauseMs > 0 && pauseMs <= PAUSE_MOST_MS)) return;
     // A silent engine is not asked again, but its silence is counted.
     if (isDirty || shownClock(state, options.now()) !== state.nowMs) refresh();
   }, 1000 / options.refreshHz);
