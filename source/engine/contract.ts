@@ -137,15 +137,35 @@ export const NOTICES_KEPT = 500;
 /** Which shards a command means: all, or these ids. */
 export type ShardSelection = 'all' | readonly number[];
 
+/** A key as it crosses processes: its bytes in base64. */
+export interface KeyName {
+  readonly database: number;
+  readonly key: string;
+}
+
+/** What became of keys that were copied again. */
+export interface RecopyCounts {
+  /** Written anew. */
+  readonly rewritten: number;
+  /** Not on the source: removed from the target. */
+  readonly removed: number;
+  /** Neither: too big, of no form that the target takes, or not this shard's. */
+  readonly failed: number;
+}
+
 export type EngineCommand =
   | { readonly type: 'pause'; readonly shards: ShardSelection }
   | { readonly type: 'resume'; readonly shards: ShardSelection }
+  /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
+  | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
   | { readonly type: 'stop' };
 
 /** What came of a command: one sentence for the person either way. */
 export interface CommandOutcome {
   readonly accepted: boolean;
   readonly message: string;
+  /** Of a repair. */
+  readonly recopied?: RecopyCounts;
 }
 
 export type Outcome = 'completed' | 'failed' | 'conflict' | 'interrupted' | 'refused';

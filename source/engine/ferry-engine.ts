@@ -7,6 +7,7 @@ import type {
   EngineCommand,
   EngineResult,
   EngineSnapshot,
+  KeyName,
   Notice,
   NoticeLevel,
   Refusal,
@@ -15,6 +16,7 @@ import type {
 } from './contract.ts';
 import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
+import { RecopyRequests } from './recopy-requests.ts';
 import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
 import type { FromWorker } from './shard-job.ts';
@@ -53,6 +55,7 @@ export class FerryEngine implements Engine {
   #records: readonly ShardRecord[] = [];
   #pool: WorkerPool | null = null;
   #permits: SnapshotPermits | null = null;
+  readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
   #refusals: readonly Refusal[] = [];
@@ -98,6 +101,8 @@ export class FerryEngine implements Engine {
       case 'pause':
       case 'resume':
         return this.#pauseOrResume(command.type, command.shards);
+      case 'repair':
+        return this.#repair(command.keys);
       case 'stop':
         return this.#stop();
     }
@@ -147,7 +152,11 @@ export class FerryEngine implements Engine {
       case 'permit-returned':
         this.#permits?.giveBack(message.shard);
         break;
+      case 'recopied':
+        this.#recopies.answered(message.request, message.counts);
+        break;
       case 'ended':
+        this.#recopies.ended(message.shard);
         record.end = message.end;
         record.probe?.stop();
         if (message.end.reason === 'conflict') this.#abortAll();
@@ -162,6 +171,7 @@ export class FerryEngine implements Engine {
       record.die(message);
       record.probe?.stop();
       this.#permits?.giveBack(record.job.id);
+      this.#recopies.ended(record.job.id);
       this.#notice('error', record.job.name, message);
     }
     this.#endWhenAllEnded();
@@ -191,6 +201,12 @@ export class FerryEngine implements Engine {
       type === 'pause' ? `Paused ${names}: the source's writes gather in the queue.` : `Resumed ${names}.`;
     this.#notice('info', null, message);
     return { accepted: true, message };
+  }
+
+  async #repair(keys: readonly KeyName[]): Promise<CommandOutcome> {
+    const outcome = await this.#recopies.repair(keys, this.#records);
+    if (outcome.accepted) this.#notice('info', null, outcome.message);
+    return outcome;
   }
 
   #stop(): CommandOutcome {

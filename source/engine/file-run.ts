@@ -6,6 +6,8 @@ import type { FileOrigin } from './shard-job.ts';
 
 export class FileRun implements ShardFeed {
   readonly bytes: FileFeed;
+  /** Files are read once. */
+  readonly recopier = null;
   readonly script: FileScript;
   readonly silence = null;
   readonly #host: FeedHost;

@@ -2,12 +2,15 @@
 // make a snapshot is asked for and given back.
 
 import { ExpiryRewriter, sendsRelativeExpiries } from '../protocol/absolute-expiry.ts';
+import { CommandTable } from '../protocol/command-table.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import type { StreamPlace } from '../readers/replication-link.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { AbsoluteCommands } from './absolute-commands.ts';
 import type { FerryError } from './errors.ts';
 import { LagMarks } from './lag-marks.ts';
+import { lossSentence } from './loss-sentences.ts';
+import { Recopier } from './recopier.ts';
 import { ReplicationScript } from './replication-script.ts';
 import { ReplicationSource, type ReplicationSourceListener } from './replication-source.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
@@ -20,6 +23,7 @@ import { steadyMs } from './steady-clock.ts';
 
 export class ReplicationFeed implements ShardFeed {
   readonly script: ReplicationScript;
+  readonly recopier: Recopier | null;
   readonly #job: ShardJob;
   readonly #origin: ServerOrigin;
   readonly #host: FeedHost;
@@ -42,9 +46,10 @@ export class ReplicationFeed implements ShardFeed {
     this.#host = host;
     this.#clock = sendsRelativeExpiries(origin.version) ? this.#makeClock() : null;
     this.#source = new ReplicationSource(job, origin, this.#listener(), () => this.#appliedOffset());
+    this.recopier = this.#makeRecopier();
     this.script = new ReplicationScript(
       { ...host.parts, bytes: this.#source.bytes },
-      (target) => this.#absolute(target),
+      (target) => this.#gated(this.#absolute(target)),
       () => this.#snapshotApplied(),
     );
   }
@@ -76,8 +81,11 @@ export class ReplicationFeed implements ShardFeed {
 
   exhausted(): void {
     const { life } = this.#host;
-    if (this.#draining) this.#host.end({ reason: 'drained', message: null });
-    else if (life.state === 'catching-up') life.on('caught-up');
+    if (this.#draining) {
+      // Keys whose commands were held back must get their values before the end.
+      if (this.recopier?.busy) this.recopier.finish();
+      if (!this.recopier?.busy && !this.#host.barrier.closed) this.#host.end({ reason: 'drained', message: null });
+    } else if (life.state === 'catching-up') life.on('caught-up');
   }
 
   permit(): void {
@@ -112,6 +120,7 @@ export class ReplicationFeed implements ShardFeed {
     if (this.#closed) return;
     this.#closed = true;
     this.#clock?.stop();
+    this.recopier?.close();
     this.#source.acknowledge();
     this.#source.close();
     this.#returnPermit();
@@ -188,9 +197,57 @@ export class ReplicationFeed implements ShardFeed {
     return new AbsoluteCommands(target, new ExpiryRewriter({ setTakesExpiry }), () => this.#executedAtMs());
   }
 
+  /** In front of all: what it holds back is not looked at any more. */
+  #gated(target: CommandTaker): CommandTaker {
+    return this.recopier?.gate(target) ?? target;
+  }
+
+  #makeRecopier(): Recopier | null {
+    const { destination, limits } = this.#job;
+    if (destination.kind === 'file') return null;
+    const { endpoint, version, slots } = this.#origin;
+    const source = this.#source;
+    const host = this.#host;
+    const offset = (): number => this.#handledOffset();
+    return new Recopier(
+      {
+        origin: { endpoint, version, cluster: slots.length > 0 },
+        target: destination.topology.version,
+        makeTable: () => {
+          const table = new CommandTable();
+          if (destination.commands !== null) table.addFromServer(destination.commands);
+          return table;
+        },
+        valueBytes: limits.valueInMemory,
+      },
+      {
+        barrier: host.barrier,
+        get offset() {
+          return offset();
+        },
+        get address() {
+          return source.address;
+        },
+        get replid() {
+          return source.replid;
+        },
+        handedOver: () => host.parts.handedOver(),
+        run: () => host.pump.run(),
+        refused: (database, args, reason) => host.refused(database, args, reason),
+        once: (level, message) => host.once(level, message),
+        lost: (loss) => host.once('warn', lossSentence(loss, destination.topology.version.text)),
+      },
+    );
+  }
+
+  /** Replication offset of the last byte of the command that was read last. */
+  #handledOffset(): number {
+    return this.#streamOffset + this.#host.parts.window.position - this.script.streamPosition;
+  }
+
   /** When the source executed the command that was read last, unix ms by its own clock. */
   #executedAtMs(): number {
-    const offset = this.#streamOffset + this.#host.parts.window.position - this.script.streamPosition;
+    const offset = this.#handledOffset();
     const receivedAtMs = this.#lag.receivedAtMs(offset);
     return Math.min(receivedAtMs, this.#clock?.reachedAtMs(offset) ?? receivedAtMs) + (this.#clock?.offsetMs ?? 0);
   }

@@ -1,5 +1,6 @@
 // A server as the source of one shard: its replication link, and the elastic queue that keeps reading while we write.
 import { ElasticQueue } from '../spool/elastic-queue.ts';
+import type { NodeAddress } from '../topology/endpoint.ts';
 import type { ServerOrigin, ShardJob } from './shard-job.ts';
 import { type ReceiverListener, SourceReceiver } from './source-receiver.ts';
 
@@ -31,6 +32,10 @@ export class ReplicationSource {
       onError: (error) => listener.spoolFailed(error),
     });
     this.#receiver = new SourceReceiver(origin, this.bytes, listener, appliedOffset);
+  }
+
+  get address(): NodeAddress {
+    return this.#receiver.address;
   }
 
   get replid(): string | null {

@@ -3,6 +3,7 @@
 import type { Barrier } from './barrier.ts';
 import type { FerryError } from './errors.ts';
 import type { ScriptParts } from './pump-script.ts';
+import type { Recopier } from './recopier.ts';
 import type { FromWorker, ShardEnd, ShardSample } from './shard-job.ts';
 import type { ShardLife } from './shard-life.ts';
 import type { ShardPump } from './shard-pump.ts';
@@ -21,6 +22,8 @@ export type FeedSample = Pick<
 >;
 
 export interface ShardFeed {
+  /** Copies keys again while the stream goes on; null where source or target can not. */
+  readonly recopier: Recopier | null;
   /** Bytes received and not yet taken by the pump. */
   readonly queued: number;
   /** Why nothing comes, as a sentence, or null. */
@@ -47,6 +50,8 @@ export interface FeedHost {
   /** What a script works with, but for the bytes. */
   readonly parts: Omit<ScriptParts, 'bytes'>;
   received(bytes: number): void;
+  /** A write that will never take effect, with the reason. */
+  refused(database: number, args: readonly Buffer[], reason: string): void;
   notice(level: 'info' | 'warn' | 'error', message: string): void;
   once(level: 'info' | 'warn', message: string): void;
   post(message: FromWorker): void;

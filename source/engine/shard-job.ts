@@ -2,7 +2,7 @@
 import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
-import type { ConflictPolicy, NoticeLevel, Refusal, ShardState } from './contract.ts';
+import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardState } from './contract.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
 export type KeylessRule = 'forward' | 'ignore' | 'refuse';
@@ -132,6 +132,12 @@ export interface ShardEnd {
   readonly message: string | null;
 }
 
+/** A key on its way to a thread, where it arrives as plain bytes. */
+export interface SentKey {
+  readonly database: number;
+  readonly key: Uint8Array;
+}
+
 export type ToWorker =
   | { readonly type: 'start'; readonly job: ShardJob }
   | { readonly type: 'pause' | 'resume'; readonly shard: number }
@@ -139,6 +145,8 @@ export type ToWorker =
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
   /** The shard may ask its source for a snapshot now. */
   | { readonly type: 'permit'; readonly shard: number }
+  /** Copy these keys again; `recopied` answers with the same number. */
+  | { readonly type: 'recopy'; readonly shard: number; readonly request: number; readonly keys: readonly SentKey[] }
   /** All shards have ended: the thread may. */
   | { readonly type: 'end' };
 
@@ -148,5 +156,12 @@ export type FromWorker =
   | { readonly type: 'refusals'; readonly shard: number; readonly refusals: readonly Refusal[] }
   /** Another node is the shard's source now. */
   | { readonly type: 'moved'; readonly shard: number; readonly address: NodeAddress }
+  /** null: the shard can not copy keys again at present. */
+  | {
+      readonly type: 'recopied';
+      readonly shard: number;
+      readonly request: number;
+      readonly counts: RecopyCounts | null;
+    }
   | { readonly type: 'permit-wanted' | 'permit-returned'; readonly shard: number }
   | { readonly type: 'ended'; readonly shard: number; readonly end: ShardEnd };

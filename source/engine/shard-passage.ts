@@ -98,7 +98,9 @@ export class ShardPassage {
         this.pump.run();
       },
       refused: (database, args, reason) => {
-        if (current()) target.refused(database, args, reason);
+        if (!current()) return;
+        this.feed.recopier?.refusedByTarget(args);
+        target.refused(database, args, reason);
       },
       conflict: (database, key) => (current() ? target.conflict(database, key) : 'leave'),
       once: (level, message) => target.once(level, message),

@@ -1,5 +1,6 @@
 // One source shard's way to the target: feed -> pump -> target. It owns all its connections and joins the parts: what one
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
+import type { RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
@@ -7,6 +8,7 @@ import { type FromWorker, originName, type ShardEnd, type ShardJob, type ShardSa
 import { ShardLife } from './shard-life.ts';
 import { type PassageHost, ShardPassage } from './shard-passage.ts';
 import { obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
+import type { DatabaseKey } from './watched-keys.ts';
 
 export class ShardPipeline {
   /** Where both sides are may change from one attempt to the next. */
@@ -78,6 +80,15 @@ export class ShardPipeline {
     this.#end({ reason: 'interrupted', message: 'stopped before everything received was applied' });
   }
 
+  /** Copies keys again from the source; the answer goes to the main thread under this number. */
+  recopy(request: number, keys: readonly DatabaseKey[]): void {
+    const answer = (counts: RecopyCounts | null): void =>
+      this.#post({ type: 'recopied', shard: this.#job.id, request, counts });
+    const { recopier, script } = this.#passage.feed;
+    if (recopier === null || this.#ended || !script.inStream) answer(null);
+    else void recopier.request(keys).then(answer);
+  }
+
   sample(): ShardSample {
     const { feed, target, pump, window } = this.#passage;
     const waiting = target.waiting ?? (this.#ended ? null : feed.silence);
@@ -125,6 +136,7 @@ export class ShardPipeline {
         received: (bytes) => {
           this.#bytesReceived += bytes;
         },
+        refused: (database, args, reason) => this.#refusals.add(database, args, reason),
         notice: (level, message) => this.#notice(level, message),
         once: (level, message) => this.#once(level, message),
         post: this.#post,

@@ -20,6 +20,8 @@ export class ShardRecord {
   /** Of a source that is a server. */
   probe: SourceProbe | null;
   end: ShardEnd | null = null;
+  /** Of a cluster's shard; empty for a standalone. */
+  readonly slots: readonly SlotRange[];
   readonly #slots: string | null;
   readonly #targets: readonly string[];
   /** The node or file that is the source at present. */
@@ -40,6 +42,7 @@ export class ShardRecord {
 
   constructor(job: ShardJob, slots: readonly SlotRange[]) {
     this.job = job;
+    this.slots = slots;
     this.#slots =
       slots.length === 0
         ? null

@@ -34,5 +34,13 @@ port.on('message', (message: ToWorker) => {
     port.close();
     return;
   }
-  pipelines.get(message.shard)?.[message.type]();
+  const pipeline = pipelines.get(message.shard);
+  if (message.type === 'recopy') {
+    const keys = message.keys.map(({ database, key }) => ({ database, key: Buffer.from(key) }));
+    if (pipeline === undefined)
+      post({ type: 'recopied', shard: message.shard, request: message.request, counts: null });
+    else pipeline.recopy(message.request, keys);
+    return;
+  }
+  pipeline?.[message.type]();
 });

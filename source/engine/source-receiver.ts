@@ -70,6 +70,11 @@ export class SourceReceiver {
     return this.#place?.replid ?? null;
   }
 
+  /** The node that the shard is read from. */
+  get address(): NodeAddress {
+    return this.#address;
+  }
+
   /** Offset of the last byte received of the stream; null before the source named one. */
   get receivedOffset(): number | null {
     return this.#place?.offset ?? null;

@@ -163,6 +163,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       wake();
       return { accepted: true, message: 'Draining what was received.' };
     }
+    if (command.type === 'repair') return { accepted: true, message: `Repaired ${command.keys.length} keys.` };
     const ids = command.shards === 'all' ? Array.from({ length: count }, (_, id) => id) : command.shards;
     for (const id of ids) {
       if (command.type === 'pause') paused.add(id);

@@ -1,0 +1,274 @@
+// Copies keys of a shard again while its stream goes on: repairs, and keys whose target copy was seen to differ. In rounds:
+// between two commands the stream stops, the source gives a batch of values and the offset O that they belong to; the
+// stream goes on without those keys' commands, and at O the values are written, in the stream's own order and on its own
+// connections. A command held back that touches other keys too makes them part of what is to be copied again.
+import type { CommandTable } from '../protocol/command-table.ts';
+import type { Loss } from '../rdb/encode-goal.ts';
+import { ByteWindow } from '../readers/byte-window.ts';
+import { StreamParser } from '../readers/stream-parser.ts';
+import type { NodeAddress } from '../topology/endpoint.ts';
+import type { ServerVersion } from '../topology/topology.ts';
+import type { Barrier } from './barrier.ts';
+import type { RecopyCounts } from './contract.ts';
+import { messageOf } from './errors.ts';
+import { RecopyGate } from './recopy-gate.ts';
+import { RecopyRestore } from './recopy-restore.ts';
+import { type FetchedGroup, type FetchedKey, type RecopyOrigin, RecopySource } from './recopy-source.ts';
+import type { CommandTaker } from './shard-target.ts';
+import { type DatabaseKey, type WatchedKey, WatchedKeys } from './watched-keys.ts';
+
+export interface RecopyHost {
+  readonly barrier: Barrier;
+  /** Replication offset of the last byte handed over. */
+  readonly offset: number;
+  /** The node that the stream comes from, and its history. */
+  readonly address: NodeAddress;
+  readonly replid: string | null;
+  /** What stands before the place that the stream has come to is with the target. */
+  handedOver(): void;
+  /** Lets the pump run when it stands. */
+  run(): void;
+  refused(database: number, args: readonly Buffer[], reason: string): void;
+  /** Said once for a shard. */
+  once(level: 'info' | 'warn', message: string): void;
+  lost(loss: Loss): void;
+}
+
+export interface RecopySetup {
+  readonly origin: RecopyOrigin;
+  readonly target: ServerVersion;
+  readonly makeTable: () => CommandTable;
+  /** Largest value that is fetched, bytes. */
+  readonly valueBytes: number;
+}
+
+interface Request {
+  /** Keys without an end yet. */
+  left: number;
+  readonly counts: { rewritten: number; removed: number; failed: number };
+  readonly done: (counts: RecopyCounts) => void;
+}
+
+type Key = WatchedKey<Request>;
+
+/**
+ * idle: nothing is fetched; fetching: the stream stands and the source is asked, or is about to; fetched: values wait for
+ * their offset; retrying: the source could not be asked.
+ */
+type Phase = 'idle' | 'fetching' | 'fetched' | 'retrying';
+
+/** Keys of one round: what the stream stands still for. */
+const BATCH_KEYS = 500;
+const RETRY_MS = 1000;
+
+export class Recopier {
+  readonly #host: RecopyHost;
+  readonly #setup: RecopySetup;
+  readonly #source: RecopySource;
+  readonly #restore: RecopyRestore;
+  readonly #watched = new WatchedKeys<Request>();
+  #gate: RecopyGate | null = null;
+  #commands: CommandTaker | null = null;
+  #phase: Phase = 'idle';
+  /** To be fetched, in this order; all of them are watched. */
+  #waiting: Key[] = [];
+  /** Values that wait for the stream to come to their offset, by rising offset. */
+  #groups: FetchedGroup<Key>[] = [];
+  /** Every key has its end; the target has not answered for all of them yet. */
+  #settling: Request[] = [];
+  /** The stream comes to an end: values are written whatever their offset. */
+  #finishing = false;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(setup: RecopySetup, host: RecopyHost) {
+    this.#setup = setup;
+    this.#host = host;
+    this.#source = new RecopySource(setup.origin, setup.valueBytes);
+    this.#restore = new RecopyRestore(setup.target, (loss) => host.lost(loss));
+  }
+
+  /** Something is under way or asked for. */
+  get busy(): boolean {
+    return this.#watched.size > 0 || this.#settling.length > 0;
+  }
+
+  /** Who takes the stream's commands, in front of who takes them otherwise; the stream begins. */
+  gate(commands: CommandTaker): CommandTaker {
+    const busy = (): boolean => this.busy;
+    this.#commands = commands;
+    this.#gate = new RecopyGate(commands, this.#setup.makeTable, {
+      get attentive() {
+        return busy();
+      },
+      holds: (database, bytes, start, length) => this.#watched.holds(database, bytes, start, length, this.#host.offset),
+      touched: (keys) => this.#watch(keys, null),
+      swapped: (one, other) => this.#swapped(one, other),
+      boundary: () => {
+        this.#host.handedOver();
+        this.#boundary();
+      },
+    });
+    return this.#gate;
+  }
+
+  /** Copies these keys again while the stream flows; resolves when the target has answered for all of them. */
+  request(keys: readonly DatabaseKey[]): Promise<RecopyCounts> {
+    return new Promise((done) => {
+      const request = { left: keys.length, counts: { rewritten: 0, removed: 0, failed: 0 }, done };
+      if (keys.length === 0) this.#settling.push(request);
+      this.#watch(keys, request);
+      this.#goOn();
+    });
+  }
+
+  /** No more of the stream comes: what is under way is written as it is. Called whenever everything else is applied. */
+  finish(): void {
+    this.#finishing = true;
+    if (this.#gate?.insideBlock) this.#gate.discardBlock();
+    if (this.#phase === 'retrying') this.#giveUp('the source could not be asked again before the shard ended');
+    this.#goOn();
+  }
+
+  /** The target has refused a command for good. */
+  refusedByTarget(args: readonly Buffer[]): void {
+    const request = this.#settling.at(-1) ?? this.#waiting[0]?.askers[0];
+    if (request === undefined || request.counts.rewritten === 0 || args[0]?.toString('latin1') !== 'RESTORE') return;
+    request.counts.rewritten--;
+    request.counts.failed++;
+  }
+
+  /** Nothing more is fetched or written: the keys under way count as failed. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#source.close();
+    const requests = new Set([...this.#settling, ...this.#watched.all().flatMap(({ askers }) => askers)]);
+    for (const { left, counts, done } of requests) done({ ...counts, failed: counts.failed + left });
+  }
+
+  /** From a place between two turns of the pump, which need not be one between two blocks. */
+  #goOn(): void {
+    if (this.#gate === null || this.#closed || this.#gate.insideBlock) return;
+    this.#boundary();
+    this.#host.run();
+  }
+
+  /** Between two commands and outside of a block: writes what has come of age, and begins what comes next. */
+  #boundary(): void {
+    if (this.#host.barrier.running) return;
+    if (this.#phase === 'fetched') this.#write();
+    if (this.#settling.length > 0) this.#settle();
+    if (this.#phase !== 'idle' || this.#waiting.length === 0) return;
+    this.#phase = 'fetching';
+    this.#host.barrier.add(() => this.#fetch());
+  }
+
+  /** Behind a barrier the target has answered everything, so it has what was written for these requests. */
+  #settle(): void {
+    const settling = this.#settling;
+    this.#settling = [];
+    this.#host.barrier.add(async () => {
+      for (const request of settling) request.done(request.counts);
+    });
+  }
+
+  async #fetch(): Promise<void> {
+    const batch = this.#waiting.splice(0, BATCH_KEYS);
+    try {
+      const { address, replid } = this.#host;
+      const { groups, tooBig, elsewhere, left } = await this.#source.fetch(address, replid, batch);
+      if (this.#closed) return;
+      this.#groups = [...groups];
+      for (const { offset, keys } of this.#groups) for (const { watched } of keys) watched.until = offset;
+      this.#waiting.unshift(...left);
+      for (const { key, bytes } of tooBig)
+        this.#fail(key, `its value of about ${bytes} bytes is larger than limits.valueInMemory`);
+      for (const key of elsewhere) this.#fail(key, 'its slot belongs to another node of the source');
+      this.#phase = 'fetched';
+    } catch (error) {
+      if (this.#closed) return;
+      this.#waiting.unshift(...batch);
+      this.#retryLater(error);
+    }
+    // Behind the barrier: what was written before is to be answered before more is.
+    setImmediate(() => this.#goOn());
+  }
+
+  #retryLater(error: unknown): void {
+    const reason = messageOf(error);
+    if (this.#finishing) {
+      this.#giveUp(reason);
+      return;
+    }
+    this.#host.once('warn', `Keys that are to be copied again wait: ${reason} Trying again every second.`);
+    this.#phase = 'retrying';
+    this.#retryTimer = setTimeout(() => {
+      if (this.#phase === 'retrying') this.#phase = 'idle';
+      this.#goOn();
+    }, RETRY_MS);
+  }
+
+  /** Writes the groups whose offset the stream has reached. */
+  #write(): void {
+    const { offset } = this.#host;
+    for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
+      if (group.offset > offset && !this.#finishing) return;
+      this.#groups.shift();
+      for (const { watched, fetched } of group.keys) this.#writeKey(watched, fetched);
+    }
+    this.#phase = 'idle';
+  }
+
+  #writeKey(watched: Key, fetched: FetchedKey): void {
+    const command = this.#restore.command(fetched);
+    if (command.kind === 'impossible') {
+      this.#fail(watched, command.reason);
+      return;
+    }
+    const commands = this.#commands as CommandTaker;
+    const before = commands.database;
+    const parser = new StreamParser(new ByteWindow(command.bytes), { commandBytes: command.bytes.length });
+    parser.next();
+    commands.database = watched.database;
+    commands.handle(parser);
+    commands.database = before;
+    this.#finished(watched, command.kind === 'restore' ? 'rewritten' : 'removed');
+  }
+
+  /** A key's re-copy does not come about: that its target copy may differ is on record. */
+  #fail(key: Key, reason: string): void {
+    this.#host.refused(key.database, [Buffer.from('RESTORE'), key.key], `could not be copied again: ${reason}`);
+    this.#finished(key, 'failed');
+  }
+
+  #finished(key: Key, how: keyof RecopyCounts): void {
+    this.#watched.unwatch(key);
+    for (const request of key.askers) {
+      request.counts[how]++;
+      if (--request.left === 0) this.#settling.push(request);
+    }
+  }
+
+  #watch(keys: readonly DatabaseKey[], request: Request | null): void {
+    for (const key of keys) {
+      const watched = this.#watched.watch(key, request);
+      if (watched !== null) this.#waiting.push(watched);
+    }
+  }
+
+  /** What is watched in one of two databases that changed places has its old value in the other from now on. */
+  #swapped(one: number, other: number): void {
+    const keys = this.#watched.all().filter(({ database }) => database === one || database === other);
+    this.#watch(
+      keys.map(({ database, key }) => ({ database: database === one ? other : one, key })),
+      null,
+    );
+  }
+
+  #giveUp(reason: string): void {
+    this.#phase = 'idle';
+    for (const key of this.#waiting.splice(0)) this.#fail(key, reason);
+  }
+}
