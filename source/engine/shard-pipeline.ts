@@ -119,7 +119,7 @@ export class ShardPipeline {
 
   #passageHost(): PassageHost {
     return {
-      current: (passage) => passage === this.#passage && !this.#ended,
+      current: (passage) => passage === this.#passage && !this.#ended && this.#restartTimer === null,
       broken: (thrown) => this.#fail(toFerryError(thrown)),
       target: {
         answered: (keys, streamCommands) => {
@@ -175,7 +175,8 @@ export class ShardPipeline {
   }
 
   #fail(error: FerryError): void {
-    if (this.#ended) return;
+    // Of links that break together only the first begins the shard anew.
+    if (this.#ended || this.#restartTimer !== null) return;
     const obstacle = obstacleToRestart(this.#job, error);
     if (obstacle === null && !this.#draining && this.#life.hasBegun) {
       this.#restart(error);
@@ -223,7 +224,7 @@ export class ShardPipeline {
     try {
       await passage.start(() => !this.#ended && passage === this.#passage);
     } catch (error) {
-      if (!this.#ended && passage === this.#passage) {
+      if (!this.#ended && passage === this.#passage && this.#restartTimer === null) {
         this.#life.on('link-lost');
         this.#restartLater(toFerryError(error), passage);
       }
