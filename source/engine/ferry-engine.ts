@@ -122,7 +122,10 @@ export class FerryEngine implements Engine {
       this.#options.workerFile,
     );
     this.#permits = new SnapshotPermits(plan.snapshotsAtOnce, (shard) => this.#pool?.send({ type: 'permit', shard }));
-    this.#records = plan.jobs.map(({ job, slots }) => new ShardRecord(job, slots));
+    this.#records = plan.jobs.map(
+      ({ job, slots }) =>
+        new ShardRecord(job, slots, (offset) => this.#pool?.send({ type: 'source-at', shard: job.id, offset })),
+    );
     for (const record of this.#records) {
       this.#pool.start(record.job);
       record.probe?.start();

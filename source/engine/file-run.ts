@@ -51,6 +51,8 @@ export class FileRun implements ShardFeed {
     return false;
   }
 
+  sourceAt(): void {}
+
   exhausted(): void {
     if (!this.script.finished || this.#stopping) return;
     this.#stopping = true;

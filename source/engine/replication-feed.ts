@@ -95,6 +95,10 @@ export class ReplicationFeed implements ShardFeed {
     this.#permit = null;
   }
 
+  sourceAt(offset: number): void {
+    this.#source.sourceAt(offset);
+  }
+
   sample(): FeedSample {
     const { receivedOffset, replid } = this.#source;
     const { inStream, streamPosition, frame } = this.script;

@@ -58,6 +58,10 @@ export class ReplicationSource {
     this.#receiver.start();
   }
 
+  sourceAt(offset: number): void {
+    this.#receiver.sourceAt(offset);
+  }
+
   acknowledge(): void {
     this.#receiver.acknowledge();
   }

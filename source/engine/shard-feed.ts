@@ -35,6 +35,8 @@ export interface ShardFeed {
   exhausted(): void;
   /** The source may be asked for a snapshot now. */
   permit(): void;
+  /** What the source said of its offset on another connection; nothing to a file. */
+  sourceAt(offset: number): void;
   sample(): FeedSample;
   /** The last word to the source, and no more after it. */
   close(): void;

@@ -143,6 +143,8 @@ export type ToWorker =
   | { readonly type: 'pause' | 'resume'; readonly shard: number }
   /** `drain`: receive no more, apply what was received; `abort`: leave at once. */
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
+  /** The source's own replication offset, told about once a second. */
+  | { readonly type: 'source-at'; readonly shard: number; readonly offset: number }
   /** The shard may ask its source for a snapshot now. */
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */

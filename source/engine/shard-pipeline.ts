@@ -63,6 +63,11 @@ export class ShardPipeline {
     this.#passage.feed.permit();
   }
 
+  /** How far the source has come by its own account. */
+  sourceAt(offset: number): void {
+    this.#passage.feed.sourceAt(offset);
+  }
+
   /** Receives no more and applies what was received; a snapshot under way is left as it is. */
   drain(): void {
     if (this.#ended || this.#draining) return;

@@ -22,6 +22,7 @@ export class ShardRecord {
   end: ShardEnd | null = null;
   /** Of a cluster's shard; empty for a standalone. */
   readonly slots: readonly SlotRange[];
+  readonly #onSourceOffset: (offset: number) => void;
   readonly #slots: string | null;
   readonly #targets: readonly string[];
   /** The node or file that is the source at present. */
@@ -40,8 +41,10 @@ export class ShardRecord {
   #snapshotBytesAtSecond = 0;
   #startedAtMs = steadyMs();
 
-  constructor(job: ShardJob, slots: readonly SlotRange[]) {
+  /** @param onSourceOffset told whenever the source was asked how far it has come. */
+  constructor(job: ShardJob, slots: readonly SlotRange[], onSourceOffset: (offset: number) => void) {
     this.job = job;
+    this.#onSourceOffset = onSourceOffset;
     this.slots = slots;
     this.#slots =
       slots.length === 0
@@ -64,7 +67,9 @@ export class ShardRecord {
 
   #makeProbe(endpoint: Endpoint, address: NodeAddress): SourceProbe {
     return new SourceProbe(endpoint, address, (facts) => {
-      if (facts.offset !== null) this.#sourceMarks.received(facts.offset, facts.readAtMs);
+      if (facts.offset === null) return;
+      this.#sourceMarks.received(facts.offset, facts.readAtMs);
+      this.#onSourceOffset(facts.offset);
     });
   }
 

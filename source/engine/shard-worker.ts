@@ -42,5 +42,6 @@ port.on('message', (message: ToWorker) => {
     else pipeline.recopy(message.request, keys);
     return;
   }
-  pipeline?.[message.type]();
+  if (message.type === 'source-at') pipeline?.sourceAt(message.offset);
+  else pipeline?.[message.type]();
 });

@@ -7,6 +7,8 @@ import type { ShardState } from './contract.ts';
 import { steadyMs } from './steady-clock.ts';
 
 const PROBE_MS = 1000;
+/** A connection over which INFO takes longer is given up: it may be half-open, and the next one tells more. */
+const ANSWER_MS = 5000;
 /** A setting changes seldom; the source need not be asked for it every second. */
 const KEYSPACE_EVENTS_EVERY = 10;
 
@@ -60,7 +62,7 @@ export class SourceProbe {
         this.#connection.disconnect();
         return;
       }
-      this.facts = parseFacts(await this.#connection.info(), steadyMs());
+      this.facts = parseFacts(await inTime(this.#connection.info()), steadyMs());
       if (this.#rounds++ % KEYSPACE_EVENTS_EVERY === 0) await this.#readKeyspaceEvents(this.#connection);
       this.#onFacts(this.facts);
     } catch {
@@ -77,6 +79,19 @@ export class SourceProbe {
     } catch {
       this.keyspaceEvents = null;
     }
+  }
+}
+
+/** @throws Error when the answer does not come within ANSWER_MS. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer')), ANSWER_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,7 @@
 // Keeps a shard's source coming: opens the link, passes its bytes into the queue, stops reading while the queue is full,
 // and opens the link anew when it breaks. It knows nothing of what the bytes mean behind the frame of the snapshot.
 
+import { SilenceWatch } from '../protocol/silence-watch.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
 import type { ElasticQueue } from '../spool/elastic-queue.ts';
@@ -13,6 +14,13 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 /** A link that broke for a moment needs no look around. */
 const ATTEMPTS_BEFORE_LOCATING = 2;
+/**
+ * As long as a server itself waits for its master (repl-timeout, 60 s by default, which has to be more than the
+ * repl-ping-replica-period in which a master says something at least).
+ */
+const LONGEST_SILENCE_S = 60;
+/** The same when the source is known to have written what we have not received. */
+const LONGEST_LACK_S = 8;
 
 export interface ReceiverListener {
   connected(): void;
@@ -52,6 +60,12 @@ export class SourceReceiver {
   #closed = false;
   /** Reading stands still until the queue has room. */
   #stopped = false;
+  readonly #watch = new SilenceWatch(
+    () => this.#longestSilence(),
+    (seconds) => this.#silent(seconds),
+  );
+  /** How far the source itself says it has come, seen from beside the link. */
+  #sourceOffset = 0;
 
   constructor(
     origin: ServerOrigin,
@@ -96,8 +110,14 @@ export class SourceReceiver {
     if (this.#inStream) this.#link?.acknowledge();
   }
 
+  /** The source said on another connection that its history has come to this offset. */
+  sourceAt(offset: number): void {
+    this.#sourceOffset = offset;
+  }
+
   close(): void {
     this.#closed = true;
+    this.#watch.stop();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#link?.close();
   }
@@ -139,9 +159,13 @@ export class SourceReceiver {
     return {
       connected: () => this.#listener.connected(),
       handshaken: () => this.#listener.handshaken(this.#inStream),
-      requested: () => this.#listener.requested(),
+      requested: () => {
+        this.#watch.start();
+        this.#listener.requested();
+      },
       fullResync: (place) => {
         if (this.#inStream) throw this.#backlogGone(place);
+        this.#sourceOffset = 0;
         this.#place = place;
       },
       continued: (replid) => {
@@ -149,7 +173,10 @@ export class SourceReceiver {
         this.#attempt = 0;
         this.#listener.continued();
       },
-      heartbeat: () => this.#listener.heartbeat(),
+      heartbeat: () => {
+        this.#watch.heard();
+        this.#listener.heartbeat();
+      },
       snapshotBegins: (frame) => {
         this.#attempt = 0;
         this.#snapshotUnderWay = true;
@@ -166,6 +193,7 @@ export class SourceReceiver {
   }
 
   #take(view: Buffer): boolean {
+    this.#watch.heard();
     this.#queue.push(view);
     if (this.#inStream && this.#place !== null) {
       this.#place = { replid: this.#place.replid, offset: this.#place.offset + view.length };
@@ -180,8 +208,27 @@ export class SourceReceiver {
     return false;
   }
 
+  /** null while it is us who do not read. */
+  #longestSilence(): number | null {
+    if (this.#stopped) return null;
+    const lacks = this.#inStream && this.#place !== null && this.#sourceOffset > this.#place.offset;
+    return lacks ? LONGEST_LACK_S : LONGEST_SILENCE_S;
+  }
+
+  #silent(seconds: number): void {
+    this.#link?.close();
+    const source = formatAddress(this.#address);
+    this.#lost(
+      new FerryError(`The source ${source} has sent nothing for ${seconds} s, and the link to it was given up.`, {
+        code: 'source-silent',
+        retriable: true,
+      }),
+    );
+  }
+
   #lost(error: FerryError): void {
     if (this.#closed) return;
+    this.#watch.stop();
     if (this.#snapshotUnderWay) {
       this.#listener.failed(
         new FerryError(`${error.message} Its snapshot had not arrived in full.`, {

@@ -1,0 +1,34 @@
+// Links that are open on both ends and over which nothing comes: a firewall that forgot them. Nobody is told, and the run
+// has to notice by itself, without copying anything again.
+import { Redis } from 'ioredis';
+import { expect, it, onTestFinished } from 'vitest';
+import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { testServer } from '../support/servers.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { waitFor } from '../support/wait.ts';
+
+function client({ host, port }: Place): Redis {
+  const redis = new Redis({ host, port });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+it('the source: noticed by what the source has written, and gone on from there', async () => {
+  const [source, target] = [await testServer(), await testServer()];
+  const [from, to] = [client(source), client(target)];
+  const proxy = await startTcpProxy(source);
+  onTestFinished(() => proxy.stop());
+  const run = migrate(endpointOf(proxy), endpointOf(target));
+  await run.streaming();
+  await from.set('before', 1);
+  await waitFor(() => to.get('before'), { what: 'the first write' });
+  proxy.vanish();
+  await from.set('after', 1);
+  await waitFor(() => to.get('after'), { what: 'the write behind the silence', deadlineMs: 25_000 });
+  expect(run.notices.some(({ message }) => /has sent nothing for \d+ s/.test(message))).toBe(true);
+  expect(await from.info('stats')).toMatch(/sync_full:1\r/);
+  await run.caughtUp();
+  const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+  expect(report.differences).toEqual([]);
+  expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
+});
