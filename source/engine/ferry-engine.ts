@@ -19,7 +19,7 @@ import { EXIT, FerryError, messageOf } from './errors.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
-import type { FromWorker } from './shard-job.ts';
+import type { FromWorker, ShardJob } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
@@ -171,13 +171,26 @@ export class FerryEngine implements Engine {
   #died(shards: readonly number[], message: string): void {
     for (const record of this.#records) {
       if (record.final || !shards.includes(record.job.id)) continue;
-      record.die(message);
-      record.probe?.stop();
       this.#permits?.giveBack(record.job.id);
       this.#recopies.ended(record.job.id);
-      this.#notice('error', record.job.name, message);
+      const again = this.#phase === 'running' ? record.loseThread(message) : '';
+      if (typeof again !== 'string') {
+        this.#startAgain(again, record.paused, message);
+        continue;
+      }
+      const sentence = `${message} ${again}`.trim();
+      record.die(sentence);
+      record.probe?.stop();
+      this.#notice('error', record.job.name, sentence);
     }
     this.#endWhenAllEnded();
+  }
+
+  /** A shard whose thread died goes on another one. */
+  #startAgain(job: ShardJob, paused: boolean, message: string): void {
+    this.#notice('error', job.name, `${message} This shard begins a new full sync on another thread.`);
+    this.#pool?.start(job);
+    if (paused) this.#pool?.send({ type: 'pause', shard: job.id });
   }
 
   #refused(refusals: readonly Refusal[]): void {

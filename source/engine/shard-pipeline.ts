@@ -17,7 +17,7 @@ export class ShardPipeline {
   readonly #life = new ShardLife();
   readonly #refusals: Refusals;
   #passage: ShardPassage;
-  #attempt = 1;
+  #attempt: number;
   #restartTimer: NodeJS.Timeout | null = null;
   /** Notices that are said once. */
   readonly #said = new Set<string>();
@@ -33,6 +33,7 @@ export class ShardPipeline {
   constructor(job: ShardJob, post: (message: FromWorker) => void) {
     this.#job = job;
     this.#post = post;
+    this.#attempt = job.attempt;
     this.#refusals = new Refusals(job.name);
     this.#passage = new ShardPassage(job, this.#passageHost());
   }
@@ -40,6 +41,13 @@ export class ShardPipeline {
   /** Connects to the target, then to the source. Never rejects: a failure ends the shard. */
   async start(): Promise<void> {
     const passage = this.#passage;
+    if (this.#attempt > 1) {
+      // Another thread died on it: both sides are looked at anew.
+      this.#life.hasBegun = true;
+      this.#life.on('begin-anew');
+      await this.#beginAnew(passage);
+      return;
+    }
     try {
       await passage.start(() => !this.#ended && passage === this.#passage);
     } catch (error) {

@@ -9,6 +9,7 @@ import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardS
 import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
+import { jobAfterLoss, withCounts } from './thread-loss.ts';
 
 /** Seconds of history that a screen can draw. */
 const HISTORY_SECONDS = 300;
@@ -30,6 +31,9 @@ export class ShardRecord {
   /** When the source was seen to have reached which offset. */
   readonly #sourceMarks = new LagMarks();
   #sample: ShardSample | null = null;
+  /** Threads that died on it, and what they had counted. */
+  #losses = 0;
+  #countedBefore: ShardSample | null = null;
   #opsHistory: number[] = [];
   #lagHistory: number[] = [];
   #opsPerSecond = 0;
@@ -73,12 +77,26 @@ export class ShardRecord {
     });
   }
 
+  get paused(): boolean {
+    return this.#sample?.paused ?? false;
+  }
+
   get final(): boolean {
     return this.end !== null;
   }
 
   take(sample: ShardSample): void {
-    this.#sample = sample;
+    this.#sample = withCounts(sample, this.#countedBefore);
+  }
+
+  /** The thread is gone: the job for another one, or a sentence when the shard ends with it. */
+  loseThread(message: string): ShardJob | string {
+    const job = jobAfterLoss(this.job, ++this.#losses);
+    if (typeof job === 'string' || this.#sample === null) return job;
+    this.#countedBefore = this.#sample;
+    const waitingFor = 'another thread takes it over';
+    this.#sample = { ...this.#sample, state: 'retrying', stateSinceMs: steadyMs(), waitingFor, lastError: message };
+    return job;
   }
 
   /** The thread is gone: what the sample says last is final, but for the state. */

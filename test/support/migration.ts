@@ -61,8 +61,13 @@ export interface Migration {
 
 let runs = 0;
 
-/** Begins a run from `source` to `target`. */
-export function migrate(source: RunPlace, target: RunPlace, more: Partial<RunSetup> = {}): Migration {
+/** Begins a run from `source` to `target`. @param workerFile what its threads run. */
+export function migrate(
+  source: RunPlace,
+  target: RunPlace,
+  more: Partial<RunSetup> = {},
+  workerFile = TEST_WORKER,
+): Migration {
   const notices: Notice[] = [];
   const refusals: Refusal[] = [];
   const setup: RunSetup = {
@@ -83,7 +88,7 @@ export function migrate(source: RunPlace, target: RunPlace, more: Partial<RunSet
     prepare: (tell) => prepareRun(setup, tell),
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
-    workerFile: TEST_WORKER,
+    workerFile,
   });
   engine.start();
   const alive = (): void => {
