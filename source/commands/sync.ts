@@ -11,6 +11,7 @@ import { FerryEngine } from '../engine/ferry-engine.ts';
 import { openRunLog } from '../telemetry/run-log.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
+import { validationSetup } from './validation-setup.ts';
 
 /** A name for this run that sorts by time and that two runs do not share. */
 export function newRunName(now: Date): string {
@@ -26,10 +27,11 @@ export async function sync(command: SyncCommand): Promise<number> {
   const log = openRunLog(logFile, settings.log.level);
   const source = toPlace(settings.source);
   const target = toPlace(settings.target);
+  const names = { source: describeAddress(settings.source.address), target: describeAddress(settings.target.address) };
   const engine = new FerryEngine({
     run,
-    source: describeAddress(settings.source.address),
-    target: describeAddress(settings.target.address),
+    ...names,
+    validation: validationSetup({ run, source, target, names }, settings.validation),
     prepare: (tell) => {
       for (const warning of warnings) tell('warn', warning);
       return prepareRun(
@@ -59,6 +61,7 @@ export async function sync(command: SyncCommand): Promise<number> {
     color: settings.interface.color ?? null,
     logFile,
   });
+  engine.close();
   log.close();
   const snapshot = engine.snapshot();
   // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.

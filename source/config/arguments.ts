@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import packageJson from '../../package.json' with { type: 'json' };
 import { CONFLICT_POLICIES } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { DEFAULT_SAMPLE, parseSample, type SampleSize } from '../validation/sample-size.ts';
+import { parseSize } from '../validation/sample-size.ts';
 import { describeAddress, passwordIn } from './address.ts';
 import { LANGUAGES } from './language.ts';
 import { nearest } from './nearest.ts';
@@ -53,8 +53,8 @@ export interface DoneCommand {
 
 export interface ValidateCommand extends RunCommand {
   readonly name: 'validate';
-  /** null compares every key, in both directions (`--full`). */
-  readonly sample: SampleSize | null;
+  /** `full` compares every key, in both directions; null for the configured sample. */
+  readonly size: string | null;
   /** Keys that are only on the target are not looked for. */
   readonly sourceOnly: boolean;
   /** Keys a second; null for as fast as it goes. */
@@ -82,7 +82,7 @@ interface RawOptions {
   readonly snapshotOnly?: true;
   readonly shards?: readonly number[];
   readonly until?: string;
-  readonly sample?: SampleSize;
+  readonly sample?: string;
   readonly full?: boolean;
   readonly sourceOnly?: boolean;
   readonly seed?: number;
@@ -183,7 +183,14 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
       }),
     );
   addEndpoints(program.command('validate').description('compare source and target, by sample or in full'))
-    .option('--sample <size>', 'keys (30000), a share (5%) or a bound (0.01%@95); by default 0.1%@95', parseSample)
+    .option(
+      '--sample <size>',
+      'keys (30000), a share (5%) or a bound (0.01%@95); by default 0.1%@95',
+      (size: string) => {
+        parseSize(size);
+        return size;
+      },
+    )
     .option('--full', 'compare every key, in both directions')
     .option('--source-only', 'do not look for keys that only the target has')
     .option('--rate <number>', 'keys a second', wholeNumber(1, MOST_VALIDATE_RATE))
@@ -257,7 +264,7 @@ function validateCommand(options: RawOptions): ValidateCommand {
     overrides: overridesOf(options),
     passwords: passwordsOf(options),
     json: options.json ?? false,
-    sample: options.full === true ? null : (options.sample ?? DEFAULT_SAMPLE),
+    size: options.full === true ? 'full' : (options.sample ?? null),
     sourceOnly: options.sourceOnly ?? false,
     rate: options.rate ?? null,
     seed: options.seed ?? null,

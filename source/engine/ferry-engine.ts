@@ -23,6 +23,7 @@ import type { FromWorker, ShardJob } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
+import { ValidationDesk, type ValidationSetup } from './validation-desk.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const TICK_MS = 250;
@@ -39,6 +40,8 @@ export interface FerryEngineOptions {
   /** Gets every notice and every refusal, for the log file. */
   readonly onNotice?: (notice: Notice) => void;
   readonly onRefusals?: (refusals: readonly Refusal[]) => void;
+  /** How both sides are compared while the run goes on; null where one of them is a file. */
+  readonly validation?: ValidationSetup | null;
   /** What the worker threads run; by default the worker that belongs to this build. */
   readonly workerFile?: URL;
 }
@@ -48,6 +51,7 @@ export class FerryEngine implements Engine {
   readonly #options: FerryEngineOptions;
   readonly #startedAtMs = steadyMs();
   readonly #listeners = new Set<() => void>();
+  readonly #desk: ValidationDesk;
   #resolveEnded: (result: EngineResult) => void = () => {};
   #phase: RunPhase = 'starting';
   #source: EndpointSnapshot;
@@ -69,6 +73,12 @@ export class FerryEngine implements Engine {
     this.#options = options;
     this.#source = { address: options.source, kind: 'unknown', version: null, masters: 0 };
     this.#target = { address: options.target, kind: 'unknown', version: null, masters: 0 };
+    this.#desk = new ValidationDesk(options.validation ?? null, {
+      shards: () => this.snapshot().shards,
+      isRunning: () => this.#phase !== 'ended',
+      notice: (level, message) => this.#notice(level, null, message),
+      changed: () => this.#changed(),
+    });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -96,6 +106,13 @@ export class FerryEngine implements Engine {
   }
 
   async dispatch(command: EngineCommand): Promise<CommandOutcome> {
+    switch (command.type) {
+      case 'validate':
+      case 'steer-validation':
+      case 'set-validation-rate':
+      case 'export-validation':
+        return this.#desk.handle(command);
+    }
     if (this.#phase === 'ended') return { accepted: false, message: 'The run has ended.' };
     switch (command.type) {
       case 'pause':
@@ -106,6 +123,11 @@ export class FerryEngine implements Engine {
       case 'stop':
         return this.#stop();
     }
+  }
+
+  /** After the end of the run: ends what a person had asked for beside it. */
+  close(): void {
+    this.#desk.close();
   }
 
   #begin(plan: RunPlan): void {
@@ -304,8 +326,12 @@ export class FerryEngine implements Engine {
       takenAtMs: wallMs(nowMs),
       source: this.#source,
       target: this.#target,
-      shards: this.#records.map((record) => record.snapshot(nowMs)),
+      shards: this.#records.map((record) => {
+        const shard = record.snapshot(nowMs);
+        return { ...shard, verified: this.#desk.verifiedOf(shard, wallMs(nowMs)) };
+      }),
       memory: { rss: process.memoryUsage.rss() },
+      validation: this.#desk.picture(),
       notices: this.#notices,
       result: this.#result,
     };

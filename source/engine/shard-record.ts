@@ -167,6 +167,7 @@ export class ShardRecord {
       snapshotKind: sample?.snapshotKind ?? null,
       lastError: sample?.lastError ?? this.end?.message ?? null,
       history: { opsPerSecond: this.#opsHistory, lagBytes: this.#lagHistory },
+      verified: null,
     };
   }
 

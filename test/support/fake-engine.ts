@@ -11,6 +11,7 @@ import type {
   RunPhase,
   ShardSnapshot,
   ShardState,
+  ValidationPicture,
 } from '../../source/engine/contract.ts';
 import { NOTICES_KEPT } from '../../source/engine/contract.ts';
 
@@ -50,6 +51,8 @@ export interface FakeEngine {
   readonly notice: (level: NoticeLevel, shard: string | null, message: string) => void;
   /** Overrules fields of one shard from now on. */
   readonly edit: (id: number, fields: Partial<ShardSnapshot>) => void;
+  /** Shows this comparison from now on. */
+  readonly showValidation: (picture: ValidationPicture | null) => void;
   /** Ends the run. */
   readonly finish: (fields?: Partial<EngineResult>) => void;
 }
@@ -79,6 +82,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   let nowMs = startMs;
   let phase: RunPhase = 'running';
   let result: EngineResult | null = null;
+  let validation: ValidationPicture | null = null;
 
   const opsAt = (id: number, age: number): number => {
     const { state } = stateAt(age);
@@ -135,6 +139,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       snapshotKind: age < SYNC_FROM ? null : 'diskless',
       lastError: null,
       history: { opsPerSecond: history(opsAt), lagBytes: history(lagAt) },
+      verified: null,
       ...edits.get(id),
     };
   };
@@ -148,6 +153,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     target: { address: '10.9.4.20:6379', kind: 'cluster', version: 'Valkey 8.1.1', masters: count },
     shards: Array.from({ length: count }, (_, id) => shardAt(id)),
     memory: { rss: 132 * 1024 * 1024 },
+    validation,
     notices: notices.slice(-NOTICES_KEPT),
     result,
   });
@@ -164,6 +170,8 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       return { accepted: true, message: 'Draining what was received.' };
     }
     if (command.type === 'repair') return { accepted: true, message: `Repaired ${command.keys.length} keys.` };
+    if (command.type !== 'pause' && command.type !== 'resume')
+      return { accepted: true, message: `Asked: ${command.type}.` };
     const ids = command.shards === 'all' ? Array.from({ length: count }, (_, id) => id) : command.shards;
     for (const id of ids) {
       if (command.type === 'pause') paused.add(id);
@@ -195,6 +203,10 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     },
     edit: (id, fields) => {
       edits.set(id, { ...edits.get(id), ...fields });
+      wake();
+    },
+    showValidation: (picture) => {
+      validation = picture;
       wake();
     },
     finish: (fields = {}) => {

@@ -2,7 +2,9 @@
 // comparer that shares no code with it.
 import { tmpdir } from 'node:os';
 import { prepareRun, type RunSetup } from '../../source/commands/prepare-run.ts';
+import { validationSetup } from '../../source/commands/validation-setup.ts';
 import type { Place as RunPlace } from '../../source/config/place.ts';
+import { defaultSettings } from '../../source/config/schema.ts';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
 import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
@@ -88,6 +90,10 @@ export function migrate(
     prepare: (tell) => prepareRun(setup, tell),
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
+    validation: validationSetup(
+      { run: setup.run, source, target, names: { source: 'source', target: 'target' } },
+      defaultSettings().validation,
+    ),
     workerFile,
   });
   engine.start();
