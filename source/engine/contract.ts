@@ -76,6 +76,8 @@ export interface ShardSnapshot {
   readonly spoolBytes: number;
   /** Bytes sent to the target and not yet answered. */
   readonly inFlightBytes: number;
+  /** Expiries that were written held, later than they are, so that the target expires nothing by itself; settled at the end. */
+  readonly held: number;
   /** notify-keyspace-events of the source as it is ('' = off); null while unknown or not readable. */
   readonly keyspaceEvents: string | null;
   /** Target nodes this shard writes to, host:port, or its file. */

@@ -16,6 +16,7 @@ import type {
 } from './contract.ts';
 import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
+import { ExpiryRelease } from './expiry-release.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
@@ -60,6 +61,7 @@ export class FerryEngine implements Engine {
   #pool: WorkerPool | null = null;
   #permits: SnapshotPermits | null = null;
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
+  readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
   #refusals: readonly Refusal[] = [];
@@ -135,6 +137,7 @@ export class FerryEngine implements Engine {
     this.#source = endpointOf(this.#options.source, plan.source);
     this.#target = endpointOf(this.#options.target, plan.target);
     this.#phase = 'running';
+    this.#expiries.take(plan.expiries);
     this.#pool = new WorkerPool(
       plan.threads,
       {
@@ -253,6 +256,7 @@ export class FerryEngine implements Engine {
       return { accepted: true, message: 'Stopped before the run began.' };
     }
     if (this.#phase === 'draining') {
+      this.#expiries.leave();
       this.#abortAll();
       return { accepted: true, message: 'Leaving at once: what was received and not applied is given up.' };
     }
@@ -273,8 +277,11 @@ export class FerryEngine implements Engine {
 
   #endWhenAllEnded(): void {
     this.#changed();
-    if (this.#result !== null || !this.#records.every((record) => record.final)) return;
-    this.#finish(resultOf(this.#records, this.#refusals, this.#seconds()));
+    if (this.#result !== null || this.#expiries.begun || !this.#records.every((record) => record.final)) return;
+    this.#phase = 'draining';
+    void this.#expiries.release().then((left) => {
+      this.#finish(resultOf(this.#records, this.#refusals, this.#seconds(), left));
+    });
   }
 
   #refuse(error: unknown): void {

@@ -20,10 +20,11 @@ export class NativePlaces {
     this.#nodes = nodes;
   }
 
-  place(database: number, key: Buffer, expiresAtMs: number): NativeKey {
+  /** @param expiresAtMs, fieldExpiry as they are to be written. */
+  place(database: number, key: Buffer, expiresAtMs: number, fieldExpiry: (expiresAtMs: number) => number): NativeKey {
     const tag = slotTag(slotOf(key, 0, key.length));
     const name = `redferry:${this.#job.run}:{${tag}}:${this.#job.name}:value-${this.#job.attempt}-${this.#count++}`;
-    return { database, key, temporaryKey: Buffer.from(name), expiresAtMs };
+    return { database, key, temporaryKey: Buffer.from(name), expiresAtMs, fieldExpiry };
   }
 
   /** @throws FerryError when the node can not be reached. */

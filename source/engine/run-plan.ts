@@ -1,6 +1,7 @@
 // What is to be done, once source and target are known: one job for each source shard, with its share of the limits.
 import type { SlotRange } from '../topology/topology.ts';
 import type { ConflictPolicy, EndpointKind } from './contract.ts';
+import type { ExpiryCare } from './expiry-care.ts';
 import type { KeylessRules, ShardJob } from './shard-job.ts';
 
 /** Limits for the whole run; bytes and milliseconds. */
@@ -45,6 +46,8 @@ export interface RunOrder {
   readonly keyless: KeylessRules;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
+  /** null where the target is a file. */
+  readonly expiries: ExpiryCare | null;
 }
 
 export interface PlannedJob {
@@ -58,6 +61,7 @@ export interface RunPlan {
   readonly jobs: readonly PlannedJob[];
   readonly threads: number;
   readonly snapshotsAtOnce: number;
+  readonly expiries: ExpiryCare | null;
 }
 
 /** A queue below this would stop the link for every burst. */
@@ -103,5 +107,6 @@ export function planRun(order: RunOrder): RunPlan {
     jobs,
     threads: Math.min(limits.threads, count),
     snapshotsAtOnce: limits.snapshotsAtOnce,
+    expiries: order.expiries,
   };
 }

@@ -1,6 +1,7 @@
 // A server or cluster as the target of one shard: writers to every node, the snapshot's keys and the stream's commands on
 // their way to them, and the lane of values that need commands.
 import { CommandTable } from '../protocol/command-table.ts';
+import { ExpiryHold } from '../protocol/held-expiry.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
 import { ByteWindow } from '../readers/byte-window.ts';
@@ -20,16 +21,17 @@ import type { TargetNodes } from '../writers/target-nodes.ts';
 import type { SlotMove } from '../writers/target-replies.ts';
 import type { Barrier } from './barrier.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { HeldCommands } from './held-commands.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
-import type { ShardTarget, TargetHost } from './shard-target.ts';
+import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { makeTargetNodes, makeWriter } from './target-writers.ts';
 
 export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotIntake;
-  readonly commands: StreamRouter;
+  readonly commands: CommandTaker;
   readonly setTakesExpiry: boolean;
   readonly #job: ShardJob;
   readonly #destination: ServerDestination;
@@ -44,6 +46,7 @@ export class ServerTarget implements ShardTarget {
   readonly #places: NativePlaces;
   readonly #lane: NativeLane;
   #inSnapshot = true;
+  readonly #hold: ExpiryHold;
 
   constructor(job: ShardJob, destination: ServerDestination, window: ByteWindow, barrier: Barrier, host: TargetHost) {
     this.#job = job;
@@ -55,14 +58,17 @@ export class ServerTarget implements ShardTarget {
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool);
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
+    this.#hold = new ExpiryHold({ keys: true, fields: nativeAbilities(version).fieldExpiry });
     this.#writer = new SnapshotWriter(this.#nodes, window, {
       accepted: acceptedVersions(version),
       setTakesExpiry: this.setTakesExpiry,
+      hold: this.#hold,
       lost: (loss) => host.once('warn', lossSentence(loss, version.text)),
     });
     this.#places = new NativePlaces(job, destination, this.#nodes);
     this.#lane = this.#makeLane(version);
     this.sink = new SnapshotIntake(this.#nodes, this.#writer, this.#lane, this.#places, {
+      hold: this.#hold,
       takesFunctions: job.keyless.function === 'forward' && hasFunctions(version),
       blocked: () => this.#barrier.closed,
       refused: (database, args, reason) => host.refused(database, args, reason),
@@ -71,7 +77,7 @@ export class ServerTarget implements ShardTarget {
       library: (code) => this.#library(code),
       taken: () => host.taken(),
     });
-    this.commands = this.#makeRouter();
+    this.commands = new HeldCommands(this.#makeRouter(), this.#hold);
   }
 
   get announcedKeys(): number | null {
@@ -88,6 +94,10 @@ export class ServerTarget implements ShardTarget {
 
   get settledPosition(): number {
     return this.#nodes.settledPosition;
+  }
+
+  get held(): number {
+    return this.#hold.count;
   }
 
   get inFlightBytes(): number {
@@ -216,7 +226,9 @@ export class ServerTarget implements ShardTarget {
       'info',
       `The target refuses ${lesson.kind === 'all' ? 'RESTORE' : `RESTORE of values of type ${lesson.type}`} (${reason}): they are written by the commands of their types, without idle times and frequencies.`,
     );
-    this.#lane.add(this.#places.place(database, restore.key, restore.expiresAtMs), restore, true);
+    // Its expiries are held already.
+    const place = this.#places.place(database, restore.key, restore.expiresAtMs, (expiresAtMs) => expiresAtMs);
+    this.#lane.add(place, restore, true);
   }
 
   #broadcast(args: readonly Buffer[]): void {

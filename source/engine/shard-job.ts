@@ -123,6 +123,7 @@ export interface ShardSample {
   readonly queued: number;
   readonly spoolBytes: number;
   readonly inFlightBytes: number;
+  readonly held: number;
   readonly lastError: string | null;
 }
 

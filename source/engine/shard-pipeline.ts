@@ -120,6 +120,7 @@ export class ShardPipeline {
       refused: this.#refusals.count,
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
+      held: target.held,
       lastError: this.#life.lastError,
     };
   }

@@ -161,6 +161,7 @@ export class ShardRecord {
       queued: sample?.queued ?? 0,
       spoolBytes: sample?.spoolBytes ?? 0,
       inFlightBytes: sample?.inFlightBytes ?? 0,
+      held: sample?.held ?? 0,
       keyspaceEvents: this.probe?.keyspaceEvents ?? null,
       targets: this.#targets,
       slots: this.#slots,

@@ -32,6 +32,8 @@ export interface ShardTarget {
   /** Everything before this position of the source has taken effect; Infinity when nothing is outstanding. */
   readonly settledPosition: number;
   readonly inFlightBytes: number;
+  /** Expiries that were written held, later than they are (protocol/held-expiry.ts). */
+  readonly held: number;
   /** Why nothing is taken, as part of a sentence, or null. */
   readonly waiting: string | null;
   /** @throws FerryError when the target can not be written to. */

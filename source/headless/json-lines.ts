@@ -28,6 +28,7 @@ const statusShard = (shard: ShardSnapshot): object => ({
   errors: shard.errors,
   spoolBytes: shard.spoolBytes,
   queued: shard.queued,
+  held: shard.held,
 });
 
 const resultBody = (result: EngineResult): object => ({

@@ -67,6 +67,7 @@ export const MESSAGES_EN: Messages = {
     queued: 'queued',
     onDisk: 'on disk',
     inFlight: 'in flight',
+    held: 'expiries held',
     refused: 'refused',
     commands: 'commands',
     replid: 'replid',

@@ -65,6 +65,7 @@ export const MESSAGES_ZH: Messages = {
     queued: '排队',
     onDisk: '磁盘',
     inFlight: '未确认',
+    held: '暂缓过期',
     refused: '被拒',
     commands: '命令',
     replid: '复制 ID',

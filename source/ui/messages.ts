@@ -73,6 +73,7 @@ export interface Messages {
     readonly queued: string;
     readonly onDisk: string;
     readonly inFlight: string;
+    readonly held: string;
     readonly refused: string;
     readonly commands: string;
     readonly replid: string;

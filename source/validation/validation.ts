@@ -3,7 +3,7 @@
 import { FerryError } from '../engine/errors.ts';
 import { readBothSides, type SideLine } from './both-sides.ts';
 import { Examiner } from './examine.ts';
-import { toleranceFor } from './expiry.ts';
+import { heldNote, toleranceFor } from './expiry.ts';
 import { type WalkPlace, walkSide } from './full-walk.ts';
 import { type LinkedSides, openSides } from './linked-sides.ts';
 import { Pace } from './pace.ts';
@@ -199,7 +199,7 @@ export class Validation {
       }),
     );
     const { clockSkewMs } = sides;
-    const common = { notes: this.#allNotes(), clockSkewMs, seconds: spent(), sourceOnly, seed: null };
+    const common = { notes: this.#allNotes(sides), clockSkewMs, seconds: spent(), sourceOnly, seed: null };
     return buildResult({ mode: 'full', confidence: DEFAULT_CONFIDENCE, parts, extras: [], ...common });
   }
 
@@ -233,7 +233,7 @@ export class Validation {
     );
     const extras = beside.map(({ into }) => examiner.tallies[into.number] ?? emptyTally());
     const { clockSkewMs } = sides;
-    const common = { notes: this.#allNotes(), clockSkewMs, seconds: spent(), sourceOnly, seed: this.#seed };
+    const common = { notes: this.#allNotes(sides), clockSkewMs, seconds: spent(), sourceOnly, seed: this.#seed };
     return buildResult({ mode: 'sample', confidence: confidenceOf(size), parts, extras, ...common });
   }
 
@@ -321,8 +321,9 @@ export class Validation {
     }
   }
 
-  #allNotes(): readonly string[] {
-    return this.#drifted ? [...this.#notes, DRIFTED] : [...this.#notes];
+  #allNotes({ target }: LinkedSides): readonly string[] {
+    const held = heldNote(target.side);
+    return [...this.#notes, ...(this.#drifted ? [DRIFTED] : []), ...(held === null ? [] : [held])];
   }
 
   #report(): void {

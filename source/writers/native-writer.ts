@@ -16,6 +16,8 @@ export interface NativeKey {
   readonly temporaryKey: Buffer;
   /** Unix ms, or -1. */
   readonly expiresAtMs: number;
+  /** What to write for the expiry of a hash's field, from what the value says. */
+  readonly fieldExpiry: (expiresAtMs: number) => number;
 }
 
 /** What becomes of a key that the target has already; panic ends the shard, by the host. */
@@ -119,7 +121,7 @@ export class NativeWriter implements ValueSink {
   }
 
   field(field: Slice, value: Slice, expiresAtMs: number): void {
-    this.#block?.field(field, value, expiresAtMs);
+    this.#block?.field(field, value, this.#key?.fieldExpiry(expiresAtMs) ?? expiresAtMs);
     if (expiresAtMs >= 0 && !this.#abilities.fieldExpiry) this.#host.loss('field-expiry');
     this.#filled();
   }

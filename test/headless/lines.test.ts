@@ -64,6 +64,7 @@ test('JSON lines: a status has exactly the fields of the contract', async () => 
         errors: 0,
         spoolBytes: 0,
         queued: 0,
+        held: 0,
       },
     ],
     memory: { rss: 138_412_032 },

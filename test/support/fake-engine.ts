@@ -132,6 +132,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       errors: 0,
       queued: state === 'catching-up' ? lagAt(id, age) : 0,
       spoolBytes: 0,
+      held: hasStream ? 1200 : 0,
       inFlightBytes: hasStream && options.isIdle !== true ? 16_384 : 0,
       keyspaceEvents: age < 1 ? null : id === 1 ? 'AKE' : '',
       targets: [`10.9.4.${20 + id}:6379`, `10.9.4.${40 + id}:6379`],
