@@ -6,6 +6,7 @@ import { CONFLICT_POLICIES } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { describeAddress, passwordIn } from './address.ts';
+import { addControlCommands, type ControlCommand, parseShards } from './control-arguments.ts';
 import { LANGUAGES } from './language.ts';
 import { nearest } from './nearest.ts';
 import type { SettingsInput } from './schema.ts';
@@ -27,6 +28,8 @@ export interface RunCommand {
 
 export interface SyncCommand extends RunCommand {
   readonly name: 'sync';
+  /** In a process of its own, without a terminal. */
+  readonly detach: boolean;
   readonly headless: boolean;
   readonly snapshotOnly: boolean;
 }
@@ -68,7 +71,7 @@ export interface ValidateCommand extends RunCommand {
   readonly stateFile: string | null;
 }
 
-export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | DoneCommand;
+export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | ControlCommand | DoneCommand;
 
 interface RawOptions {
   readonly config?: string;
@@ -89,6 +92,7 @@ interface RawOptions {
   readonly ttlTolerance?: number;
   readonly export?: readonly string[];
   readonly state?: string;
+  readonly detach?: true;
   readonly headless?: true;
   readonly json?: true;
   readonly lang?: 'en' | 'zh';
@@ -100,9 +104,9 @@ interface RawOptions {
 const MOST_VALIDATE_RATE = 10_000_000;
 const MOST_SEED = 2 ** 32 - 1;
 const MOST_TOLERANCE_MS = 3_600_000;
-const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo'];
+const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo', 'status', 'attach', 'ctl'];
 /** In the design, not in the program. */
-const LATER_COMMANDS: readonly string[] = ['status', 'attach', 'ctl', 'convert'];
+const LATER_COMMANDS: readonly string[] = ['convert'];
 
 const EXIT_CODES = `
 Exit codes:
@@ -166,6 +170,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
     .option('--snapshot-only', 'leave when the full sync is done')
     .option('--until <time>', 'stop in an AOF with timestamps there, for example 2026-11-21T03:00:00Z', parseTime)
+    .option('--detach', 'in a process of its own, without a terminal; redferry attach opens its screen')
     .option('--headless', 'plain lines instead of the screen')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(syncCommand(options)));
@@ -210,6 +215,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .option('--json', 'one JSON object a line')
     .addOption(languageOption())
     .action((options: RawOptions) => found(demoCommand(options)));
+  addControlCommands(program, found);
   for (const command of program.commands) command.addHelpText('after', EXIT_CODES);
   // Without a command it is sync: its options belong on the first page.
   return program.addHelpText('after', () => `\n${optionsOf(sync)}${EXIT_CODES}`);
@@ -245,8 +251,12 @@ function languageOption(): Option {
 }
 
 function syncCommand(options: RawOptions): SyncCommand {
+  if (options.detach === true && options.json === true) {
+    throw usageError('--detach leaves nobody to read --json; redferry status --json tells how it goes');
+  }
   return {
     name: 'sync',
+    detach: options.detach ?? false,
     file: options.config ?? null,
     overrides: overridesOf(options),
     passwords: passwordsOf(options),
@@ -326,11 +336,6 @@ function parseReader(value: string): 'sync' {
   throw new InvalidArgumentError(
     value === 'scan' ? 'The scan reader is not available yet; there is sync.' : 'There is sync.',
   );
-}
-
-function parseShards(value: string): readonly number[] {
-  if (!/^\d{1,6}(,\d{1,6})*$/.test(value)) throw new InvalidArgumentError('Write shard numbers with commas: 0,2.');
-  return [...new Set(value.split(',').map(Number))];
 }
 
 function parseTime(value: string): string {

@@ -44,9 +44,11 @@ export const MESSAGES_EN: Messages = {
     sort: { help: 'most urgent first, or by number', hint: 'sort' },
     help: { help: 'help', hint: 'help' },
     repaint: { help: 'repaint the screen' },
+    stop: { help: 'stop the run, after a question' },
     quit: { help: 'stop and leave; ctrl+c twice does it too', hint: 'stop' },
     leave: { help: 'leave, when the run has ended', hint: 'leave' },
   },
+  attachedKeys: { quit: { help: 'leave; the run goes on', hint: 'leave' } },
   label: {
     shard: 'shard',
     state: 'state',
@@ -113,7 +115,7 @@ export const MESSAGES_EN: Messages = {
   dialog: {
     answers: 'y = yes, n or enter = no',
     stopTitle: 'Stop the migration?',
-    stopEffect: 'No more is read from the source; what was received is written to the target, then redferry leaves.',
+    stopEffect: 'No more is read from the source; what was received is written to the target, then the run ends.',
     leaveTitle: 'Leave now, before all is drained?',
     leaveEffect: 'What was received and not yet written is given up; the exit code will be 130.',
     pauseAllTitle: (shards) => (shards === 1 ? 'Pause the shard?' : `Pause all ${shards} shards?`),

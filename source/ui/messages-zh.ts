@@ -42,9 +42,11 @@ export const MESSAGES_ZH: Messages = {
     sort: { help: '最紧急在前，或按编号', hint: '排序' },
     help: { help: '帮助', hint: '帮助' },
     repaint: { help: '重绘屏幕' },
+    stop: { help: '停止迁移，先询问' },
     quit: { help: '停止并离开；连按两次 ctrl+c 亦可', hint: '停止' },
     leave: { help: '结束后离开', hint: '离开' },
   },
+  attachedKeys: { quit: { help: '离开；迁移继续', hint: '离开' } },
   label: {
     shard: '分片',
     state: '状态',
@@ -111,7 +113,7 @@ export const MESSAGES_ZH: Messages = {
   dialog: {
     answers: 'y = 是，n 或回车 = 否',
     stopTitle: '停止迁移？',
-    stopEffect: '不再读取源端；已接收的数据写入目标后退出。',
+    stopEffect: '不再读取源端；已接收的数据写入目标后结束。',
     leaveTitle: '尚未排空，现在就离开？',
     leaveEffect: '已接收但未写入的数据将被放弃；退出码为 130。',
     pauseAllTitle: (shards) => `暂停全部 ${shards} 个分片？`,

@@ -31,6 +31,7 @@ export type BindingId =
   | 'sort'
   | 'help'
   | 'repaint'
+  | 'stop'
   | 'quit'
   | 'leave';
 
@@ -51,6 +52,8 @@ export interface Messages {
   readonly snapshotKind: { readonly disk: string; readonly diskless: string };
   readonly screen: { readonly overview: string; readonly detail: string; readonly log: string; readonly help: string };
   readonly keys: Readonly<Record<BindingId, KeyLabel>>;
+  /** What stands in place of them on a screen that is attached to another process's run. */
+  readonly attachedKeys: Readonly<Pick<Record<BindingId, KeyLabel>, 'quit'>>;
 
   /** Short labels before a figure. */
   readonly label: {
