@@ -1,25 +1,16 @@
 // `redferry sync`: settings -> engine -> screen, nothing else.
 import { randomBytes } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
 import type { SyncCommand } from '../config/arguments.ts';
 import { toPlace } from '../config/place.ts';
 import { runLimits } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
-import type { DetachedOrder } from '../control/detached-run.ts';
-import { runsFolder } from '../control/run-registry.ts';
-import { type ControlledCommand, ControlServer } from '../control/server.ts';
-import type { EngineSnapshot } from '../engine/contract.ts';
-import { messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
-import { resultLine } from '../headless/json-lines.ts';
-import { openRunLog, type RunLog } from '../telemetry/run-log.ts';
-import { detach } from './detach.ts';
+import { openRunLog } from '../telemetry/run-log.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
-import { validationSetup } from './validation-setup.ts';
 
 /** A name for this run that sorts by time and that two runs do not share. */
 export function newRunName(now: Date): string {
@@ -27,32 +18,27 @@ export function newRunName(now: Date): string {
   return `${stamp}-${randomBytes(2).toString('hex')}`;
 }
 
-/**
- * @param detached what this process is to do when `sync --detach` started it; null else.
- * @returns the exit code. @throws FerryError for settings that can not be used.
- */
-export async function sync(command: SyncCommand, detached: DetachedOrder | null): Promise<number> {
+/** @returns the exit code. @throws FerryError for settings that can not be used. */
+export async function sync(command: SyncCommand): Promise<number> {
   const { settings, warnings } = settingsFrom(command);
-  const run = detached?.run ?? newRunName(new Date());
-  const logFile = detached?.logFile ?? settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
-  if (command.detach) return detach({ settings, warnings, run, logFile });
+  const run = newRunName(new Date());
+  const logFile = settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
   const log = openRunLog(logFile, settings.log.level);
   const source = toPlace(settings.source);
   const target = toPlace(settings.target);
-  const names = { source: describeAddress(settings.source.address), target: describeAddress(settings.target.address) };
   const engine = new FerryEngine({
     run,
-    ...names,
-    validation: validationSetup({ run, source, target, names }, settings.validation),
+    source: describeAddress(settings.source.address),
+    target: describeAddress(settings.target.address),
     prepare: (tell) => {
       for (const warning of warnings) tell('warn', warning);
-      control.catch((error: unknown) => tell('warn', `Nobody can attach to this run. ${messageOf(error)}`));
       return prepareRun(
         {
           run,
           source,
           target,
           conflictPolicy: settings.conflict,
+          asksOnConflict: false,
           keyless: settings.filter,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,
@@ -65,34 +51,17 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     onRefusals: (refusals) => log.refusals(refusals),
   });
   const startedAtMs = Date.now();
-  const control = ControlServer.open(engine, {
-    run,
-    folder: runsFolder(process.env, homedir()),
-    ...names,
-    logFile,
-    startedAtMs,
-    onCommand: (controlled) => logCommand(log, controlled),
-  });
-  // A run that nobody can reach is told so and goes on, unless being reached is all it was started for.
-  if (detached !== null) await control;
   engine.start();
   const exitCode = await showRun(engine, {
-    output: detached === null ? chooseOutput(command) : 'none',
+    output: chooseOutput(command),
     language: settings.interface.language,
     refreshHz: settings.interface.refreshHz,
     ascii: settings.interface.ascii ?? null,
     color: settings.interface.color ?? null,
     logFile,
-    survivesHangup: true,
   });
-  engine.close();
-  const snapshot = engine.snapshot();
-  await control.then(
-    (server) => server.close(),
-    () => {},
-  );
   log.close();
-  logResult(logFile, snapshot);
+  const snapshot = engine.snapshot();
   // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.
   const { recordRun } = await import('../config/recent-runs.ts');
   recordRun({
@@ -104,22 +73,4 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     exitCode,
   });
   return exitCode;
-}
-
-/** What came over the control socket, until there is an audit log of its own. */
-function logCommand(log: RunLog, { client, command, outcome, timeMs }: ControlledCommand): void {
-  const asked = command === null ? 'an unknown command' : JSON.stringify(command);
-  const verdict = outcome.accepted ? 'accepted' : 'refused';
-  const message = `${client} asked for ${asked}, which was ${verdict}: ${outcome.message}`;
-  log.notice({ id: 0, timeMs, level: outcome.accepted ? 'info' : 'warn', shard: null, message });
-}
-
-/** The log file's last line is the `result` of the JSON lines: of a run that nobody watched it is the only place. */
-function logResult(logFile: string, snapshot: EngineSnapshot): void {
-  if (snapshot.result === null) return;
-  try {
-    appendFileSync(logFile, resultLine(snapshot, snapshot.result));
-  } catch {
-    // The disk is full: the exit code still tells, and so does the screen.
-  }
 }

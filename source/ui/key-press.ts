@@ -37,7 +37,7 @@ export const pressKey = (key: KeyName, acting: Acting, messages: Messages, nowMs
     answer(dialog, key, acting);
     return;
   }
-  if (key === 'ctrl+c' && acting.state.snapshot.phase !== 'ended' && !acting.isAttached) {
+  if (key === 'ctrl+c' && acting.state.snapshot.phase !== 'ended') {
     ctrlC(acting, messages, nowMs);
     return;
   }

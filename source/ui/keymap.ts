@@ -17,8 +17,6 @@ export interface Acting {
   /** Shows a sentence at the foot for a while. */
   readonly say: (pick: (messages: Messages) => string) => void;
   readonly leave: () => void;
-  /** The run is another process's: leaving the screen leaves the run alone. */
-  readonly isAttached: boolean;
   readonly repaint: () => void;
 }
 
@@ -126,13 +124,8 @@ const toggleSort = ({ state, change, say }: Acting): void => {
   say((messages) => (state.ui.sort === 'shard' ? messages.sortedBySeverity : messages.sortedByShard));
 };
 
-const stop = ({ state, change, say, isAttached }: Acting): void => {
-  if (state.snapshot.phase !== 'draining') change({ type: 'ask', dialog: 'stop' });
-  else if (isAttached) say((messages) => messages.stopAsked);
-  else change({ type: 'ask', dialog: 'leave' });
-};
-
-const quit = (acting: Acting): void => (acting.isAttached ? acting.leave() : stop(acting));
+const quit = ({ state, change }: Acting): void =>
+  change({ type: 'ask', dialog: state.snapshot.phase === 'draining' ? 'leave' : 'stop' });
 
 export const KEYMAP: readonly Binding[] = [
   {
@@ -248,15 +241,7 @@ export const KEYMAP: readonly Binding[] = [
     run: ({ change }) => change({ type: 'toggle-help' }),
   },
   { id: 'repaint', keys: ['ctrl+l'], shown: 'ctrl+l', when: always, dangerous: false, run: ({ repaint }) => repaint() },
-  { id: 'stop', keys: ['S'], shown: 'S', when: isRunning, dangerous: true, run: stop },
-  {
-    id: 'quit',
-    keys: ['q', 'ctrl+c'],
-    shown: 'q',
-    when: isRunning,
-    dangerous: true,
-    run: quit,
-  },
+  { id: 'quit', keys: ['q'], shown: 'q', when: isRunning, dangerous: true, run: quit },
 ];
 
 /** The binding that `key` means in this state, or undefined. */
