@@ -16,7 +16,7 @@ import { compareAll } from '../validation/full-compare.ts';
 import type { CompareReport } from '../validation/report.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
-import { newRunName } from './sync.ts';
+import { newRunName, tellLogTrouble } from './sync.ts';
 
 const SEED = 20_261_121;
 /** Expiries travel exactly; what is left is the two servers' own rounding. */
@@ -39,7 +39,11 @@ export async function demo(command: DemoCommand): Promise<number> {
   const stage: Stage = { source: null, target: null, writer: null };
   const run = newRunName(new Date());
   const logFile = join(tmpdir(), `redferry-${run}.log`);
-  const log = openRunLog(logFile, 'info');
+  const log = openRunLog(logFile, {
+    level: 'info',
+    keys: 'plain',
+    trouble: (sentence) => tellLogTrouble(engine, sentence),
+  });
   const output = chooseOutput(command);
   const settings = defaultSettings();
   const engine = new FerryEngine({

@@ -18,12 +18,22 @@ export function newRunName(now: Date): string {
   return `${stamp}-${randomBytes(2).toString('hex')}`;
 }
 
+/** The log can not tell of itself that it is not written: the screen does. */
+export function tellLogTrouble(engine: FerryEngine, sentence: string | null): void {
+  if (sentence !== null) engine.report('error', sentence);
+  else engine.report('info', 'The log file is written again.');
+}
+
 /** @returns the exit code. @throws FerryError for settings that can not be used. */
 export async function sync(command: SyncCommand): Promise<number> {
   const { settings, warnings } = settingsFrom(command);
   const run = newRunName(new Date());
   const logFile = settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
-  const log = openRunLog(logFile, settings.log.level);
+  const log = openRunLog(logFile, {
+    level: settings.log.level,
+    keys: settings.log.keys,
+    trouble: (sentence) => tellLogTrouble(engine, sentence),
+  });
   const source = toPlace(settings.source);
   const target = toPlace(settings.target);
   const engine = new FerryEngine({

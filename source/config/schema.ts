@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { z } from 'zod';
 import { CONFLICT_POLICIES } from '../engine/contract.ts';
 import type { RunLimits } from '../engine/run-plan.ts';
+import { KEY_NAMES } from '../telemetry/hidden-keys.ts';
 import { parseNodeAddress } from '../topology/endpoint.ts';
 import { LANGUAGES, systemLanguage } from './language.ts';
 import { sizeSetting } from './size.ts';
@@ -148,6 +149,10 @@ const log = z.strictObject({
     .enum(['error', 'warn', 'info', 'debug'])
     .default('info')
     .describe('The least important messages that are logged.'),
+  keys: z
+    .enum(KEY_NAMES)
+    .default('plain')
+    .describe('How the log names keys: plain, or hash for the first 16 digits of the SHA-256 of each.'),
 });
 
 /** All settings, strict: what is not named here is an error. */

@@ -103,6 +103,8 @@ export interface Notice {
   /** Name of the shard, or null for the whole run. */
   readonly shard: string | null;
   readonly message: string;
+  /** Key names that the message holds: the log may have to hide them (log.keys). */
+  readonly keys?: readonly string[];
 }
 
 export type EndpointKind = 'standalone' | 'cluster' | 'sentinel' | 'file' | 'unknown';

@@ -90,6 +90,12 @@ export class FerryEngine implements Engine {
       );
   }
 
+  /** Says something that happened around the run, as to its log file. */
+  report(level: NoticeLevel, message: string): void {
+    this.#notice(level, null, message);
+    this.#changed();
+  }
+
   snapshot(): EngineSnapshot {
     this.#picture ??= this.#paint();
     return this.#picture;
@@ -200,6 +206,7 @@ export class FerryEngine implements Engine {
         'warn',
         first.shard,
         `${first.command} ${first.key ?? ''} (database ${first.database}) was refused: ${first.reason}. All refusals are in the log file.`,
+        first.key === null ? [] : [first.key],
       );
     }
     this.#refusals = [...this.#refusals, ...refusals].slice(0, REFUSALS_KEPT);
@@ -285,8 +292,9 @@ export class FerryEngine implements Engine {
     void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
   }
 
-  #notice(level: NoticeLevel, shard: string | null, message: string): void {
-    const notice: Notice = { id: ++this.#noticeCount, timeMs: Date.now(), level, shard, message };
+  #notice(level: NoticeLevel, shard: string | null, message: string, keys: readonly string[] = []): void {
+    const named = keys.length === 0 ? {} : { keys };
+    const notice: Notice = { id: ++this.#noticeCount, timeMs: Date.now(), level, shard, message, ...named };
     this.#notices = [...this.#notices.slice(1 - NOTICES_KEPT), notice];
     this.#options.onNotice?.(notice);
   }

@@ -16,8 +16,14 @@ export function printableKey(key: Uint8Array | undefined): string {
   return key.length > LONGEST_KEY ? `${text}...` : text;
 }
 
+/** A server that does not know a command quotes its arguments, which are somebody's keys and values. */
+function withoutArguments(reason: string): string {
+  return reason.replace(/,? with args beginning with: .*$/s, '');
+}
+
 /** @param args the command's arguments; the first of a write is its key. */
 export function refusalOf(shard: string, database: number, args: readonly Buffer[], reason: string): Refusal {
   const command = (args[0]?.toString('latin1') ?? '').toUpperCase();
-  return { shard, database, key: args[1] === undefined ? null : printableKey(args[1]), command, reason };
+  const key = args[1] === undefined ? null : printableKey(args[1]);
+  return { shard, database, key, command, reason: withoutArguments(reason) };
 }

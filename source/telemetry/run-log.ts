@@ -2,25 +2,43 @@
 // or the session dies. Never written to stdout.
 import { pino } from 'pino';
 import type { Notice, Refusal } from '../engine/contract.ts';
+import { hashedKey, type KeyNames, withoutKeys } from './hidden-keys.ts';
+import { LogFile } from './log-file.ts';
+
+export interface RunLogOptions {
+  /** The least important messages that are logged. */
+  readonly level: string;
+  readonly keys: KeyNames;
+  /** The file can not be written, told once as a sentence; null: it can again. */
+  readonly trouble: (sentence: string | null) => void;
+}
 
 export interface RunLog {
   notice(notice: Notice): void;
   refusals(refusals: readonly Refusal[]): void;
-  /** Writes out what is buffered; call before the process ends. */
+  /** Writes out what waits; call before the process ends. */
   close(): void;
 }
 
 const PINO_LEVEL = { info: 'info', warn: 'warn', error: 'error' } as const;
 
-/** @param file created when missing, appended to otherwise, readable by its owner only. */
-export function openRunLog(file: string, level: string): RunLog {
-  const destination = pino.destination({ dest: file, sync: true, mkdir: true, mode: 0o600 });
+/**
+ * @param file created when missing, appended to otherwise, readable by its owner only.
+ * @throws FerryError when it cannot be opened.
+ */
+export function openRunLog(file: string, { level, keys, trouble }: RunLogOptions): RunLog {
+  const destination = new LogFile({ path: file, trouble });
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const hidden = keys === 'hash';
   return {
-    notice: ({ level: noticeLevel, shard, message }) => logger[PINO_LEVEL[noticeLevel]]({ shard }, message),
+    notice: ({ level: noticeLevel, shard, message, keys: named = [] }) =>
+      logger[PINO_LEVEL[noticeLevel]]({ shard }, hidden ? withoutKeys(message, named) : message),
     refusals: (refusals) => {
-      for (const refusal of refusals) logger.warn(refusal, 'refused');
+      for (const refusal of refusals) {
+        const { key } = refusal;
+        logger.warn(hidden && key !== null ? { ...refusal, key: hashedKey(key) } : refusal, 'refused');
+      }
     },
-    close: () => destination.flushSync(),
+    close: () => destination.close(),
   };
 }
