@@ -3,13 +3,15 @@ import { check } from './source/commands/check.ts';
 import { demo } from './source/commands/demo.ts';
 import { sync } from './source/commands/sync.ts';
 import { parseArguments } from './source/config/arguments.ts';
+import { takeDetachedOrder } from './source/control/detached-run.ts';
 import { EXIT, FerryError, messageOf } from './source/engine/errors.ts';
 
 async function main(): Promise<number> {
-  const command = parseArguments(process.argv.slice(2));
+  const detached = takeDetachedOrder(process.env);
+  const command = parseArguments(detached?.args ?? process.argv.slice(2));
   switch (command.name) {
     case 'sync':
-      return sync(command);
+      return sync(command, detached);
     case 'check':
       return check(command);
     case 'validate': {
@@ -18,6 +20,18 @@ async function main(): Promise<number> {
     }
     case 'demo':
       return demo(command);
+    case 'attach': {
+      const { attach } = await import('./source/commands/attach.ts');
+      return attach(command);
+    }
+    case 'status': {
+      const { status } = await import('./source/commands/status.ts');
+      return status(command);
+    }
+    case 'ctl': {
+      const { ctl } = await import('./source/commands/ctl.ts');
+      return ctl(command);
+    }
     case 'done':
       return EXIT.completed;
   }

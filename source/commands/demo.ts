@@ -105,7 +105,6 @@ async function setTheStage(
       source: endpoint(stage.source),
       target: endpoint(stage.target),
       conflictPolicy: settings.conflict,
-      asksOnConflict: false,
       keyless: settings.filter,
       limits: { ...runLimits(settings), threads: availableParallelism() },
       snapshotOnly: false,

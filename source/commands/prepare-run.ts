@@ -3,11 +3,13 @@
 import type { Place } from '../config/place.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
+import { type ExpiryCare, HeldExpiries } from '../engine/expiry-care.ts';
 import { type PlannedOrigin, planRun, type RunLimits, type RunPlan, type SidePlan } from '../engine/run-plan.ts';
 import type { KeylessRules, ShardJob } from '../engine/shard-job.ts';
 import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
 import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
+import { SLOT_COUNT } from '../topology/topology.ts';
 import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
 export interface RunSetup {
@@ -15,8 +17,6 @@ export interface RunSetup {
   readonly source: Place;
   readonly target: Place;
   readonly conflictPolicy: ConflictPolicy;
-  /** A screen shows the run: a conflict under panic is asked for. */
-  readonly asksOnConflict: boolean;
   readonly keyless: KeylessRules;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
@@ -44,6 +44,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     source: planOf(source),
     target: planOf(target),
     origins,
+    expiries: expiriesOf(target, origins),
     targetWasEmpty: facts.empty,
     destinationOf: (id) => destinationOf(target, facts, id, origins.length > 1),
     limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
@@ -90,6 +91,14 @@ function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedO
     });
   }
   return all.filter(({ id }) => shards === null || shards.includes(id));
+}
+
+/** Of a cluster's shards only the keys of their slots: others may be copied to the same target by another process. */
+function expiriesOf(target: AskedTarget, origins: readonly PlannedOrigin[]): ExpiryCare | null {
+  if (target.kind === 'file') return null;
+  const slots = origins.flatMap((origin) => origin.slots);
+  const covered = slots.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  return new HeldExpiries(target.endpoint, covered === SLOT_COUNT ? [] : slots);
 }
 
 function planOf(side: AskedSource | AskedTarget): SidePlan {

@@ -7,7 +7,8 @@ import { runPlain } from '../headless/plain-lines.ts';
 import { resultLines } from '../headless/result-lines.ts';
 import { messagesFor } from '../ui/messages.ts';
 
-export type Output = 'screen' | 'plain' | 'json';
+/** `none`: nobody looks on, the log file tells. */
+export type Output = 'screen' | 'plain' | 'json' | 'none';
 
 export interface ShowOptions {
   readonly output: Output;
@@ -16,6 +17,8 @@ export interface ShowOptions {
   readonly ascii: boolean | null;
   readonly color: boolean | null;
   readonly logFile: string | null;
+  /** When the terminal hangs up (SIGHUP) the run goes on without it; otherwise the process ends, as by default. */
+  readonly survivesHangup?: boolean;
 }
 
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -36,9 +39,12 @@ export async function showRun(engine: Engine, options: ShowOptions): Promise<num
   };
   // Whoever read the lines is gone (a closed pipe): the migration goes on without them.
   process.stdout.on('error', () => {});
+  const hangup = new AbortController();
+  // Never taken off: shells send it more than once, also while the end is being written down.
+  if (options.survivesHangup) process.on('SIGHUP', () => hangup.abort());
   for (const name of ENDING_SIGNALS) process.on(name, onSignal);
   try {
-    const result = await show(engine, options, () => signal !== null);
+    const result = await show(engine, options, () => signal !== null, hangup.signal);
     if (result === null) return EXIT.interrupted;
     return result.outcome === 'interrupted' && signal === 'SIGTERM' ? EXIT.terminated : result.exitCode;
   } finally {
@@ -47,16 +53,25 @@ export async function showRun(engine: Engine, options: ShowOptions): Promise<num
 }
 
 /** null when the person left before the run had ended. */
-async function show(engine: Engine, options: ShowOptions, isStopped: () => boolean): Promise<EngineResult | null> {
+async function show(
+  engine: Engine,
+  options: ShowOptions,
+  isStopped: () => boolean,
+  hangup: AbortSignal,
+): Promise<EngineResult | null> {
   const write = (line: string): void => {
-    process.stdout.write(line);
+    if (!hangup.aborted) process.stdout.write(line);
   };
   switch (options.output) {
+    case 'none':
+      return engine.ended;
     case 'json':
       return runJson(engine, write);
     case 'plain':
       return runPlain(engine, { write, language: options.language });
     case 'screen': {
+      // Leaving raw mode on a terminal that is gone is an error of stdin (EIO).
+      process.stdin.on('error', () => {});
       // Ink and React are loaded only by who sees them.
       const { runScreen } = await import('../ui/run-screen.tsx');
       const end = await runScreen(engine, {
@@ -65,6 +80,7 @@ async function show(engine: Engine, options: ShowOptions, isStopped: () => boole
         logFile: options.logFile,
         leaveWhenEnded: false,
         isStopped,
+        hangup,
         ...(options.ascii === null ? {} : { ascii: options.ascii }),
         ...(options.color === null ? {} : { color: options.color }),
       });

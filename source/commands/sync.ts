@@ -1,16 +1,25 @@
 // `redferry sync`: settings -> engine -> screen, nothing else.
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
+import { appendFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
 import type { SyncCommand } from '../config/arguments.ts';
 import { toPlace } from '../config/place.ts';
 import { runLimits } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
+import type { DetachedOrder } from '../control/detached-run.ts';
+import { runsFolder } from '../control/run-registry.ts';
+import { type ControlledCommand, ControlServer } from '../control/server.ts';
+import type { EngineSnapshot } from '../engine/contract.ts';
+import { messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
-import { openRunLog } from '../telemetry/run-log.ts';
+import { resultLine } from '../headless/json-lines.ts';
+import { openRunLog, type RunLog } from '../telemetry/run-log.ts';
+import { detach } from './detach.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
+import { validationSetup } from './validation-setup.ts';
 
 /** A name for this run that sorts by time and that two runs do not share. */
 export function newRunName(now: Date): string {
@@ -24,11 +33,15 @@ export function tellLogTrouble(engine: FerryEngine, sentence: string | null): vo
   else engine.report('info', 'The log file is written again.');
 }
 
-/** @returns the exit code. @throws FerryError for settings that can not be used. */
-export async function sync(command: SyncCommand): Promise<number> {
+/**
+ * @param detached what this process is to do when `sync --detach` started it; null else.
+ * @returns the exit code. @throws FerryError for settings that can not be used.
+ */
+export async function sync(command: SyncCommand, detached: DetachedOrder | null): Promise<number> {
   const { settings, warnings } = settingsFrom(command);
-  const run = newRunName(new Date());
-  const logFile = settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
+  const run = detached?.run ?? newRunName(new Date());
+  const logFile = detached?.logFile ?? settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
+  if (command.detach) return detach({ settings, warnings, run, logFile });
   const log = openRunLog(logFile, {
     level: settings.log.level,
     keys: settings.log.keys,
@@ -36,19 +49,20 @@ export async function sync(command: SyncCommand): Promise<number> {
   });
   const source = toPlace(settings.source);
   const target = toPlace(settings.target);
+  const names = { source: describeAddress(settings.source.address), target: describeAddress(settings.target.address) };
   const engine = new FerryEngine({
     run,
-    source: describeAddress(settings.source.address),
-    target: describeAddress(settings.target.address),
+    ...names,
+    validation: validationSetup({ run, source, target, names }, settings.validation),
     prepare: (tell) => {
       for (const warning of warnings) tell('warn', warning);
+      control.catch((error: unknown) => tell('warn', `Nobody can attach to this run. ${messageOf(error)}`));
       return prepareRun(
         {
           run,
           source,
           target,
           conflictPolicy: settings.conflict,
-          asksOnConflict: false,
           keyless: settings.filter,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,
@@ -61,17 +75,34 @@ export async function sync(command: SyncCommand): Promise<number> {
     onRefusals: (refusals) => log.refusals(refusals),
   });
   const startedAtMs = Date.now();
+  const control = ControlServer.open(engine, {
+    run,
+    folder: runsFolder(process.env, homedir()),
+    ...names,
+    logFile,
+    startedAtMs,
+    onCommand: (controlled) => logCommand(log, controlled),
+  });
+  // A run that nobody can reach is told so and goes on, unless being reached is all it was started for.
+  if (detached !== null) await control;
   engine.start();
   const exitCode = await showRun(engine, {
-    output: chooseOutput(command),
+    output: detached === null ? chooseOutput(command) : 'none',
     language: settings.interface.language,
     refreshHz: settings.interface.refreshHz,
     ascii: settings.interface.ascii ?? null,
     color: settings.interface.color ?? null,
     logFile,
+    survivesHangup: true,
   });
-  log.close();
+  engine.close();
   const snapshot = engine.snapshot();
+  await control.then(
+    (server) => server.close(),
+    () => {},
+  );
+  log.close();
+  logResult(logFile, snapshot);
   // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.
   const { recordRun } = await import('../config/recent-runs.ts');
   recordRun({
@@ -83,4 +114,22 @@ export async function sync(command: SyncCommand): Promise<number> {
     exitCode,
   });
   return exitCode;
+}
+
+/** What came over the control socket, until there is an audit log of its own. */
+function logCommand(log: RunLog, { client, command, outcome, timeMs }: ControlledCommand): void {
+  const asked = command === null ? 'an unknown command' : JSON.stringify(command);
+  const verdict = outcome.accepted ? 'accepted' : 'refused';
+  const message = `${client} asked for ${asked}, which was ${verdict}: ${outcome.message}`;
+  log.notice({ id: 0, timeMs, level: outcome.accepted ? 'info' : 'warn', shard: null, message });
+}
+
+/** The log file's last line is the `result` of the JSON lines: of a run that nobody watched it is the only place. */
+function logResult(logFile: string, snapshot: EngineSnapshot): void {
+  if (snapshot.result === null) return;
+  try {
+    appendFileSync(logFile, resultLine(snapshot, snapshot.result));
+  } catch {
+    // The disk is full: the exit code still tells, and so does the screen.
+  }
 }

@@ -1,22 +1,20 @@
 // `redferry validate`: both sides are asked directly, by sample or in full; progress, verdict, exports, exit code.
-import { writeFileSync } from 'node:fs';
 import { describeAddress } from '../config/address.ts';
 import type { ValidateCommand } from '../config/arguments.ts';
-import { configError } from '../config/config-error.ts';
-import { isFile, type Place, toPlace } from '../config/place.ts';
+import { toPlace } from '../config/place.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import { EXIT, type ExitCode, FerryError, messageOf } from '../engine/errors.ts';
-import { discoverTopology } from '../topology/discover.ts';
-import type { Endpoint } from '../topology/endpoint.ts';
 import { printable } from '../ui/cell-width.ts';
 import { DifferenceFile, differenceLine } from '../validation/difference-file.ts';
 import { htmlReport } from '../validation/html-report.ts';
 import type { Difference } from '../validation/report.ts';
-import type { CompareSide } from '../validation/side.ts';
+import { parseSize } from '../validation/sample-size.ts';
 import type { ValidateResult } from '../validation/validate-result.ts';
 import { type ValidateProgress, Validation } from '../validation/validation.ts';
 import { exact, percent } from '../validation/verdict.ts';
+import { compareSideOf } from './compare-sides.ts';
 import { newRunName } from './sync.ts';
+import { writePage } from './validation-setup.ts';
 
 /** Differences that are printed one by one, and all that are told with --json. */
 const PRINTED = 20;
@@ -29,9 +27,11 @@ export async function validate(command: ValidateCommand): Promise<number> {
   const { settings, warnings } = settingsFrom(command);
   for (const warning of warnings) process.stderr.write(`redferry: ${warning}\n`);
   const run = newRunName(new Date());
+  const { validation } = settings;
+  const sample = parseSize(command.size ?? validation.sample);
   const [source, target] = await Promise.all([
-    sideOf(toPlace(settings.source), 'source'),
-    sideOf(toPlace(settings.target), 'target'),
+    compareSideOf(toPlace(settings.source), 'source'),
+    compareSideOf(toPlace(settings.target), 'target'),
   ]);
   const stop = new AbortController();
   let interrupted: ExitCode | null = null;
@@ -47,16 +47,17 @@ export async function validate(command: ValidateCommand): Promise<number> {
   const lines = command.exports.filter((path) => !isPage(path)).map((path) => new DifferenceFile(path));
   try {
     const [file] = lines;
-    const { result, differences } = await new Validation({
+    const { result, differences, bothSides } = await new Validation({
       source,
       target,
-      sample: command.sample,
+      sample,
       sourceOnly: command.sourceOnly,
-      keysPerSecond: command.rate,
+      keysPerSecond: command.rate ?? validation.keysPerSecond,
       seed: command.seed ?? undefined,
-      toleranceMs: command.toleranceMs ?? undefined,
-      stateFile: command.sample === null ? command.stateFile : null,
+      toleranceMs: command.toleranceMs ?? validation.ttlToleranceMs,
+      stateFile: sample === null ? command.stateFile : null,
       maxDifferences: KEPT,
+      showSides: command.exports.some(isPage) ? KEPT : 0,
       onDifference: (difference) => {
         for (const to of lines) to.write(differenceLine(difference));
         tell.difference(difference);
@@ -81,14 +82,14 @@ export async function validate(command: ValidateCommand): Promise<number> {
     };
     for (const to of lines) to.write({ v: 1, run, event: 'result', time: finishedAt.toISOString(), ...result });
     for (const path of command.exports.filter(isPage)) {
-      writePage(path, htmlReport({ run, ...names, finishedAt, result, differences }));
+      writePage(path, htmlReport({ run, ...names, finishedAt, result, differences, bothSides }));
     }
     tell.result(result, differences);
     return result.outcome === 'different' ? EXIT.different : EXIT.completed;
   } catch (error) {
     tell.end();
     if (interrupted === null) throw error;
-    const goOn = command.sample === null && command.stateFile !== null;
+    const goOn = sample === null && command.stateFile !== null;
     const hint = goOn ? ` The same command goes on with ${command.stateFile}.` : '';
     process.stderr.write(`redferry: ${messageOf(error)}${hint}\n`);
     return interrupted;
@@ -101,37 +102,6 @@ export async function validate(command: ValidateCommand): Promise<number> {
 
 function isPage(path: string): boolean {
   return /\.html?$/i.test(path);
-}
-
-function writePage(path: string, page: string): void {
-  try {
-    writeFileSync(path, page, { mode: 0o600 });
-  } catch (error) {
-    throw configError(`${path} can not be written: ${messageOf(error)}.`);
-  }
-}
-
-/** A running server or cluster, as the comparer is told of it. */
-async function sideOf(place: Place, name: 'source' | 'target'): Promise<CompareSide> {
-  if (isFile(place))
-    throw configError(`The ${name} is a file; validate compares running servers: sync it to one first.`);
-  return compareSideOf(place);
-}
-
-/** Asks the endpoint for its masters (or the replicas to read from). @throws FerryError when it can not be asked. */
-export async function compareSideOf(endpoint: Endpoint): Promise<CompareSide> {
-  const topology = await discoverTopology(endpoint);
-  const { username, password } = endpoint.credentials;
-  return {
-    addresses: topology.shards.map(({ address, slots }) => ({ ...address, slots })),
-    cluster: topology.kind === 'cluster',
-    // A user without a password (nopass) is named with an empty one.
-    ...(username === null ? {} : { username, password: password ?? '' }),
-    ...(password === null ? {} : { password }),
-    tls: endpoint.tls,
-    connectTimeoutMs: endpoint.connectTimeoutMs,
-    name: 'redferry:validate',
-  };
 }
 
 /** Says how it goes: JSON lines, or lines for people with progress on stderr. */

@@ -4,8 +4,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import packageJson from '../../package.json' with { type: 'json' };
 import { CONFLICT_POLICIES } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { DEFAULT_SAMPLE, parseSample, type SampleSize } from '../validation/sample-size.ts';
+import { parseSize } from '../validation/sample-size.ts';
 import { describeAddress, passwordIn } from './address.ts';
+import { addControlCommands, type ControlCommand, parseShards } from './control-arguments.ts';
 import { LANGUAGES } from './language.ts';
 import { nearest } from './nearest.ts';
 import type { SettingsInput } from './schema.ts';
@@ -27,6 +28,8 @@ export interface RunCommand {
 
 export interface SyncCommand extends RunCommand {
   readonly name: 'sync';
+  /** In a process of its own, without a terminal. */
+  readonly detach: boolean;
   readonly headless: boolean;
   readonly snapshotOnly: boolean;
 }
@@ -53,8 +56,8 @@ export interface DoneCommand {
 
 export interface ValidateCommand extends RunCommand {
   readonly name: 'validate';
-  /** null compares every key, in both directions (`--full`). */
-  readonly sample: SampleSize | null;
+  /** `full` compares every key, in both directions; null for the configured sample. */
+  readonly size: string | null;
   /** Keys that are only on the target are not looked for. */
   readonly sourceOnly: boolean;
   /** Keys a second; null for as fast as it goes. */
@@ -68,7 +71,7 @@ export interface ValidateCommand extends RunCommand {
   readonly stateFile: string | null;
 }
 
-export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | DoneCommand;
+export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | ControlCommand | DoneCommand;
 
 interface RawOptions {
   readonly config?: string;
@@ -82,13 +85,14 @@ interface RawOptions {
   readonly snapshotOnly?: true;
   readonly shards?: readonly number[];
   readonly until?: string;
-  readonly sample?: SampleSize;
+  readonly sample?: string;
   readonly full?: boolean;
   readonly sourceOnly?: boolean;
   readonly seed?: number;
   readonly ttlTolerance?: number;
   readonly export?: readonly string[];
   readonly state?: string;
+  readonly detach?: true;
   readonly headless?: true;
   readonly json?: true;
   readonly lang?: 'en' | 'zh';
@@ -100,9 +104,9 @@ interface RawOptions {
 const MOST_VALIDATE_RATE = 10_000_000;
 const MOST_SEED = 2 ** 32 - 1;
 const MOST_TOLERANCE_MS = 3_600_000;
-const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo'];
+const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo', 'status', 'attach', 'ctl'];
 /** In the design, not in the program. */
-const LATER_COMMANDS: readonly string[] = ['status', 'attach', 'ctl', 'convert'];
+const LATER_COMMANDS: readonly string[] = ['convert'];
 
 const EXIT_CODES = `
 Exit codes:
@@ -166,6 +170,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
     .option('--snapshot-only', 'leave when the full sync is done')
     .option('--until <time>', 'stop in an AOF with timestamps there, for example 2026-11-21T03:00:00Z', parseTime)
+    .option('--detach', 'in a process of its own, without a terminal; redferry attach opens its screen')
     .option('--headless', 'plain lines instead of the screen')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(syncCommand(options)));
@@ -183,7 +188,14 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
       }),
     );
   addEndpoints(program.command('validate').description('compare source and target, by sample or in full'))
-    .option('--sample <size>', 'keys (30000), a share (5%) or a bound (0.01%@95); by default 0.1%@95', parseSample)
+    .option(
+      '--sample <size>',
+      'keys (30000), a share (5%) or a bound (0.01%@95); by default 0.1%@95',
+      (size: string) => {
+        parseSize(size);
+        return size;
+      },
+    )
     .option('--full', 'compare every key, in both directions')
     .option('--source-only', 'do not look for keys that only the target has')
     .option('--rate <number>', 'keys a second', wholeNumber(1, MOST_VALIDATE_RATE))
@@ -203,6 +215,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .option('--json', 'one JSON object a line')
     .addOption(languageOption())
     .action((options: RawOptions) => found(demoCommand(options)));
+  addControlCommands(program, found);
   for (const command of program.commands) command.addHelpText('after', EXIT_CODES);
   // Without a command it is sync: its options belong on the first page.
   return program.addHelpText('after', () => `\n${optionsOf(sync)}${EXIT_CODES}`);
@@ -238,8 +251,12 @@ function languageOption(): Option {
 }
 
 function syncCommand(options: RawOptions): SyncCommand {
+  if (options.detach === true && options.json === true) {
+    throw usageError('--detach leaves nobody to read --json; redferry status --json tells how it goes');
+  }
   return {
     name: 'sync',
+    detach: options.detach ?? false,
     file: options.config ?? null,
     overrides: overridesOf(options),
     passwords: passwordsOf(options),
@@ -257,7 +274,7 @@ function validateCommand(options: RawOptions): ValidateCommand {
     overrides: overridesOf(options),
     passwords: passwordsOf(options),
     json: options.json ?? false,
-    sample: options.full === true ? null : (options.sample ?? DEFAULT_SAMPLE),
+    size: options.full === true ? 'full' : (options.sample ?? null),
     sourceOnly: options.sourceOnly ?? false,
     rate: options.rate ?? null,
     seed: options.seed ?? null,
@@ -319,11 +336,6 @@ function parseReader(value: string): 'sync' {
   throw new InvalidArgumentError(
     value === 'scan' ? 'The scan reader is not available yet; there is sync.' : 'There is sync.',
   );
-}
-
-function parseShards(value: string): readonly number[] {
-  if (!/^\d{1,6}(,\d{1,6})*$/.test(value)) throw new InvalidArgumentError('Write shard numbers with commas: 0,2.');
-  return [...new Set(value.split(',').map(Number))];
 }
 
 function parseTime(value: string): string {

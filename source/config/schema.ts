@@ -5,6 +5,7 @@ import { CONFLICT_POLICIES } from '../engine/contract.ts';
 import type { RunLimits } from '../engine/run-plan.ts';
 import { KEY_NAMES } from '../telemetry/hidden-keys.ts';
 import { parseNodeAddress } from '../topology/endpoint.ts';
+import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, systemLanguage } from './language.ts';
 import { sizeSetting } from './size.ts';
 
@@ -83,6 +84,15 @@ const target = z.strictObject({
     ),
 });
 
+function isSize(text: string): boolean {
+  try {
+    parseSize(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function keylessRule(initial: 'forward' | 'ignore' | 'refuse', what: string) {
   return z
     .enum(['forward', 'ignore', 'refuse'])
@@ -132,6 +142,28 @@ const limits = z.strictObject({
   threads: z.int().min(0).max(256).default(0).describe('Worker threads for the shards; 0 is one for each core.'),
 });
 
+const validation = z.strictObject({
+  sample: z
+    .string()
+    .refine(isSize, { error: 'must be keys (30000), a share (5%), a bound (0.01%@95) or full' })
+    .default('0.1%@95')
+    .describe(
+      'How much a comparison looks at: keys (30000), a share (5%), the bound you want (0.01%@95: at most 0.01 % different with 95 % confidence), or full.',
+    ),
+  keysPerSecond: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Keys a second that a comparison reads; null is as fast as it goes, and 50,000 while a run goes on.'),
+  ttlToleranceMs: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .optional()
+    .describe('How far expiries may lie apart, milliseconds; without it 0, or 1000 where a side is older than 7.0.'),
+});
+
 const screen = z.strictObject({
   language: z
     .enum(LANGUAGES)
@@ -165,6 +197,7 @@ export const settingsSchema = z.strictObject({
     .describe('A key that already exists on the target: panic stops, rewrite replaces it, ignore leaves it.'),
   filter: filter.prefault({}).describe('What happens to commands that have no key.'),
   limits: limits.prefault({}).describe('How much of this machine and of the servers a run may use.'),
+  validation: validation.prefault({}).describe('How both sides are compared.'),
   interface: screen.prefault({}).describe('The screen.'),
   log: log.prefault({}).describe('The log file.'),
 });

@@ -1,6 +1,5 @@
 // The engine's contract with any screen: what a picture of the run holds, what may be asked, what is answered.
 // Plain readonly data only, so that it crosses worker and process borders as it is. Nothing here touches a socket.
-import type { ConflictCounts, ConflictDecision, ConflictRecord, ConflictStanding } from './conflict-contract.ts';
 
 /** The life of a shard; `paused` and `throttled` are flags beside it (design, section 3). */
 export const SHARD_STATES = [
@@ -68,9 +67,7 @@ export interface ShardSnapshot {
   readonly bytesPerSecond: number;
   /** Stream commands applied since the start. */
   readonly commands: number;
-  readonly conflicts: ConflictCounts;
-  /** What the shard asks the person about its conflicts, and what it has put aside. */
-  readonly conflictStanding: ConflictStanding;
+  readonly conflicts: { readonly rewritten: number; readonly ignored: number };
   /** Writes the target refused for good. */
   readonly errors: number;
   /** Bytes waiting between source and target: in memory and on disk together. */
@@ -79,6 +76,8 @@ export interface ShardSnapshot {
   readonly spoolBytes: number;
   /** Bytes sent to the target and not yet answered. */
   readonly inFlightBytes: number;
+  /** Expiries that were written held, later than they are, so that the target expires nothing by itself; settled at the end. */
+  readonly held: number;
   /** notify-keyspace-events of the source as it is ('' = off); null while unknown or not readable. */
   readonly keyspaceEvents: string | null;
   /** Target nodes this shard writes to, host:port, or its file. */
@@ -90,6 +89,21 @@ export interface ShardSnapshot {
   /** The last thing that went wrong, and what to do; null when nothing did. */
   readonly lastError: string | null;
   readonly history: ShardHistory;
+  /** What the last comparison of both sides said of it; null when there was none. */
+  readonly verified: ShardVerified | null;
+}
+
+export interface ShardVerified {
+  /** Unix ms. */
+  readonly atMs: number;
+  /** Keys of the shard that were compared. */
+  readonly checked: number;
+  /** Of them, those that differ, without what was repaired since. */
+  readonly different: number;
+  /** At most this share of the shard's keys differs, 0 to 1; null when nothing was drawn from it. */
+  readonly fraction: number | null;
+  /** Too old to be relied upon, or the shard has begun anew since. */
+  readonly stale: boolean;
 }
 
 export type NoticeLevel = 'info' | 'warn' | 'error';
@@ -131,15 +145,12 @@ export interface EngineSnapshot {
   readonly target: EndpointSnapshot;
   readonly shards: readonly ShardSnapshot[];
   readonly memory: { readonly rss: number };
+  /** The comparison under way, or the last one; null when none was asked for. */
+  readonly validation: ValidationPicture | null;
   /** Newest last, at most NOTICES_KEPT. */
   readonly notices: readonly Notice[];
-  /** Conflicts and what became of them, newest last, at most CONFLICTS_KEPT; all are in the run's file of conflicts. */
-  readonly conflicts: readonly ConflictRecord[];
   readonly result: EngineResult | null;
 }
-
-/** How many conflicts a snapshot carries. */
-export const CONFLICTS_KEPT = 200;
 
 /** How many notices a snapshot carries; older ones are in the log file. */
 export const NOTICES_KEPT = 500;
@@ -163,20 +174,24 @@ export interface RecopyCounts {
   readonly failed: number;
 }
 
+/** Sample of a comparison as `--sample` takes it (`30000`, `5%`, `0.01%@95`); `full` compares every key. */
+export type ValidationSize = string;
+
+export type ValidationCommand =
+  /** Compares both sides; `size` is null for the configured sample. */
+  | { readonly type: 'validate'; readonly size: ValidationSize | null }
+  | { readonly type: 'steer-validation'; readonly act: 'pause' | 'resume' | 'cancel' }
+  /** Keys a second; null for as fast as it goes. */
+  | { readonly type: 'set-validation-rate'; readonly keysPerSecond: number | null }
+  /** Writes what was found to files: JSON lines and a page. */
+  | { readonly type: 'export-validation' };
+
 export type EngineCommand =
+  | ValidationCommand
   | { readonly type: 'pause'; readonly shards: ShardSelection }
   | { readonly type: 'resume'; readonly shards: ShardSelection }
   /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
   | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
-  /** For keys that are judged from now on; answers open questions. */
-  | { readonly type: 'setConflictPolicy'; readonly shards: ShardSelection; readonly policy: ConflictPolicy }
-  /** Answers the question with that number of one shard. */
-  | {
-      readonly type: 'decideConflict';
-      readonly shard: number;
-      readonly question: number;
-      readonly decision: ConflictDecision;
-    }
   | { readonly type: 'stop' };
 
 /** What came of a command: one sentence for the person either way. */
@@ -218,7 +233,7 @@ export interface EngineResult {
   readonly keys: number;
   readonly commands: number;
   readonly bytes: number;
-  readonly conflicts: ConflictCounts;
+  readonly conflicts: { readonly rewritten: number; readonly ignored: number };
   readonly refused: number;
   /** The first REFUSALS_KEPT of them; all are in the log file. */
   readonly refusals: readonly Refusal[];
@@ -226,6 +241,71 @@ export interface EngineResult {
   /** Why the run did not complete, and what to do; null when it did. */
   readonly message: string | null;
 }
+
+export type ValidationState = 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
+
+/** A comparison of both sides as a screen shows it. */
+export interface ValidationPicture {
+  readonly state: ValidationState;
+  readonly size: ValidationSize;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  /** Keys looked at, of both sides, and those that are to be. */
+  readonly done: number;
+  readonly total: number;
+  readonly keysPerSecond: number | null;
+  readonly etaSeconds: number | null;
+  /** What it is held to; null for as fast as it goes. */
+  readonly mostKeysPerSecond: number | null;
+  /** Keys that are looked at again. */
+  readonly suspects: number;
+  readonly different: number;
+  /** The verdict, or why there is none, as one sentence; null while it is under way. */
+  readonly verdict: string | null;
+  readonly outcome: 'equal' | 'different' | null;
+  readonly shards: readonly ValidatedShard[];
+  readonly types: readonly ValidatedType[];
+  readonly notes: readonly string[];
+  /** The first DIFFERENCES_SHOWN of them. */
+  readonly differences: readonly DifferencePicture[];
+}
+
+export interface ValidatedShard {
+  readonly side: 'source' | 'target';
+  readonly address: string;
+  readonly keys: number;
+  readonly looked: number;
+  readonly different: number;
+  /** At most this share differs, 0 to 1; null where nothing was drawn. */
+  readonly fraction: number | null;
+}
+
+export interface ValidatedType {
+  readonly type: string;
+  readonly checked: number;
+  readonly different: number;
+  readonly fraction: number;
+}
+
+export interface DifferencePicture {
+  readonly database: number;
+  /** Its bytes in base64. */
+  readonly key: string;
+  readonly type: string;
+  readonly aspects: readonly string[];
+  /** What differs, in words. */
+  readonly detail: string;
+  /** What each side has that the other has not. */
+  readonly diff: readonly DiffLine[];
+}
+
+export interface DiffLine {
+  readonly side: 'source' | 'target';
+  readonly text: string;
+}
+
+/** How many differences a picture carries; an export has more. */
+export const DIFFERENCES_SHOWN = 100;
 
 /** How many refusals the result carries in memory. */
 export const REFUSALS_KEPT = 100;

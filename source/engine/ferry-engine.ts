@@ -1,7 +1,5 @@
 // The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
-import { decideConflict, setConflictPolicy } from './conflict-commands.ts';
-import type { ConflictRecord } from './conflict-contract.ts';
 import type {
   CommandOutcome,
   EndpointSnapshot,
@@ -16,15 +14,17 @@ import type {
   RunPhase,
   ShardSelection,
 } from './contract.ts';
-import { CONFLICTS_KEPT, NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
+import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
+import { ExpiryRelease } from './expiry-release.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
-import type { FromWorker, ToWorker } from './shard-job.ts';
+import type { FromWorker, ShardJob } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
+import { ValidationDesk, type ValidationSetup } from './validation-desk.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const TICK_MS = 250;
@@ -40,9 +40,9 @@ export interface FerryEngineOptions {
   readonly prepare: (tell: (level: NoticeLevel, message: string) => void) => Promise<RunPlan>;
   /** Gets every notice and every refusal, for the log file. */
   readonly onNotice?: (notice: Notice) => void;
-  /** Gets every settled conflict, for the file of conflicts. */
-  readonly onConflicts?: (conflicts: readonly ConflictRecord[]) => void;
   readonly onRefusals?: (refusals: readonly Refusal[]) => void;
+  /** How both sides are compared while the run goes on; null where one of them is a file. */
+  readonly validation?: ValidationSetup | null;
   /** What the worker threads run; by default the worker that belongs to this build. */
   readonly workerFile?: URL;
 }
@@ -52,6 +52,7 @@ export class FerryEngine implements Engine {
   readonly #options: FerryEngineOptions;
   readonly #startedAtMs = steadyMs();
   readonly #listeners = new Set<() => void>();
+  readonly #desk: ValidationDesk;
   #resolveEnded: (result: EngineResult) => void = () => {};
   #phase: RunPhase = 'starting';
   #source: EndpointSnapshot;
@@ -60,9 +61,9 @@ export class FerryEngine implements Engine {
   #pool: WorkerPool | null = null;
   #permits: SnapshotPermits | null = null;
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
+  readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
-  #conflicts: readonly ConflictRecord[] = [];
   #refusals: readonly Refusal[] = [];
   #result: EngineResult | null = null;
   #picture: EngineSnapshot | null = null;
@@ -74,6 +75,12 @@ export class FerryEngine implements Engine {
     this.#options = options;
     this.#source = { address: options.source, kind: 'unknown', version: null, masters: 0 };
     this.#target = { address: options.target, kind: 'unknown', version: null, masters: 0 };
+    this.#desk = new ValidationDesk(options.validation ?? null, {
+      shards: () => this.snapshot().shards,
+      isRunning: () => this.#phase !== 'ended',
+      notice: (level, message) => this.#notice(level, null, message),
+      changed: () => this.#changed(),
+    });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -107,6 +114,13 @@ export class FerryEngine implements Engine {
   }
 
   async dispatch(command: EngineCommand): Promise<CommandOutcome> {
+    switch (command.type) {
+      case 'validate':
+      case 'steer-validation':
+      case 'set-validation-rate':
+      case 'export-validation':
+        return this.#desk.handle(command);
+    }
     if (this.#phase === 'ended') return { accepted: false, message: 'The run has ended.' };
     switch (command.type) {
       case 'pause':
@@ -114,12 +128,14 @@ export class FerryEngine implements Engine {
         return this.#pauseOrResume(command.type, command.shards);
       case 'repair':
         return this.#repair(command.keys);
-      case 'setConflictPolicy':
-      case 'decideConflict':
-        return this.#conflictCommand(command);
       case 'stop':
         return this.#stop();
     }
+  }
+
+  /** After the end of the run: ends what a person had asked for beside it. */
+  close(): void {
+    this.#desk.close();
   }
 
   #begin(plan: RunPlan): void {
@@ -127,6 +143,7 @@ export class FerryEngine implements Engine {
     this.#source = endpointOf(this.#options.source, plan.source);
     this.#target = endpointOf(this.#options.target, plan.target);
     this.#phase = 'running';
+    this.#expiries.take(plan.expiries);
     this.#pool = new WorkerPool(
       plan.threads,
       {
@@ -160,10 +177,6 @@ export class FerryEngine implements Engine {
       case 'refusals':
         this.#refused(message.refusals);
         break;
-      case 'conflicts':
-        this.#conflicts = [...this.#conflicts, ...message.conflicts].slice(-CONFLICTS_KEPT);
-        this.#options.onConflicts?.(message.conflicts);
-        break;
       case 'moved':
         record.moved(message.address);
         break;
@@ -189,13 +202,26 @@ export class FerryEngine implements Engine {
   #died(shards: readonly number[], message: string): void {
     for (const record of this.#records) {
       if (record.final || !shards.includes(record.job.id)) continue;
-      record.die(message);
-      record.probe?.stop();
       this.#permits?.giveBack(record.job.id);
       this.#recopies.ended(record.job.id);
-      this.#notice('error', record.job.name, message);
+      const again = this.#phase === 'running' ? record.loseThread(message) : '';
+      if (typeof again !== 'string') {
+        this.#startAgain(again, record.paused, message);
+        continue;
+      }
+      const sentence = `${message} ${again}`.trim();
+      record.die(sentence);
+      record.probe?.stop();
+      this.#notice('error', record.job.name, sentence);
     }
     this.#endWhenAllEnded();
+  }
+
+  /** A shard whose thread died goes on another one. */
+  #startAgain(job: ShardJob, paused: boolean, message: string): void {
+    this.#notice('error', job.name, `${message} This shard begins a new full sync on another thread.`);
+    this.#pool?.start(job);
+    if (paused) this.#pool?.send({ type: 'pause', shard: job.id });
   }
 
   #refused(refusals: readonly Refusal[]): void {
@@ -231,23 +257,13 @@ export class FerryEngine implements Engine {
     return outcome;
   }
 
-  #conflictCommand(command: EngineCommand & { type: 'setConflictPolicy' | 'decideConflict' }): CommandOutcome {
-    const send = (message: ToWorker & { readonly shard: number }): void => this.#pool?.send(message);
-    const outcome =
-      command.type === 'setConflictPolicy'
-        ? setConflictPolicy(this.#records, command.shards, command.policy, send)
-        : decideConflict(this.#records, command.shard, command.question, command.decision, send);
-    if (outcome.accepted) this.#notice('info', null, outcome.message);
-    this.#changed();
-    return outcome;
-  }
-
   #stop(): CommandOutcome {
     if (this.#phase === 'starting') {
       this.#finish(refusedResult('interrupted', EXIT.interrupted, this.#seconds(), 'Stopped before the run began.'));
       return { accepted: true, message: 'Stopped before the run began.' };
     }
     if (this.#phase === 'draining') {
+      this.#expiries.leave();
       this.#abortAll();
       return { accepted: true, message: 'Leaving at once: what was received and not applied is given up.' };
     }
@@ -268,8 +284,11 @@ export class FerryEngine implements Engine {
 
   #endWhenAllEnded(): void {
     this.#changed();
-    if (this.#result !== null || !this.#records.every((record) => record.final)) return;
-    this.#finish(resultOf(this.#records, this.#refusals, this.#seconds()));
+    if (this.#result !== null || this.#expiries.begun || !this.#records.every((record) => record.final)) return;
+    this.#phase = 'draining';
+    void this.#expiries.release().then((left) => {
+      this.#finish(resultOf(this.#records, this.#refusals, this.#seconds(), left));
+    });
   }
 
   #refuse(error: unknown): void {
@@ -322,10 +341,13 @@ export class FerryEngine implements Engine {
       takenAtMs: wallMs(nowMs),
       source: this.#source,
       target: this.#target,
-      shards: this.#records.map((record) => record.snapshot(nowMs)),
+      shards: this.#records.map((record) => {
+        const shard = record.snapshot(nowMs);
+        return { ...shard, verified: this.#desk.verifiedOf(shard, wallMs(nowMs)) };
+      }),
       memory: { rss: process.memoryUsage.rss() },
+      validation: this.#desk.picture(),
       notices: this.#notices,
-      conflicts: this.#conflicts,
       result: this.#result,
     };
   }

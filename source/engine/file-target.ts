@@ -20,7 +20,7 @@ interface KindOfFile {
 
 export class FileTarget implements ShardTarget {
   readonly waiting = null;
-  readonly conflicts = null;
+  readonly held = 0;
   /** An AOF is for whichever server it is given to; what it holds is as the source wrote it. */
   readonly setTakesExpiry = true;
   announcedKeys: number | null = null;

@@ -1,6 +1,7 @@
 // What is to be done, once source and target are known: one job for each source shard, with its share of the limits.
 import type { SlotRange } from '../topology/topology.ts';
 import type { ConflictPolicy, EndpointKind } from './contract.ts';
+import type { ExpiryCare } from './expiry-care.ts';
 import type { KeylessRules, ShardJob } from './shard-job.ts';
 
 /** Limits for the whole run; bytes and milliseconds. */
@@ -40,13 +41,13 @@ export interface RunOrder {
   /** Where the shard with this number goes. */
   readonly destinationOf: (id: number) => ShardJob['destination'];
   readonly conflictPolicy: ConflictPolicy;
-  /** Somebody looks on who can be asked about conflicts. */
-  readonly asksOnConflict: boolean;
   /** Nothing is on the target as the run begins. */
   readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
+  /** null where the target is a file. */
+  readonly expiries: ExpiryCare | null;
 }
 
 export interface PlannedJob {
@@ -60,6 +61,7 @@ export interface RunPlan {
   readonly jobs: readonly PlannedJob[];
   readonly threads: number;
   readonly snapshotsAtOnce: number;
+  readonly expiries: ExpiryCare | null;
 }
 
 /** A queue below this would stop the link for every burst. */
@@ -83,7 +85,6 @@ export function planRun(order: RunOrder): RunPlan {
         origin,
         destination: order.destinationOf(id),
         conflictPolicy: order.conflictPolicy,
-        asksOnConflict: order.asksOnConflict,
         targetWasEmpty: order.targetWasEmpty,
         keyless: order.keyless,
         snapshotOnly: order.snapshotOnly,
@@ -106,5 +107,6 @@ export function planRun(order: RunOrder): RunPlan {
     jobs,
     threads: Math.min(limits.threads, count),
     snapshotsAtOnce: limits.snapshotsAtOnce,
+    expiries: order.expiries,
   };
 }

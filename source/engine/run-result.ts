@@ -1,5 +1,4 @@
 // How the run ended, from how its shards ended: the outcome, the exit code, one sentence when it did not complete.
-import { NO_CONFLICTS } from './conflict-contract.ts';
 import type { EngineResult, Outcome, Refusal } from './contract.ts';
 import { EXIT, type ExitCode } from './errors.ts';
 import type { ShardEnd } from './shard-job.ts';
@@ -17,8 +16,16 @@ const PRECEDENCE: readonly {
   { reason: 'interrupted', outcome: 'interrupted', exitCode: EXIT.interrupted },
 ];
 
-/** @param seconds how long the run took. */
-export function resultOf(records: readonly ShardRecord[], refusals: readonly Refusal[], seconds: number): EngineResult {
+/**
+ * @param seconds how long the run took.
+ * @param leftOver what is still to be done on the target though every shard has ended, or null.
+ */
+export function resultOf(
+  records: readonly ShardRecord[],
+  refusals: readonly Refusal[],
+  seconds: number,
+  leftOver: string | null,
+): EngineResult {
   const shards = records.map((record) => record.result());
   const snapshots = records.map((record) => record.snapshot(steadyMs()));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -26,8 +33,8 @@ export function resultOf(records: readonly ShardRecord[], refusals: readonly Ref
   const worst = PRECEDENCE.find(({ reason }) => records.some((record) => record.end?.reason === reason));
   const culprit = worst === undefined ? null : (records.find((record) => record.end?.reason === worst.reason) ?? null);
   return {
-    outcome: worst?.outcome ?? 'completed',
-    exitCode: worst?.exitCode ?? (refused > 0 ? EXIT.refusals : EXIT.completed),
+    outcome: worst?.outcome ?? (leftOver === null ? 'completed' : 'failed'),
+    exitCode: worst?.exitCode ?? (leftOver !== null ? EXIT.failed : refused > 0 ? EXIT.refusals : EXIT.completed),
     seconds,
     keys: sum(shards.map((shard) => shard.keys)),
     commands: sum(shards.map((shard) => shard.commands)),
@@ -35,13 +42,11 @@ export function resultOf(records: readonly ShardRecord[], refusals: readonly Ref
     conflicts: {
       rewritten: sum(snapshots.map((shard) => shard.conflicts.rewritten)),
       ignored: sum(snapshots.map((shard) => shard.conflicts.ignored)),
-      alreadyThere: sum(snapshots.map((shard) => shard.conflicts.alreadyThere)),
-      dropped: sum(snapshots.map((shard) => shard.conflicts.dropped)),
     },
     refused,
     refusals,
     shards,
-    message: culprit === null ? null : `${culprit.job.name}: ${culprit.end?.message ?? ''}`,
+    message: culprit === null ? leftOver : `${culprit.job.name}: ${culprit.end?.message ?? ''}`,
   };
 }
 
@@ -54,7 +59,7 @@ export function refusedResult(outcome: Outcome, exitCode: number, seconds: numbe
     keys: 0,
     commands: 0,
     bytes: 0,
-    conflicts: NO_CONFLICTS,
+    conflicts: { rewritten: 0, ignored: 0 },
     refused: 0,
     refusals: [],
     shards: [],

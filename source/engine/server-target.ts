@@ -1,6 +1,7 @@
 // A server or cluster as the target of one shard: writers to every node, the snapshot's keys and the stream's commands on
 // their way to them, and the lane of values that need commands.
 import { CommandTable } from '../protocol/command-table.ts';
+import { ExpiryHold } from '../protocol/held-expiry.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
 import { ByteWindow } from '../readers/byte-window.ts';
@@ -13,27 +14,25 @@ import { NativeLane } from '../writers/native-lane.ts';
 import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
 import type { SentUnit } from '../writers/retry-plan.ts';
-import { SnapshotWriter } from '../writers/snapshot-writer.ts';
+import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
 import { broadcast } from '../writers/target-broadcast.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
 import type { SlotMove } from '../writers/target-replies.ts';
 import type { Barrier } from './barrier.ts';
-import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { HeldCommands } from './held-commands.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
-import type { ShardTarget, TargetHost } from './shard-target.ts';
+import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
-import { makeConflictDesk } from './target-conflicts.ts';
 import { makeTargetNodes, makeWriter } from './target-writers.ts';
 
 export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotIntake;
-  readonly commands: StreamRouter;
+  readonly commands: CommandTaker;
   readonly setTakesExpiry: boolean;
-  readonly conflicts: ConflictDesk;
   readonly #job: ShardJob;
   readonly #destination: ServerDestination;
   readonly #host: TargetHost;
@@ -47,6 +46,7 @@ export class ServerTarget implements ShardTarget {
   readonly #places: NativePlaces;
   readonly #lane: NativeLane;
   #inSnapshot = true;
+  readonly #hold: ExpiryHold;
 
   constructor(job: ShardJob, destination: ServerDestination, window: ByteWindow, barrier: Barrier, host: TargetHost) {
     this.#job = job;
@@ -56,17 +56,19 @@ export class ServerTarget implements ShardTarget {
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool);
-    this.conflicts = makeConflictDesk(job, destination, this.#nodes, this.#deskHost());
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
+    this.#hold = new ExpiryHold({ keys: true, fields: nativeAbilities(version).fieldExpiry });
     this.#writer = new SnapshotWriter(this.#nodes, window, {
       accepted: acceptedVersions(version),
       setTakesExpiry: this.setTakesExpiry,
+      hold: this.#hold,
       lost: (loss) => host.once('warn', lossSentence(loss, version.text)),
     });
     this.#places = new NativePlaces(job, destination, this.#nodes);
     this.#lane = this.#makeLane(version);
     this.sink = new SnapshotIntake(this.#nodes, this.#writer, this.#lane, this.#places, {
+      hold: this.#hold,
       takesFunctions: job.keyless.function === 'forward' && hasFunctions(version),
       blocked: () => this.#barrier.closed,
       refused: (database, args, reason) => host.refused(database, args, reason),
@@ -75,7 +77,7 @@ export class ServerTarget implements ShardTarget {
       library: (code) => this.#library(code),
       taken: () => host.taken(),
     });
-    this.commands = this.#makeRouter();
+    this.commands = new HeldCommands(this.#makeRouter(), this.#hold);
   }
 
   get announcedKeys(): number | null {
@@ -83,15 +85,19 @@ export class ServerTarget implements ShardTarget {
   }
 
   get saturated(): boolean {
-    return this.#nodes.saturated || !this.#lane.idle || (this.#inSnapshot && this.conflicts.saturated);
+    return this.#nodes.saturated || !this.#lane.idle;
   }
 
   get idle(): boolean {
-    return this.#nodes.idle && this.#lane.idle && this.conflicts.idle;
+    return this.#nodes.idle && this.#lane.idle;
   }
 
   get settledPosition(): number {
-    return Math.min(this.#nodes.settledPosition, this.conflicts.position);
+    return this.#nodes.settledPosition;
+  }
+
+  get held(): number {
+    return this.#hold.count;
   }
 
   get inFlightBytes(): number {
@@ -99,7 +105,7 @@ export class ServerTarget implements ShardTarget {
   }
 
   get waiting(): string | null {
-    return this.#nodes.waiting ?? this.#lane.waiting ?? this.conflicts.waiting;
+    return this.#nodes.waiting ?? this.#lane.waiting;
   }
 
   async open(): Promise<void> {
@@ -113,7 +119,6 @@ export class ServerTarget implements ShardTarget {
 
   flush(now: boolean): void {
     this.#nodes.flush(now);
-    if (now && this.#inSnapshot && this.#nodes.idle && this.#lane.idle) this.conflicts.snapshotThrough();
   }
 
   async finish(): Promise<void> {}
@@ -122,17 +127,6 @@ export class ServerTarget implements ShardTarget {
     this.#nodes.destroy();
     this.#lane.destroy();
     this.#places.destroy();
-    this.conflicts.destroy();
-  }
-
-  #deskHost(): DeskHost {
-    const host = this.#host;
-    return {
-      ...host.conflicts,
-      refused: (command) => this.#refused(command),
-      relieved: () => host.answered(0, 0),
-      failed: (error) => host.lost(toFerryError(error)),
-    };
   }
 
   #makeOwner(): WriterOwner {
@@ -145,8 +139,8 @@ export class ServerTarget implements ShardTarget {
       answered: (keys, streamCommands) => host.answered(keys, streamCommands),
       refused: (command) => this.#refused(command),
       conflict: (database, args) => {
-        this.conflicts.add(database, args, this.#nodes.settledPosition);
-        return null;
+        const key = args[1] ?? Buffer.alloc(0);
+        return host.conflict(database, key) === 'rewrite' ? overwriting(args) : null;
       },
       moved: (moves, units, position) => this.#follow(moves, units, position),
       lost: (error) => host.lost(error),
@@ -184,14 +178,17 @@ export class ServerTarget implements ShardTarget {
     const host = this.#host;
     return new NativeLane(nativeAbilities(version), {
       link: (key) => this.#places.link(key.key),
-      keyThere: (key, link) => this.conflicts.keyThere(key, link),
+      keyThere: ({ database, key }) => host.conflict(database, key),
       replaces: false,
       relieved: () => host.answered(0, 0),
       written: (keys) => host.answered(keys, 0),
       refused: ({ database, key }, reason) => host.refused(database, [Buffer.from('RESTORE'), key], reason),
       loss: (loss) => host.once('warn', lossSentence(loss, version.text)),
       lost: ({ database, key }, what) => host.refused(database, [Buffer.from('XCLAIM'), key], what),
-      failed: (error) => host.lost(toFerryError(error)),
+      failed: (error) =>
+        host.lost(
+          error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
+        ),
     });
   }
 
@@ -229,7 +226,9 @@ export class ServerTarget implements ShardTarget {
       'info',
       `The target refuses ${lesson.kind === 'all' ? 'RESTORE' : `RESTORE of values of type ${lesson.type}`} (${reason}): they are written by the commands of their types, without idle times and frequencies.`,
     );
-    this.#lane.add(this.#places.place(database, restore.key, restore.expiresAtMs), restore, true);
+    // Its expiries are held already.
+    const place = this.#places.place(database, restore.key, restore.expiresAtMs, (expiresAtMs) => expiresAtMs);
+    this.#lane.add(place, restore, true);
   }
 
   #broadcast(args: readonly Buffer[]): void {
@@ -254,10 +253,6 @@ export class ServerTarget implements ShardTarget {
       }
     });
   }
-}
-
-function toFerryError(thrown: unknown): FerryError {
-  return thrown instanceof FerryError ? thrown : new FerryError(messageOf(thrown), { code: 'internal', cause: thrown });
 }
 
 function isAtLeast(

@@ -102,17 +102,7 @@ export class ShardPassage {
         this.feed.recopier?.refusedByTarget(args);
         target.refused(database, args, reason);
       },
-      conflicts: {
-        settled: (conflict) => {
-          if (current()) target.conflicts.settled(conflict);
-        },
-        alreadyThere: () => {
-          if (current()) target.conflicts.alreadyThere();
-        },
-        panic: (database, key) => {
-          if (current()) target.conflicts.panic(database, key);
-        },
-      },
+      conflict: (database, key) => (current() ? target.conflict(database, key) : 'leave'),
       once: (level, message) => target.once(level, message),
       lost: (error) => {
         if (current()) target.lost(error);

@@ -3,13 +3,13 @@
 
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
-import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-contract.ts';
-import type { ConflictPolicy, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
+import type { Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { LagMarks } from './lag-marks.ts';
 import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
+import { jobAfterLoss, withCounts } from './thread-loss.ts';
 
 /** Seconds of history that a screen can draw. */
 const HISTORY_SECONDS = 300;
@@ -21,8 +21,6 @@ export class ShardRecord {
   /** Of a source that is a server. */
   probe: SourceProbe | null;
   end: ShardEnd | null = null;
-  /** In force for keys that are judged from now on. */
-  conflictPolicy: ConflictPolicy;
   /** Of a cluster's shard; empty for a standalone. */
   readonly slots: readonly SlotRange[];
   readonly #onSourceOffset: (offset: number) => void;
@@ -33,6 +31,9 @@ export class ShardRecord {
   /** When the source was seen to have reached which offset. */
   readonly #sourceMarks = new LagMarks();
   #sample: ShardSample | null = null;
+  /** Threads that died on it, and what they had counted. */
+  #losses = 0;
+  #countedBefore: ShardSample | null = null;
   #opsHistory: number[] = [];
   #lagHistory: number[] = [];
   #opsPerSecond = 0;
@@ -47,7 +48,6 @@ export class ShardRecord {
   /** @param onSourceOffset told whenever the source was asked how far it has come. */
   constructor(job: ShardJob, slots: readonly SlotRange[], onSourceOffset: (offset: number) => void) {
     this.job = job;
-    this.conflictPolicy = job.conflictPolicy;
     this.#onSourceOffset = onSourceOffset;
     this.slots = slots;
     this.#slots =
@@ -77,8 +77,8 @@ export class ShardRecord {
     });
   }
 
-  get conflictStanding(): ConflictStanding {
-    return this.final ? NO_STANDING : (this.#sample?.conflictStanding ?? NO_STANDING);
+  get paused(): boolean {
+    return this.#sample?.paused ?? false;
   }
 
   get final(): boolean {
@@ -86,7 +86,17 @@ export class ShardRecord {
   }
 
   take(sample: ShardSample): void {
-    this.#sample = sample;
+    this.#sample = withCounts(sample, this.#countedBefore);
+  }
+
+  /** The thread is gone: the job for another one, or a sentence when the shard ends with it. */
+  loseThread(message: string): ShardJob | string {
+    const job = jobAfterLoss(this.job, ++this.#losses);
+    if (typeof job === 'string' || this.#sample === null) return job;
+    this.#countedBefore = this.#sample;
+    const waitingFor = 'another thread takes it over';
+    this.#sample = { ...this.#sample, state: 'retrying', stateSinceMs: steadyMs(), waitingFor, lastError: message };
+    return job;
   }
 
   /** The thread is gone: what the sample says last is final, but for the state. */
@@ -123,8 +133,7 @@ export class ShardRecord {
 
   /** @param nowMs by steadyMs. */
   snapshot(nowMs: number): ShardSnapshot {
-    const { id, name } = this.job;
-    const { conflictPolicy } = this;
+    const { id, name, conflictPolicy } = this.job;
     const sample = this.#sample;
     const state: ShardState = sample?.state ?? 'connecting';
     return {
@@ -147,18 +156,19 @@ export class ShardRecord {
       opsPerSecond: this.#opsPerSecond,
       bytesPerSecond: this.#bytesPerSecond,
       commands: sample?.commands ?? 0,
-      conflicts: sample?.conflicts ?? NO_CONFLICTS,
-      conflictStanding: this.conflictStanding,
+      conflicts: { rewritten: sample?.rewritten ?? 0, ignored: sample?.ignored ?? 0 },
       errors: sample?.refused ?? 0,
       queued: sample?.queued ?? 0,
       spoolBytes: sample?.spoolBytes ?? 0,
       inFlightBytes: sample?.inFlightBytes ?? 0,
+      held: sample?.held ?? 0,
       keyspaceEvents: this.probe?.keyspaceEvents ?? null,
       targets: this.#targets,
       slots: this.#slots,
       snapshotKind: sample?.snapshotKind ?? null,
       lastError: sample?.lastError ?? this.end?.message ?? null,
       history: { opsPerSecond: this.#opsHistory, lagBytes: this.#lagHistory },
+      verified: null,
     };
   }
 

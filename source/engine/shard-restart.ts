@@ -9,7 +9,7 @@ const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30_000;
 
 /** Failures that a new full sync mends. */
-const MENDABLE: ReadonlySet<string> = new Set(['snapshot-cut', 'backlog-gone', 'target-lost']);
+const MENDABLE: ReadonlySet<string> = new Set(['snapshot-cut', 'backlog-gone', 'target-lost', 'thread-lost']);
 
 /**
  * Why this shard can not begin anew by itself; null when it can. What it wrote before is taken off the

@@ -2,7 +2,6 @@
 import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import type { BatchKind } from '../writers/batch.ts';
-import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import type { FerryError } from './errors.ts';
 
 /** Takes the commands of a stream, one after the other. */
@@ -33,8 +32,8 @@ export interface ShardTarget {
   /** Everything before this position of the source has taken effect; Infinity when nothing is outstanding. */
   readonly settledPosition: number;
   readonly inFlightBytes: number;
-  /** Where snapshot keys are judged that are there already; null for a file, which begins empty. */
-  readonly conflicts: ConflictDesk | null;
+  /** Expiries that were written held, later than they are (protocol/held-expiry.ts). */
+  readonly held: number;
   /** Why nothing is taken, as part of a sentence, or null. */
   readonly waiting: string | null;
   /** @throws FerryError when the target can not be written to. */
@@ -59,8 +58,8 @@ export interface TargetHost {
   taken(): void;
   /** A write that will never take effect, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
-  /** What becomes of snapshot keys that the target has already. */
-  readonly conflicts: Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'>;
+  /** A snapshot key that the target has already. */
+  conflict(database: number, key: Buffer): 'rewrite' | 'leave';
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;
   /** It can not go on. */

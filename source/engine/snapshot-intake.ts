@@ -1,5 +1,6 @@
 // Takes what the snapshot holds: keys go to the writer or to the lane of values that need commands, libraries and scripts
 // behind the barrier, the rest is counted.
+import type { ExpiryHold } from '../protocol/held-expiry.ts';
 import type { HashTemplates } from '../rdb/hash-templates.ts';
 import type { BigValueTaker, SnapshotEntry, SnapshotHeader, SnapshotSink } from '../readers/snapshot-sink.ts';
 import type { NativeLane } from '../writers/native-lane.ts';
@@ -9,6 +10,7 @@ import type { NativePlaces } from './native-places.ts';
 
 export interface IntakeHost {
   readonly takesFunctions: boolean;
+  readonly hold: ExpiryHold;
   /** Something must happen before anything more is taken. */
   blocked(): boolean;
   refused(database: number, args: readonly Buffer[], reason: string): void;
@@ -119,7 +121,9 @@ export class SnapshotIntake implements SnapshotSink {
   }
 
   #placeOf(entry: SnapshotEntry) {
-    return this.#places.place(entry.database, keyOf(entry), entry.expiresAtMs);
+    const { hold } = this.#host;
+    const expiresAtMs = hold.key(entry.expiresAtMs);
+    return this.#places.place(entry.database, keyOf(entry), expiresAtMs, (ofField) => hold.field(ofField));
   }
 
   #refuse(entry: SnapshotEntry, reason: string): void {

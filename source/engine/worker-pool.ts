@@ -21,36 +21,50 @@ const WORKER_FILE = import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './s
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 };
 
 export class WorkerPool {
+  readonly #listener: PoolListener;
+  readonly #file: URL;
   readonly #members: Member[];
   #next = 0;
   #closed = false;
 
   /** @param file what a thread runs; by default the worker beside this file. */
   constructor(threads: number, listener: PoolListener, file: URL = new URL(WORKER_FILE, import.meta.url)) {
-    this.#members = Array.from({ length: Math.max(1, threads) }, () => {
-      const worker = new Worker(file, { resourceLimits: WORKER_LIMITS });
-      const member: Member = { worker, shards: [], exited: false };
-      let reason = 'it ended by itself';
-      worker.on('message', (message: FromWorker) => listener.told(message));
-      worker.on('error', (error) => {
-        reason = messageOf(error);
-      });
-      worker.on('exit', () => {
-        member.exited = true;
-        if (!this.#closed) listener.died(member.shards, `The worker thread of this shard died (${reason}).`);
-      });
-      return member;
-    });
+    this.#listener = listener;
+    this.#file = file;
+    this.#members = Array.from({ length: Math.max(1, threads) }, () => this.#spawn());
   }
 
+  /** On the next thread in turn, or on a new one in the place of one that died. */
   start(job: ShardJob): void {
-    const member = this.#members[this.#next++ % this.#members.length];
-    member?.shards.push(job.id);
-    member?.worker.postMessage({ type: 'start', job } satisfies ToWorker);
+    const place = this.#next++ % this.#members.length;
+    let member = this.#members[place];
+    if (member === undefined || member.exited) {
+      member = this.#spawn();
+      this.#members[place] = member;
+    }
+    member.shards.push(job.id);
+    member.worker.postMessage({ type: 'start', job } satisfies ToWorker);
   }
 
   send(message: ToWorker & { readonly shard: number }): void {
-    this.#members.find((member) => member.shards.includes(message.shard))?.worker.postMessage(message);
+    this.#members
+      .find((member) => !member.exited && member.shards.includes(message.shard))
+      ?.worker.postMessage(message);
+  }
+
+  #spawn(): Member {
+    const worker = new Worker(this.#file, { resourceLimits: WORKER_LIMITS });
+    const member: Member = { worker, shards: [], exited: false };
+    let reason = 'it ended by itself';
+    worker.on('message', (message: FromWorker) => this.#listener.told(message));
+    worker.on('error', (error) => {
+      reason = messageOf(error);
+    });
+    worker.on('exit', () => {
+      member.exited = true;
+      if (!this.#closed) this.#listener.died(member.shards, `The worker thread of this shard died (${reason}).`);
+    });
+    return member;
   }
 
   /** Lets the threads end by themselves; one that does not is ended. */

@@ -1,17 +1,9 @@
 // The run as JSON lines, the contract of the design's section 7: scripts depend on every name here. Fields may be added,
 // never renamed; what is not known is null.
-import type { ConflictCounts } from '../engine/conflict-contract.ts';
 import type { Engine, EngineResult, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
 import { createNoticeReader } from './every-notice.ts';
 
 /** Version of the lines' shape. */
-const conflictsOf = ({ rewritten, ignored, alreadyThere, dropped }: ConflictCounts): ConflictCounts => ({
-  rewritten,
-  ignored,
-  alreadyThere,
-  dropped,
-});
-
 const VERSION = 1;
 
 /** At most one status line in this time. */
@@ -32,10 +24,11 @@ const statusShard = (shard: ShardSnapshot): object => ({
   lagBytes: shard.lagBytes,
   lagSeconds: shard.lagSeconds,
   opsPerSecond: shard.opsPerSecond,
-  conflicts: conflictsOf(shard.conflicts),
+  conflicts: { rewritten: shard.conflicts.rewritten, ignored: shard.conflicts.ignored },
   errors: shard.errors,
   spoolBytes: shard.spoolBytes,
   queued: shard.queued,
+  held: shard.held,
 });
 
 const resultBody = (result: EngineResult): object => ({
@@ -46,28 +39,34 @@ const resultBody = (result: EngineResult): object => ({
   keys: result.keys,
   commands: result.commands,
   bytes: result.bytes,
-  conflicts: conflictsOf(result.conflicts),
+  conflicts: { rewritten: result.conflicts.rewritten, ignored: result.conflicts.ignored },
   refused: result.refused,
   refusals: result.refusals,
   shards: result.shards,
 });
 
+const jsonLine = (run: string, event: string, timeMs: number, body: object): string =>
+  `${JSON.stringify({ v: VERSION, run, event, time: new Date(timeMs).toISOString(), ...body })}\n`;
+
+/** One picture as the `status` event, line end included. */
+export const statusLine = (snapshot: EngineSnapshot): string =>
+  jsonLine(snapshot.run, 'status', snapshot.takenAtMs, {
+    shards: snapshot.shards.map(statusShard),
+    memory: { rss: snapshot.memory.rss },
+  });
+
+/** The end of a run as the `result` event, line end included. */
+export const resultLine = (snapshot: EngineSnapshot, result: EngineResult): string =>
+  jsonLine(snapshot.run, 'result', snapshot.takenAtMs, resultBody(result));
+
 /** Writes the run's lines until it has ended; the last one is the result. */
 export const runJson = async (engine: Engine, write: WriteLine): Promise<EngineResult> => {
   const freshNotices = createNoticeReader();
-  const line = (run: string, event: string, timeMs: number, body: object): void =>
-    write(`${JSON.stringify({ v: VERSION, run, event, time: new Date(timeMs).toISOString(), ...body })}\n`);
   const writeNotices = (snapshot: EngineSnapshot): void => {
     for (const { timeMs, level, shard, message } of freshNotices(snapshot) satisfies readonly Notice[]) {
-      line(snapshot.run, 'notice', timeMs, { level, shard, message });
+      write(jsonLine(snapshot.run, 'notice', timeMs, { level, shard, message }));
     }
   };
-  const writeStatus = (snapshot: EngineSnapshot): void =>
-    line(snapshot.run, 'status', snapshot.takenAtMs, {
-      shards: snapshot.shards.map(statusShard),
-      memory: { rss: snapshot.memory.rss },
-    });
-
   let statusAtMs = Number.NEGATIVE_INFINITY;
   const report = (): void => {
     const snapshot = engine.snapshot();
@@ -76,7 +75,7 @@ export const runJson = async (engine: Engine, write: WriteLine): Promise<EngineR
     const sinceMs = snapshot.takenAtMs - statusAtMs;
     if (sinceMs >= 0 && sinceMs < STATUS_EVERY_MS) return;
     statusAtMs = snapshot.takenAtMs;
-    writeStatus(snapshot);
+    write(statusLine(snapshot));
   };
   const unsubscribe = engine.subscribe(report);
   report();
@@ -84,6 +83,6 @@ export const runJson = async (engine: Engine, write: WriteLine): Promise<EngineR
   unsubscribe();
   const last = engine.snapshot();
   writeNotices(last);
-  line(last.run, 'result', last.takenAtMs, resultBody(result));
+  write(resultLine(last, result));
   return result;
 };

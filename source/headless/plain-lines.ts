@@ -76,6 +76,12 @@ const summary = (snapshot: EngineSnapshot, messages: Messages): string[] => {
 const opening = ({ source, target }: EngineSnapshot): string =>
   `redferry: ${printable(source.address)} -> ${printable(target.address)}`;
 
+/** One picture as lines without line ends: the way, the whole run, and each shard. */
+export const statusLines = (snapshot: EngineSnapshot, messages: Messages): readonly string[] => [
+  opening(snapshot),
+  ...summary(snapshot, messages),
+];
+
 /** Writes the run's lines until it has ended; the result stands last. */
 export const runPlain = async (engine: Engine, { write, language }: PlainOptions): Promise<EngineResult> => {
   const messages = messagesFor(language);

@@ -20,6 +20,8 @@ export interface ValueEncoderOptions {
   readonly onLoss?: (loss: Loss) => void;
   /** The time, for fields whose expiry has passed where none can be written. */
   readonly nowMs?: () => number;
+  /** What to write for the expiry of a hash's field; by default what was given. */
+  readonly fieldExpiry?: (expiresAtMs: number) => number;
 }
 
 /** Takes one value after another; what `type`, `version` and the bytes say of a value holds until the next `begin`. */
@@ -29,6 +31,7 @@ export class ValueEncoder implements ValueSink {
   readonly #onLoss: (loss: Loss) => void;
   readonly #losses = new Set<Loss>();
   readonly #goal: EncodingGoal;
+  readonly #fieldExpiry: (expiresAtMs: number) => number;
   readonly #hash: HashEncoder;
   readonly #stream: StreamEncoder;
   #kind: ValueKind = 'string';
@@ -39,6 +42,7 @@ export class ValueEncoder implements ValueSink {
   constructor(options: ValueEncoderOptions = {}) {
     this.#goal = options.goal ?? { redis: 12, valkey: 0 };
     this.#onLoss = options.onLoss ?? (() => {});
+    this.#fieldExpiry = options.fieldExpiry ?? ((expiresAtMs) => expiresAtMs);
     this.#hash = new HashEncoder(this.#out, this.#goal, options.nowMs ?? Date.now);
     this.#stream = new StreamEncoder(this.#out, this.#goal, (loss) => this.#lost(loss));
   }
@@ -106,7 +110,7 @@ export class ValueEncoder implements ValueSink {
   }
 
   field(field: Slice, value: Slice, expiresAtMs: number): void {
-    this.#hash.field(field, value, expiresAtMs);
+    this.#hash.field(field, value, this.#fieldExpiry(expiresAtMs));
   }
 
   streamEntry(id: StreamId, fields: readonly Slice[], count: number): void {

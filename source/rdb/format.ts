@@ -69,6 +69,18 @@ export const TYPE = {
 /** Valkey's own meanings of numbers that Redis uses otherwise. */
 export const VALKEY_TYPE = { hash2: 22, pathHash: 23 } as const;
 
+const REDIS_EXPIRING_HASHES: ReadonlySet<number> = new Set([
+  TYPE.hashMetadataPreGa,
+  TYPE.hashListpackExPreGa,
+  TYPE.hashMetadata,
+  TYPE.hashListpackEx,
+]);
+
+/** Whether fields of a value of that type may have expiries. */
+export function hasFieldExpiries(type: number, dialect: Dialect): boolean {
+  return dialect === 'valkey' ? type === VALKEY_TYPE.hash2 : REDIS_EXPIRING_HASHES.has(type);
+}
+
 /** The special string encodings behind a length byte 11xxxxxx. */
 export const STRING_ENCODING = { int8: 0, int16: 1, int32: 2, lzf: 3 } as const;
 

@@ -31,10 +31,13 @@ export class Reencoder {
   readonly #streams: StreamRewriter;
   readonly #borders = new BorderScan();
 
-  /** @param onLoss told of what of a value can not be kept, once for each kind of loss and value. */
-  constructor(goal: EncodingGoal, onLoss: (loss: Loss) => void) {
+  /**
+   * @param onLoss told of what of a value can not be kept, once for each kind of loss and value.
+   * @param fieldExpiry what to write for the expiry of a hash's field; without it what the value says.
+   */
+  constructor(goal: EncodingGoal, onLoss: (loss: Loss) => void, fieldExpiry?: (expiresAtMs: number) => number) {
     this.#goal = goal;
-    this.#encoder = new ValueEncoder({ goal, onLoss });
+    this.#encoder = new ValueEncoder({ goal, onLoss, ...(fieldExpiry === undefined ? {} : { fieldExpiry }) });
     this.#streams = new StreamRewriter(this.#out, onLoss);
   }
 

@@ -126,12 +126,7 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
       label.conflict,
       [
         value(
-          conflictCounts(
-            shard.conflictPolicy,
-            formatExact(conflicts.rewritten),
-            formatExact(conflicts.ignored),
-            formatExact(conflicts.alreadyThere),
-          ),
+          conflictCounts(shard.conflictPolicy, formatExact(conflicts.rewritten), formatExact(conflicts.ignored)),
           met > 0 ? 'warn' : 'plain',
         ),
       ],
@@ -141,6 +136,7 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
     fact(label.slots, [value(shard.slots ?? '-')], frame),
     fact(label.snapshot, [value(shard.snapshotKind === null ? '-' : snapshotKind[shard.snapshotKind])], frame),
     ...longFact(label.targets, value(targets), frame),
+    fact(label.held, [value(formatExact(shard.held))], frame),
     fact(label.refused, [value(formatExact(shard.errors), shard.errors > 0 ? 'bad' : 'plain')], frame),
     ...longFact(label.lastError, error, frame),
   ];

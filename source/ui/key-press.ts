@@ -37,7 +37,7 @@ export const pressKey = (key: KeyName, acting: Acting, messages: Messages, nowMs
     answer(dialog, key, acting);
     return;
   }
-  if (key === 'ctrl+c' && acting.state.snapshot.phase !== 'ended') {
+  if (key === 'ctrl+c' && acting.state.snapshot.phase !== 'ended' && !acting.isAttached) {
     ctrlC(acting, messages, nowMs);
     return;
   }

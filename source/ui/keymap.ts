@@ -17,6 +17,8 @@ export interface Acting {
   /** Shows a sentence at the foot for a while. */
   readonly say: (pick: (messages: Messages) => string) => void;
   readonly leave: () => void;
+  /** The run is another process's: leaving the screen leaves the run alone. */
+  readonly isAttached: boolean;
   readonly repaint: () => void;
 }
 
@@ -124,8 +126,13 @@ const toggleSort = ({ state, change, say }: Acting): void => {
   say((messages) => (state.ui.sort === 'shard' ? messages.sortedBySeverity : messages.sortedByShard));
 };
 
-const quit = ({ state, change }: Acting): void =>
-  change({ type: 'ask', dialog: state.snapshot.phase === 'draining' ? 'leave' : 'stop' });
+const stop = ({ state, change, say, isAttached }: Acting): void => {
+  if (state.snapshot.phase !== 'draining') change({ type: 'ask', dialog: 'stop' });
+  else if (isAttached) say((messages) => messages.stopAsked);
+  else change({ type: 'ask', dialog: 'leave' });
+};
+
+const quit = (acting: Acting): void => (acting.isAttached ? acting.leave() : stop(acting));
 
 export const KEYMAP: readonly Binding[] = [
   {
@@ -241,7 +248,15 @@ export const KEYMAP: readonly Binding[] = [
     run: ({ change }) => change({ type: 'toggle-help' }),
   },
   { id: 'repaint', keys: ['ctrl+l'], shown: 'ctrl+l', when: always, dangerous: false, run: ({ repaint }) => repaint() },
-  { id: 'quit', keys: ['q'], shown: 'q', when: isRunning, dangerous: true, run: quit },
+  { id: 'stop', keys: ['S'], shown: 'S', when: isRunning, dangerous: true, run: stop },
+  {
+    id: 'quit',
+    keys: ['q', 'ctrl+c'],
+    shown: 'q',
+    when: isRunning,
+    dangerous: true,
+    run: quit,
+  },
 ];
 
 /** The binding that `key` means in this state, or undefined. */

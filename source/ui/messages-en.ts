@@ -44,9 +44,11 @@ export const MESSAGES_EN: Messages = {
     sort: { help: 'most urgent first, or by number', hint: 'sort' },
     help: { help: 'help', hint: 'help' },
     repaint: { help: 'repaint the screen' },
+    stop: { help: 'stop the run, after a question' },
     quit: { help: 'stop and leave; ctrl+c twice does it too', hint: 'stop' },
     leave: { help: 'leave, when the run has ended', hint: 'leave' },
   },
+  attachedKeys: { quit: { help: 'leave; the run goes on', hint: 'leave' } },
   label: {
     shard: 'shard',
     state: 'state',
@@ -67,6 +69,7 @@ export const MESSAGES_EN: Messages = {
     queued: 'queued',
     onDisk: 'on disk',
     inFlight: 'in flight',
+    held: 'expiries held',
     refused: 'refused',
     commands: 'commands',
     replid: 'replid',
@@ -92,8 +95,7 @@ export const MESSAGES_EN: Messages = {
   noShards: 'Looking for the shards of the source ...',
   noNotices: 'Nothing to report yet.',
   noUpdate: (age) => `no update for ${age}`,
-  conflictCounts: (policy, rewritten, ignored, equal) =>
-    `${policy}, ${rewritten} rewritten, ${ignored} ignored, ${equal} already there`,
+  conflictCounts: (policy, rewritten, ignored) => `${policy}, ${rewritten} rewritten, ${ignored} ignored`,
   applied: 'applied',
   received: 'received',
   eventsOff: '(off)',
@@ -113,7 +115,7 @@ export const MESSAGES_EN: Messages = {
   dialog: {
     answers: 'y = yes, n or enter = no',
     stopTitle: 'Stop the migration?',
-    stopEffect: 'No more is read from the source; what was received is written to the target, then redferry leaves.',
+    stopEffect: 'No more is read from the source; what was received is written to the target, then the run ends.',
     leaveTitle: 'Leave now, before all is drained?',
     leaveEffect: 'What was received and not yet written is given up; the exit code will be 130.',
     pauseAllTitle: (shards) => (shards === 1 ? 'Pause the shard?' : `Pause all ${shards} shards?`),
@@ -130,9 +132,7 @@ export const MESSAGES_EN: Messages = {
   result: {
     headline: (outcome, exitCode, duration) => `redferry: ${outcome} after ${duration} (exit code ${exitCode})`,
     amounts: (keys, commands, bytes) => `  ${keys} keys, ${commands} stream commands, ${bytes} received`,
-    conflicts: (rewritten, ignored, equal) =>
-      `  keys that the target had: ${rewritten} rewritten, ${ignored} ignored, ${equal} already there with the same value`,
-    dropped: (count) => `  commands of the stream dropped for keys that were kept: ${count}`,
+    conflicts: (rewritten, ignored) => `  keys that were already there: ${rewritten} rewritten, ${ignored} ignored`,
     refused: (count) => `  refused by the target for good: ${count}`,
     refusal: (shard, database, command, key, reason) =>
       `    ${shard} db${database} ${command}${key === null ? '' : ` ${key}`}: ${reason}`,

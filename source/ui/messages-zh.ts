@@ -42,9 +42,11 @@ export const MESSAGES_ZH: Messages = {
     sort: { help: '最紧急在前，或按编号', hint: '排序' },
     help: { help: '帮助', hint: '帮助' },
     repaint: { help: '重绘屏幕' },
+    stop: { help: '停止迁移，先询问' },
     quit: { help: '停止并离开；连按两次 ctrl+c 亦可', hint: '停止' },
     leave: { help: '结束后离开', hint: '离开' },
   },
+  attachedKeys: { quit: { help: '离开；迁移继续', hint: '离开' } },
   label: {
     shard: '分片',
     state: '状态',
@@ -65,6 +67,7 @@ export const MESSAGES_ZH: Messages = {
     queued: '排队',
     onDisk: '磁盘',
     inFlight: '未确认',
+    held: '暂缓过期',
     refused: '被拒',
     commands: '命令',
     replid: '复制 ID',
@@ -90,8 +93,7 @@ export const MESSAGES_ZH: Messages = {
   noShards: '正在查找源端的分片……',
   noNotices: '暂无事件。',
   noUpdate: (age) => `${age} 没有更新`,
-  conflictCounts: (policy, rewritten, ignored, equal) =>
-    `${policy}，覆盖 ${rewritten}，忽略 ${ignored}，已相同 ${equal}`,
+  conflictCounts: (policy, rewritten, ignored) => `${policy}，覆盖 ${rewritten}，忽略 ${ignored}`,
   applied: '已应用',
   received: '已接收',
   eventsOff: '(off)',
@@ -111,7 +113,7 @@ export const MESSAGES_ZH: Messages = {
   dialog: {
     answers: 'y = 是，n 或回车 = 否',
     stopTitle: '停止迁移？',
-    stopEffect: '不再读取源端；已接收的数据写入目标后退出。',
+    stopEffect: '不再读取源端；已接收的数据写入目标后结束。',
     leaveTitle: '尚未排空，现在就离开？',
     leaveEffect: '已接收但未写入的数据将被放弃；退出码为 130。',
     pauseAllTitle: (shards) => `暂停全部 ${shards} 个分片？`,
@@ -128,8 +130,7 @@ export const MESSAGES_ZH: Messages = {
   result: {
     headline: (outcome, exitCode, duration) => `redferry：${outcome}，用时 ${duration}（退出码 ${exitCode}）`,
     amounts: (keys, commands, bytes) => `  ${keys} 个键，${commands} 条增量命令，接收 ${bytes}`,
-    conflicts: (rewritten, ignored, equal) => `  目标上已存在的键：覆盖 ${rewritten}，忽略 ${ignored}，值相同 ${equal}`,
-    dropped: (count) => `  因键被保留而丢弃的流命令：${count}`,
+    conflicts: (rewritten, ignored) => `  目标上已存在的键：覆盖 ${rewritten}，忽略 ${ignored}`,
     refused: (count) => `  被目标永久拒绝：${count}`,
     refusal: (shard, database, command, key, reason) =>
       `    ${shard} db${database} ${command}${key === null ? '' : ` ${key}`}：${reason}`,

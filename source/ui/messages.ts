@@ -31,6 +31,7 @@ export type BindingId =
   | 'sort'
   | 'help'
   | 'repaint'
+  | 'stop'
   | 'quit'
   | 'leave';
 
@@ -51,6 +52,8 @@ export interface Messages {
   readonly snapshotKind: { readonly disk: string; readonly diskless: string };
   readonly screen: { readonly overview: string; readonly detail: string; readonly log: string; readonly help: string };
   readonly keys: Readonly<Record<BindingId, KeyLabel>>;
+  /** What stands in place of them on a screen that is attached to another process's run. */
+  readonly attachedKeys: Readonly<Pick<Record<BindingId, KeyLabel>, 'quit'>>;
 
   /** Short labels before a figure. */
   readonly label: {
@@ -73,6 +76,7 @@ export interface Messages {
     readonly queued: string;
     readonly onDisk: string;
     readonly inFlight: string;
+    readonly held: string;
     readonly refused: string;
     readonly commands: string;
     readonly replid: string;
@@ -99,7 +103,7 @@ export interface Messages {
   readonly noShards: string;
   readonly noNotices: string;
   readonly noUpdate: (age: string) => string;
-  readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string, equal: string) => string;
+  readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string) => string;
   readonly applied: string;
   readonly received: string;
   readonly eventsOff: string;
@@ -139,8 +143,7 @@ export interface Messages {
   readonly result: {
     readonly headline: (outcome: string, exitCode: number, duration: string) => string;
     readonly amounts: (keys: string, commands: string, bytes: string) => string;
-    readonly conflicts: (rewritten: string, ignored: string, equal: string) => string;
-    readonly dropped: (count: string) => string;
+    readonly conflicts: (rewritten: string, ignored: string) => string;
     readonly refused: (count: string) => string;
     readonly refusal: (shard: string, database: number, command: string, key: string | null, reason: string) => string;
     readonly moreRefusals: (count: string) => string;

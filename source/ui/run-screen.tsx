@@ -25,13 +25,17 @@ export interface ScreenOptions {
   readonly leaveWhenEnded: boolean;
   /** Whether a signal has asked for the end: then nobody needs to press a key for it. */
   readonly isStopped?: () => boolean;
+  /** The run is another process's: q and ctrl+c leave it alone, and only S stops it, after a question. */
+  readonly isAttached?: boolean;
+  /** Aborted when the terminal has hung up: the screen ends, and its end is that of the run. */
+  readonly hangup?: AbortSignal;
   /** Where all notices stand, for the log view. */
   readonly logFile: string | null;
 }
 
 /**
- * How the screen was left: `ended` after the end of the run, `abandoned` when the person chose not to wait for the drain
- * (the caller then ends the process with exit code 130).
+ * How the screen was left: `ended` after the end of the run, `abandoned` when the person chose not to wait for it (of an
+ * own run the caller then ends the process with exit code 130; an attached one goes on).
  */
 export type ScreenEnd = 'ended' | 'abandoned';
 
@@ -65,7 +69,9 @@ export const runScreen = async (
   options: ScreenOptions,
   { stdin, stdout }: Terminal = process,
 ): Promise<ScreenEnd> => {
-  const messages = messagesFor(options.language);
+  const isAttached = options.isAttached ?? false;
+  const words = messagesFor(options.language);
+  const messages = isAttached ? { ...words, keys: { ...words.keys, ...words.attachedKeys } } : words;
   const look: Look = {
     theme: themeFor(options.color ?? colorWanted(process.env)),
     glyphs: (options.ascii ?? !unicodeWanted(process.env)) ? ASCII_GLYPHS : UNICODE_GLYPHS,
@@ -75,10 +81,12 @@ export const runScreen = async (
   let isLost = false;
   // Whoever asked for the end was promised that redferry then leaves.
   let isStopAsked = false;
-  const guard = guardTerminal(stdout, () => {
+  const lose = (): void => {
     isLost = true;
     instance?.unmount();
-  });
+  };
+  const guard = guardTerminal(stdout, lose);
+  options.hangup?.addEventListener('abort', lose);
   const model = createScreenModel(engine, {
     refreshHz: options.refreshHz ?? REFRESH_HZ,
     now: Date.now,
@@ -109,6 +117,7 @@ export const runScreen = async (
               },
               say: (pick) => flash(model, pick(messages), 'plain'),
               leave,
+              isAttached,
               repaint,
             };
             pressKey(key, acting, messages, model.now());
@@ -136,6 +145,6 @@ export const runScreen = async (
     guard.release();
   }
   // Without a terminal nobody can leave: the migration goes on, and its end is the end.
-  if (isLost) await engine.ended;
+  if (isLost && !isAttached) await engine.ended;
   return engine.snapshot().phase === 'ended' ? 'ended' : 'abandoned';
 };

@@ -1,6 +1,7 @@
 // When a key expires, as exactly as a server can tell: PEXPIRETIME from 7.0 on, before that what is left (PTTL) added to
 // the server's own clock, which is off by the moment between the two.
 
+import { exactExpiry, isHeld } from '../protocol/held-expiry.ts';
 import type { Command } from './connection.ts';
 import type { Reply } from './resp-reader.ts';
 import { count, list } from './side.ts';
@@ -20,6 +21,19 @@ export function expiryCommand(exact: boolean, key: Buffer): Command {
 export function expiryOf(exact: boolean, reply: Reply | undefined, nowMs: number): number {
   const answer = count(reply);
   return exact || answer < 0 ? answer : answer + nowMs;
+}
+
+/** What the target's expiry is when the run that holds it has ended, as the source has it; without a run what it is. */
+export function settledExpiry({ held }: { readonly held: { count: number } }, expiresAtMs: number): number {
+  if (!isHeld(expiresAtMs)) return expiresAtMs;
+  held.count++;
+  return exactExpiry(expiresAtMs);
+}
+
+/** For the report, when there were any. */
+export function heldNote({ held }: { readonly held: { count: number } }): string | null {
+  if (held.count === 0) return null;
+  return `${held.count} expiries on the target are held by a run (253 years late), and get their own time back when it ends: they were compared as what they will be then.`;
 }
 
 /** The reply of TIME in Unix ms. */

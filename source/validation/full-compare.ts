@@ -4,7 +4,16 @@
 // Leaves out redferry's own keys. Only reads.
 
 import type { Command, Connection } from './connection.ts';
-import { clockOf, expiryCommand, expiryOf, NO_KEY, sameExpiry, toleranceFor } from './expiry.ts';
+import {
+  clockOf,
+  expiryCommand,
+  expiryOf,
+  heldNote,
+  NO_KEY,
+  sameExpiry,
+  settledExpiry,
+  toleranceFor,
+} from './expiry.ts';
 import { compareKey } from './key-compare.ts';
 import { type CompareProgress, type CompareReport, ReportBuilder } from './report.ts';
 import type { Reply } from './resp-reader.ts';
@@ -56,6 +65,8 @@ export async function compareAll(options: CompareOptions): Promise<CompareReport
     const target = await openSide(options.target);
     try {
       await compareSides(source, target, options, report);
+      const held = heldNote(target);
+      if (held !== null) report.note(held);
     } finally {
       target.close();
     }
@@ -181,7 +192,8 @@ async function compareDumps(run: Run, database: number, keys: readonly Buffer[],
     nextOf[group] = their + 2;
     const replies = theirs[group] ?? [];
     const expiry = expiryOf(run.source.exactExpiry, ours[at + 1], ourClock);
-    const theirExpiry = expiryOf(run.target.exactExpiry, replies[their + 1], theirClocks[group] ?? 0);
+    const held = expiryOf(run.target.exactExpiry, replies[their + 1], theirClocks[group] ?? 0);
+    const theirExpiry = settledExpiry(run.target, held);
     const same =
       expiry !== NO_KEY &&
       sameExpiry(expiry, theirExpiry, run.toleranceMs) &&

@@ -1,6 +1,7 @@
 // The outcome of a comparison as one HTML page without anything from elsewhere, to attach to a ticket. Everything that came
 // from a server is escaped: key names are written by strangers.
 
+import type { SideLine } from './both-sides.ts';
 import { differenceLine } from './difference-file.ts';
 import type { Difference } from './report.ts';
 import type { ValidateResult } from './validate-result.ts';
@@ -14,6 +15,8 @@ export interface PageSubject {
   readonly result: ValidateResult;
   /** Those that were kept; there may be more. */
   readonly differences: readonly Difference[];
+  /** What both sides have of the first of them, in the same order. */
+  readonly bothSides: readonly (readonly SideLine[])[];
 }
 
 const STYLE = `
@@ -22,7 +25,7 @@ h1 { font-size: 1.3em } h2 { font-size: 1.1em; margin-top: 2em }
 .verdict { padding: .8em 1em; border-left: .4em solid; font-size: 1.1em }
 .equal { border-color: #1a7f37; background: #eaf7ee } .different { border-color: #b42318; background: #fdecea }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3em .6em; border-bottom: 1px solid #d8dee4; vertical-align: top }
-td.number { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .92em; overflow-wrap: anywhere }
+td.number { text-align: right; font-variant-numeric: tabular-nums } code, pre { font-size: .92em; overflow-wrap: anywhere; white-space: pre-wrap }
 @media (prefers-color-scheme: dark) { body { color: #e6edf3; background: #0d1117 } .equal { background: #12261e } .different { background: #2d1513 } th, td { border-color: #30363d } }
 `;
 
@@ -82,16 +85,23 @@ function types(result: ValidateResult): string {
   return `<h2>Types</h2>${table(['type', 'checked', 'different', 'at most different'], body)}`;
 }
 
-function differences({ result, differences: kept }: PageSubject): string {
+function differences({ result, differences: kept, bothSides }: PageSubject): string {
   if (kept.length === 0) return '';
   const more = result.different - kept.length;
-  const body = kept.map((difference) => {
+  const body = kept.map((difference, index) => {
     const { database, key, keyBase64, type, aspects, detail } = differenceLine(difference);
     const base64 = keyBase64 === null ? '' : ` (base64 ${keyBase64})`;
-    return `<tr>${number(String(database))}<td><code>${escaped(key)}${base64}</code></td><td>${escaped(type)}</td><td>${aspects.join(', ')}</td><td>${escaped(detail)}</td></tr>`;
+    return `<tr>${number(String(database))}<td><code>${escaped(key)}${base64}</code></td><td>${escaped(type)}</td><td>${aspects.join(', ')}</td><td>${escaped(detail)}${diff(bothSides[index] ?? [])}</td></tr>`;
   });
   const rest = more > 0 ? `<p>and ${exact(more)} more.</p>` : '';
   return `<h2>Differences</h2>${table(['db', 'key', 'type', 'aspects', 'source, and on the target'], body)}${rest}`;
+}
+
+/** Lines that only one side has, folded away. */
+function diff(lines: readonly SideLine[]): string {
+  if (lines.length === 0) return '';
+  const rows = lines.map(({ side, text }) => `${side === 'source' ? '-' : '+'} ${escaped(text)}`);
+  return `<details><summary>both sides</summary><pre>${rows.join('\n')}</pre><p>- source, + target</p></details>`;
 }
 
 function table(heads: readonly string[], rows: readonly string[]): string {

@@ -3,7 +3,7 @@
 
 import type { Command } from './connection.ts';
 import { compareContent } from './content.ts';
-import { clockOf, expiryCommand, expiryOf, NO_EXPIRY, sameExpiry, showExpiry } from './expiry.ts';
+import { clockOf, expiryCommand, expiryOf, NO_EXPIRY, sameExpiry, settledExpiry, showExpiry } from './expiry.ts';
 import type { Aspect } from './report.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 import { count, list, type Side, text } from './side.ts';
@@ -45,10 +45,11 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
   const { source, target, key } = question;
   const askSource = asker(source, question);
   const askTarget = asker(target, question);
-  const [ours, theirs] = await Promise.all([
+  const [ours, there] = await Promise.all([
     readPresence(askSource, source.exactExpiry, key),
     askTarget === null ? absent() : readPresence(askTarget, target.exactExpiry, key),
   ]);
+  const theirs = { ...there, expiresAtMs: settledExpiry(target, there.expiresAtMs) };
   if (ours.type === 'none' && theirs.type === 'none') return { verdict: 'gone', type: 'none' };
   // A due expiry on the target alone is a difference: the source's key would stay.
   const decisive = ours.type === 'none' ? theirs : ours;
@@ -83,7 +84,9 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
       clauses.push(content);
     }
     const fieldExpiry =
-      ours.type === 'hash' && source.fieldExpiry && target.fieldExpiry ? await compareFieldExpiries(pair) : null;
+      ours.type === 'hash' && source.fieldExpiry && target.fieldExpiry
+        ? await compareFieldExpiries(pair, target)
+        : null;
     if (fieldExpiry !== null) {
       aspects.push('field-ttl');
       clauses.push(fieldExpiry);
@@ -134,7 +137,7 @@ async function readPresence(ask: Ask | null, exact: boolean, key: Buffer): Promi
 }
 
 /** Both sides must know HPEXPIRETIME. */
-async function compareFieldExpiries(pair: ValuePair): Promise<string | null> {
+async function compareFieldExpiries(pair: ValuePair, target: Side): Promise<string | null> {
   const [length] = await pair.source([['HLEN', pair.key]]);
   for await (const flat of scanValue(pair, 'HSCAN', windowOf(pair, count(length)))) {
     const fields = flat.filter((_: Reply, index: number) => index % 2 === 0).map(bytes);
@@ -142,7 +145,7 @@ async function compareFieldExpiries(pair: ValuePair): Promise<string | null> {
     const question: Command = ['HPEXPIRETIME', pair.key, 'FIELDS', fields.length, ...fields];
     const [[ours], [theirs]] = await Promise.all([pair.source([question]), pair.target([question])]);
     const a = list(ours ?? null).map(count);
-    const b = list(theirs ?? null).map(count);
+    const b = list(theirs ?? null).map((reply) => settledExpiry(target, count(reply)));
     const at = a.findIndex((expiresAtMs, index) => expiresAtMs !== b[index]);
     if (at < 0) continue;
     const other = b[at] ?? NO_EXPIRY;

@@ -2,7 +2,7 @@
 // same bytes. No DUMP: encoding and checksum cost the servers more than the plain value, and versions differ in them. What
 // is not proved equal here (other order of a hash table, other text of a double, too big, streams, really different) is
 // doubtful and goes to key-compare.ts. Never says that a key differs.
-import { expiryOf, NO_EXPIRY, sameExpiry } from './expiry.ts';
+import { expiryOf, NO_EXPIRY, sameExpiry, settledExpiry } from './expiry.ts';
 import type { Indexes, KeyBatch } from './key-batch.ts';
 import { AFTER, type Answers, askAbout, type LinkedSide, QUESTIONS, type Question } from './located-replies.ts';
 import { ReplyTooLong } from './reply-link.ts';
@@ -235,7 +235,8 @@ async function sameExpiries(pair: QuickPair, database: number, batch: KeyBatch, 
     const a = ours[place] ?? Number.NaN;
     // A key that is gone answers -2, and so does one that was never there.
     const there = a >= NO_EXPIRY;
-    same[place] = there && sameExpiry(a, theirs[place] ?? Number.NaN, pair.toleranceMs) ? 1 : 0;
+    const b = settledExpiry(pair.target.side, theirs[place] ?? Number.NaN);
+    same[place] = there && sameExpiry(a, b, pair.toleranceMs) ? 1 : 0;
   }
   return same;
 }

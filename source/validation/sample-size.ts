@@ -14,6 +14,14 @@ export type SampleSize =
 export const DEFAULT_SAMPLE: SampleSize = { kind: 'bound', fraction: 0.001, confidence: 0.95 };
 export const DEFAULT_CONFIDENCE = 0.95;
 
+/** What compares every key, in both directions. */
+export const FULL = 'full';
+
+/** Every key (null), or the sample that the words mean. @throws FerryError `usage` with one sentence. */
+export function parseSize(text: string): SampleSize | null {
+  return text === FULL ? null : parseSample(text);
+}
+
 const PATTERN = /^(\d+(?:\.\d+)?)(%)?(?:@(\d+(?:\.\d+)?)%?)?$/;
 
 /**

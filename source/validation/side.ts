@@ -33,6 +33,8 @@ export interface Side {
   readonly exactExpiry: boolean;
   /** Every node answers HPEXPIRETIME (Redis 7.4, Valkey 9): hash fields may expire. */
   readonly fieldExpiry: boolean;
+  /** Expiries of a target that a run holds while it lasts: they were taken for what they will be at its end. */
+  readonly held: { count: number };
   nodeOf(key: Buffer): Connection;
   /** The number of that node in `nodes`. */
   numberOf(key: Buffer): number;
@@ -73,6 +75,7 @@ export async function openSide(description: CompareSide): Promise<Side> {
       cluster: description.cluster,
       exactExpiry: await allKnow(nodes, 'pexpiretime'),
       fieldExpiry: await allKnow(nodes, 'hpexpiretime'),
+      held: { count: 0 },
       numberOf,
       nodeOf: (key) => nodes[numberOf(key)] ?? first,
       databases: () => readDatabases(nodes),

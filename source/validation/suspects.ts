@@ -1,6 +1,7 @@
 // Keys that differed at first sight, looked at again until it is known what that means. Under writes the two sides are read
 // a moment apart, and the target is behind by its lag: a difference counts when neither side has changed for a while and
 // they still differ. What never holds still is unstable, which is no difference and no equality.
+import { passBarrier, type WaitForApplied } from './barrier.ts';
 import type { Command } from './connection.ts';
 import { clockOf, expiryCommand, expiryOf } from './expiry.ts';
 import { compareKey, type KeyQuestion, type KeyVerdict } from './key-compare.ts';
@@ -33,10 +34,10 @@ export interface SettleOptions {
   /** For how long a difference must stay as it is. At least the lag of the target. */
   readonly quietMs?: number;
   /**
-   * Resolves when the target has everything that the source had at the call. With it a difference is confirmed by the source
-   * alone being the same before and after, and nobody has to wait for quiet.
+   * How far the target has come, where somebody knows. With it a difference is confirmed when, twice, the source was the same
+   * before the barrier and after the look behind it; nobody has to wait for quiet.
    */
-  readonly caughtUp?: (() => Promise<void>) | undefined;
+  readonly waitForApplied?: WaitForApplied | undefined;
   readonly entriesRead?: boolean;
   readonly onDrift?: () => void;
   /** Tells windows that are equal byte for byte from others, without parsing them. */
@@ -55,10 +56,15 @@ const FOOTER_BYTES = 10;
 /** Where expiries come from PTTL they waver by a millisecond or two. */
 const WAVERING_MS = 10_000;
 
+/** A key that is set to and fro may look the same before and after by chance, hardly twice with the same on the target. */
+const CONFIRMATIONS = 2;
+
 interface Watched {
   readonly suspect: Suspect;
+  /** Of both sides at the last look. */
   state: string | null;
   sinceMs: number;
+  confirmations: number;
 }
 
 /** Tells once for each suspect what became of it. */
@@ -68,39 +74,66 @@ export async function settleSuspects(
   tell: (suspect: Suspect, settled: Settled) => void,
 ): Promise<void> {
   const pauses = options.pausesMs ?? PAUSES_MS;
-  const quietMs = options.quietMs ?? QUIET_MS;
-  let open = suspects.map((suspect): Watched => ({ suspect, state: null, sinceMs: 0 }));
+  let open = suspects.map((suspect): Watched => ({ suspect, state: null, sinceMs: 0, confirmations: 0 }));
   for (let look = 0; open.length > 0; look++) {
     options.signal?.throwIfAborted();
-    const before = options.caughtUp === undefined ? null : await statesOf(open, options, ['source']);
-    if (options.caughtUp !== undefined) await options.caughtUp();
+    const behind = await lookBehindBarrier(open, options);
     const left: Watched[] = [];
     await eachOf(open, async (watched) => {
-      const verdict = await lookAt(watched.suspect, options);
+      const { suspect } = watched;
+      const verdict = await lookAt(suspect, options);
       if (verdict.verdict !== 'different') {
-        tell(watched.suspect, settledBy(verdict));
+        tell(suspect, settledBy(verdict));
         return;
       }
-      const known = before?.get(watched) ?? null;
-      const state = (await stateOf(watched.suspect, options, known === null ? BOTH : SOURCE)) ?? verdict.detail;
-      const nowMs = performance.now();
-      const held = (known ?? watched.state) === state;
-      if (!held) watched.sinceMs = nowMs;
-      watched.state = state;
-      if (held && (known !== null || nowMs - watched.sinceMs >= quietMs)) {
-        const { database, key } = watched.suspect;
+      if (await isConfirmed(watched, verdict.detail, options, behind)) {
+        const { database, key } = suspect;
         const { type, aspects, detail } = verdict;
-        tell(watched.suspect, { outcome: 'different', difference: { database, key, type, aspects, detail } });
-      } else if (look >= pauses.length) tell(watched.suspect, { outcome: 'unstable', type: verdict.type });
+        tell(suspect, { outcome: 'different', difference: { database, key, type, aspects, detail } });
+      } else if (look >= pauses.length) tell(suspect, { outcome: 'unstable', type: verdict.type });
       else left.push(watched);
     });
     open = left;
-    if (open.length > 0) await wait(pauses[look] ?? 0, options.signal);
+    const onlyOnceMore = open.every(({ confirmations }) => confirmations > 0);
+    if (open.length > 0 && !onlyOnceMore) await wait(pauses[look] ?? 0, options.signal);
   }
 }
 
+/** What the source had before the barrier, by key that has passed it; null where there is no barrier. */
+type BehindBarrier = ReadonlyMap<Watched, string | null> | null;
+
+async function lookBehindBarrier(open: readonly Watched[], options: SettleOptions): Promise<BehindBarrier> {
+  const { source, waitForApplied } = options;
+  if (waitForApplied === undefined) return null;
+  const before = await statesOf(open, options, SOURCE);
+  const nodes = new Set(open.map(({ suspect }) => source.numberOf(suspect.key)));
+  const passed = await passBarrier(source, nodes, waitForApplied);
+  return new Map([...before].filter(([{ suspect }]) => passed.has(source.numberOf(suspect.key))));
+}
+
+/** After a look that found it different. */
+async function isConfirmed(
+  watched: Watched,
+  detail: string,
+  options: SettleOptions,
+  behind: BehindBarrier,
+): Promise<boolean> {
+  const ours = await stateOf(watched.suspect, options, SOURCE);
+  const theirs = await stateOf(watched.suspect, options, TARGET);
+  const state = ours === null || theirs === null ? detail : `${ours} / ${theirs}`;
+  const held = watched.state === state;
+  const nowMs = performance.now();
+  if (!held) watched.sinceMs = nowMs;
+  watched.state = state;
+  if (behind !== null && !behind.has(watched)) return false;
+  const before = behind?.get(watched) ?? null;
+  if (before === null) return held && nowMs - watched.sinceMs >= (options.quietMs ?? QUIET_MS);
+  watched.confirmations = before !== ours ? 0 : held ? watched.confirmations + 1 : 1;
+  return watched.confirmations >= CONFIRMATIONS;
+}
+
 const SOURCE = ['source'] as const;
-const BOTH = ['source', 'target'] as const;
+const TARGET = ['target'] as const;
 
 /** One look at a key, an error as a verdict: one that cannot be read must not end the comparison. */
 export async function lookAt(

@@ -1,8 +1,9 @@
 // `redferry validate` without its words: connects both sides, samples or walks, settles what differs, and says what it came
 // to. Reads only, on connections of its own. A screen steers it by pause, resume, the rate and the signal.
 import { FerryError } from '../engine/errors.ts';
+import { readBothSides, type SideLine } from './both-sides.ts';
 import { Examiner } from './examine.ts';
-import { toleranceFor } from './expiry.ts';
+import { heldNote, toleranceFor } from './expiry.ts';
 import { type WalkPlace, walkSide } from './full-walk.ts';
 import { type LinkedSides, openSides } from './linked-sides.ts';
 import { Pace } from './pace.ts';
@@ -39,9 +40,11 @@ export interface ValidateOptions {
   readonly seed?: number | undefined;
   /** Full mode: where its progress is kept, and gone on with. */
   readonly stateFile?: string | null;
-  readonly settle?: Pick<SettleOptions, 'pausesMs' | 'quietMs' | 'caughtUp' | 'entriesRead'>;
+  readonly settle?: Pick<SettleOptions, 'pausesMs' | 'quietMs' | 'waitForApplied' | 'entriesRead'>;
   /** Differences that are kept with key and detail; all are counted, and told. */
   readonly maxDifferences?: number;
+  /** Of how many of them what both sides have is read at the end; without it of none. */
+  readonly showSides?: number;
   /** Every confirmed difference, once. */
   readonly onDifference?: (difference: Difference) => void;
   /** Length of what `onDifference` has written, for the state file; and what to cut it to when a run goes on. */
@@ -67,6 +70,8 @@ export interface Validated {
   readonly result: ValidateResult;
   /** The first of them, up to `maxDifferences`. */
   readonly differences: readonly Difference[];
+  /** What both sides have of the first `showSides` of them, in the same order. */
+  readonly bothSides: readonly (readonly SideLine[])[];
 }
 
 const MAX_DIFFERENCES = 1000;
@@ -137,7 +142,11 @@ export class Validation {
         this.#options.sample === null
           ? await this.#walk(sides, wanted, spent)
           : await this.#sample(sides, wanted, this.#options.sample, spent);
-      return { result, differences: this.#kept };
+      const bothSides: (readonly SideLine[])[] = [];
+      for (const difference of this.#kept.slice(0, this.#options.showSides ?? 0)) {
+        bothSides.push(await readBothSides(sides.source.side, sides.target.side, difference));
+      }
+      return { result, differences: this.#kept, bothSides };
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
@@ -190,7 +199,7 @@ export class Validation {
       }),
     );
     const { clockSkewMs } = sides;
-    const common = { notes: this.#allNotes(), clockSkewMs, seconds: spent(), sourceOnly, seed: null };
+    const common = { notes: this.#allNotes(sides), clockSkewMs, seconds: spent(), sourceOnly, seed: null };
     return buildResult({ mode: 'full', confidence: DEFAULT_CONFIDENCE, parts, extras: [], ...common });
   }
 
@@ -224,7 +233,7 @@ export class Validation {
     );
     const extras = beside.map(({ into }) => examiner.tallies[into.number] ?? emptyTally());
     const { clockSkewMs } = sides;
-    const common = { notes: this.#allNotes(), clockSkewMs, seconds: spent(), sourceOnly, seed: this.#seed };
+    const common = { notes: this.#allNotes(sides), clockSkewMs, seconds: spent(), sourceOnly, seed: this.#seed };
     return buildResult({ mode: 'sample', confidence: confidenceOf(size), parts, extras, ...common });
   }
 
@@ -312,8 +321,9 @@ export class Validation {
     }
   }
 
-  #allNotes(): readonly string[] {
-    return this.#drifted ? [...this.#notes, DRIFTED] : [...this.#notes];
+  #allNotes({ target }: LinkedSides): readonly string[] {
+    const held = heldNote(target.side);
+    return [...this.#notes, ...(this.#drifted ? [DRIFTED] : []), ...(held === null ? [] : [held])];
   }
 
   #report(): void {

@@ -16,6 +16,8 @@ export interface NativeKey {
   readonly temporaryKey: Buffer;
   /** Unix ms, or -1. */
   readonly expiresAtMs: number;
+  /** What to write for the expiry of a hash's field, from what the value says. */
+  readonly fieldExpiry: (expiresAtMs: number) => number;
 }
 
 /** What becomes of a key that the target has already; panic ends the shard, by the host. */
@@ -24,8 +26,8 @@ export type KeyThere = 'rewrite' | 'leave';
 export interface NativeHost {
   /** A link to the node that holds the key. */
   link(key: NativeKey): Promise<BlockLink>;
-  /** The target has the key; said before anything is written. @param link to its node, not used meanwhile. */
-  keyThere(key: NativeKey, link: BlockLink): Promise<KeyThere>;
+  /** The target has the key; said before anything is written. */
+  keyThere(key: NativeKey): KeyThere;
   /** How a key that is not there yet is moved into place. */
   readonly replaces: boolean;
   /** Room for more, or the value is done. */
@@ -119,7 +121,7 @@ export class NativeWriter implements ValueSink {
   }
 
   field(field: Slice, value: Slice, expiresAtMs: number): void {
-    this.#block?.field(field, value, expiresAtMs);
+    this.#block?.field(field, value, this.#key?.fieldExpiry(expiresAtMs) ?? expiresAtMs);
     if (expiresAtMs >= 0 && !this.#abilities.fieldExpiry) this.#host.loss('field-expiry');
     this.#filled();
   }
@@ -199,7 +201,7 @@ export class NativeWriter implements ValueSink {
     await this.#link.select(key.database);
     if (!(await this.#exists(key.key))) return;
     this.#wasThere = true;
-    this.#discarding = (await this.#host.keyThere(key, this.#link)) === 'leave';
+    this.#discarding = this.#host.keyThere(key) === 'leave';
   }
 
   async #send(block: Block): Promise<void> {
@@ -286,7 +288,7 @@ export class NativeWriter implements ValueSink {
     const results = await this.#passed([block.written()], replace ? 5 : 4);
     if (replace || results[1] !== 0) return;
     // Somebody made the key meanwhile.
-    if ((await this.#host.keyThere(key, link)) === 'rewrite') {
+    if (this.#host.keyThere(key) === 'rewrite') {
       this.#wasThere = true;
       await this.#move(key, link);
     } else {

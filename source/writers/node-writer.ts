@@ -285,7 +285,7 @@ export class NodeWriter {
         return;
       case 'refused':
         batch.refused.push(index);
-        this.#owner.refused({ database: batch.databaseAt(index), args: batch.commandAt(index), reason: text });
+        this.#owner.refused({ database: this.#databaseAt(batch, index), args: batch.commandAt(index), reason: text });
         break;
     }
     this.#succeeded(1);
@@ -312,7 +312,7 @@ export class NodeWriter {
   }
 
   #conflict(batch: Batch, index: number): void {
-    const database = batch.databaseAt(index);
+    const database = this.#databaseAt(batch, index);
     const instead = this.#owner.conflict(database, batch.commandAt(index));
     if (instead === null) return;
     const bytes = encodeCommand(instead);
@@ -322,6 +322,16 @@ export class NodeWriter {
     open.length = at + bytes.length;
     // Its key was counted with the first attempt.
     open.commands++;
+  }
+
+  #databaseAt(batch: Batch, index: number): number {
+    let database = batch.database;
+    let i = 0;
+    for (const args of batch.arguments()) {
+      if (i++ === index) break;
+      if (args.length === 2 && args[0]?.toString('latin1') === 'SELECT') database = Number(args[1]?.toString());
+    }
+    return database;
   }
 
   #batchAnswered(batch: Batch): void {

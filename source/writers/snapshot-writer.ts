@@ -2,12 +2,13 @@
 // else RESTORE of the undecoded value (2.7 us), or of the value in an older encoding where the target is older. Both leave
 // a key alone that is there already: the reply tells, and the conflict policy decides. A big value is not copied: it is
 // sent from the buffer in which it arrived.
+import type { ExpiryHold } from '../protocol/held-expiry.ts';
 import { putBulk, putBulkNumber, putBytes, putDecimal, putLineEnd } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
 import { WholeView } from '../rdb/byte-view.ts';
 import { Crc64 } from '../rdb/crc64.ts';
 import type { Loss } from '../rdb/encode-goal.ts';
-import { FOOTER_BYTES, TYPE } from '../rdb/format.ts';
+import { FOOTER_BYTES, hasFieldExpiries, TYPE } from '../rdb/format.ts';
 import type { HashTemplates } from '../rdb/hash-templates.ts';
 import { LengthReader } from '../rdb/length.ts';
 import type { AcceptedVersions } from '../rdb/payload-version.ts';
@@ -38,6 +39,7 @@ export interface SnapshotWriterOptions {
   readonly accepted: AcceptedVersions;
   /** SET takes PXAT (6.2 and newer). */
   readonly setTakesExpiry: boolean;
+  readonly hold: ExpiryHold;
   /** A value that this target can not hold as it was, and what of it was left out. */
   readonly lost: (loss: Loss) => void;
 }
@@ -65,7 +67,7 @@ export class SnapshotWriter {
     this.#nodes = nodes;
     this.#window = window;
     this.#options = options;
-    this.#reencoder = new Reencoder(options.accepted, options.lost);
+    this.#reencoder = new Reencoder(options.accepted, options.lost, (expiresAtMs) => options.hold.field(expiresAtMs));
   }
 
   begin(header: SnapshotHeader, templates: HashTemplates): void {
@@ -109,6 +111,8 @@ export class SnapshotWriter {
     switch (way.kind) {
       case 'restore':
         if (this.#scans && this.#isTreacherous(entry)) return this.#rewrite(writer, entry);
+        if (this.#options.hold.fields && hasFieldExpiries(entry.type, this.#header.dialect))
+          return this.#rewrite(writer, entry);
         if (entry.parts.length === 0 && entry.valueEnd - entry.valueStart < SEND_IN_PLACE_BYTES)
           this.#restore(writer, entry, entry.type, way.version, entry.bytes, entry.valueStart, entry.valueEnd);
         else this.#restoreInPlace(writer, entry, way.version);
@@ -147,7 +151,7 @@ export class SnapshotWriter {
     const length = entry.valueEnd - valueStart;
     let at = this.#setHead(writer, entry, length);
     at = putBulk(writer.out, at, entry.bytes, valueStart, length);
-    writer.commit(putSetOptions(writer.out, at, entry.expiresAtMs), 1, 0);
+    writer.commit(putSetOptions(writer.out, at, this.#options.hold.key(entry.expiresAtMs)), 1, 0);
   }
 
   /** @param bodyStart where the text begins, in the first part or in the window. */
@@ -161,7 +165,7 @@ export class SnapshotWriter {
         : [first.subarray(entry.parts.length > 0 ? bodyStart : bodyStart - entry.valueStart), ...others];
     const headEnd = putLengthLine(writer.out, at, length);
     const rest = Buffer.allocUnsafe(FRAME_BYTES);
-    const restEnd = putSetOptions(rest, putLineEnd(rest, 0), entry.expiresAtMs);
+    const restEnd = putSetOptions(rest, putLineEnd(rest, 0), this.#options.hold.key(entry.expiresAtMs));
     writer.commitWithTail(headEnd, [...text, rest.subarray(0, restEnd)], 1);
   }
 
@@ -221,7 +225,7 @@ export class SnapshotWriter {
     at = putLineEnd(out, putDecimal(out, at + 1, 4 + (expires ? 1 : 0) + (attribute ? 2 : 0)));
     at = putBytes(out, at, RESTORE, 0, RESTORE.length);
     at = putBulk(out, at, entry.keyBytes, entry.keyStart, entry.keyLength);
-    at = putBulkNumber(out, at, expires ? entry.expiresAtMs : 0);
+    at = putBulkNumber(out, at, expires ? this.#options.hold.key(entry.expiresAtMs) : 0);
     return putLengthLine(out, at, 1 + length + FOOTER_BYTES);
   }
 

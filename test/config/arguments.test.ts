@@ -37,6 +37,7 @@ describe('parseArguments', () => {
       file: null,
       overrides: { source: { address: 'a', shards: [0, 2] }, target: { address: 'b' }, conflict: 'rewrite' },
       passwords: { source: null, target: null },
+      detach: false,
       headless: false,
       json: false,
       snapshotOnly: true,
@@ -52,6 +53,19 @@ describe('parseArguments', () => {
     expect(parseArguments(['demo', '--keys', '9', '--lang', 'zh'])).toEqual({ ...demo, keys: 9, language: 'zh' });
   });
 
+  test('reads attach, status and ctl', () => {
+    expect(parseArguments(['attach', 'r1', '--lang', 'zh'])).toEqual({ name: 'attach', run: 'r1', language: 'zh' });
+    expect(parseArguments(['status', '--json'])).toEqual({ name: 'status', run: null, json: true, language: null });
+    const ctl = (...args: string[]): unknown => parseArguments(['ctl', ...args]);
+    expect(ctl('pause', '--shard', '2,0,2')).toEqual({
+      name: 'ctl',
+      run: null,
+      request: { type: 'pause', shards: [2, 0] },
+    });
+    expect(ctl('resume', '--all', '--run', 'r1')).toMatchObject({ run: 'r1', request: { shards: 'all' } });
+    expect(ctl('set', 'conflict=ignore')).toMatchObject({ request: { name: 'conflict', value: 'ignore' } });
+  });
+
   test.each([
     [['--sorce', 'a'], /unknown option '--sorce' \(Did you mean --source\?\); see redferry --help/],
     [['--on-conflict', 'x'], /panic, rewrite, ignore/],
@@ -60,7 +74,15 @@ describe('parseArguments', () => {
     [['demo', '--keys', '0'], /whole number from 1/],
     [['demo', '--source', 'a'], /unknown option/],
     [['chek'], /chek is no command; did you mean check\?/],
-    [['status'], /redferry status is not built yet/],
+    [['convert'], /redferry convert is not built yet/],
+    [['--detach', '--json'], /redferry status --json/],
+    [['ctl'], /missing required argument 'act'/],
+    [['ctl', 'explode'], /Allowed choices are pause/],
+    [['ctl', 'pause', '--shard', 'x'], /0,2/],
+    [['ctl', 'pause', '--shard', '1', '--all'], /--all' cannot be used with option '--shard/],
+    [['ctl', 'pause', 'geheim=1'], /takes no argument/],
+    [['ctl', 'stop', '--shard', '1'], /whole run/],
+    [['ctl', 'set', 'conflict'], /NAME=VALUE/],
     [['redis://u:geheim@db1'], /too many arguments|too many/],
     [['--surce=redis://u:geheim@db1'], /unknown option/],
     [['--source-password-env', 'A', '--source-password-file', 'B'], /only one/],

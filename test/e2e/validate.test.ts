@@ -52,7 +52,7 @@ async function run(source: Place | undefined, target: Place | undefined, more: P
       overrides: { source: { address: address(source) }, target: { address: address(target) } },
       passwords: { source: null, target: null },
       json: false,
-      sample: null,
+      size: 'full',
       sourceOnly: false,
       rate: null,
       seed: null,
@@ -78,7 +78,7 @@ test('equal stores: exit code 0, the verdict in words, and as the last line of J
   const full = await run(source, target);
   expect(full.code).toBe(0);
   expect(full.stdout).toContain('All 300 keys checked, all equal.');
-  const sampled = await run(source, target, { json: true, sample: { kind: 'keys', keys: 100 }, seed: 3 });
+  const sampled = await run(source, target, { json: true, size: '100', seed: 3 });
   expect(sampled.code).toBe(0);
   const last = resultLine.parse(JSON.parse(sampled.stdout.trim().split('\n').at(-1) ?? ''));
   expect(last).toMatchObject({ outcome: 'equal', bound: { confidence: 0.95 } });

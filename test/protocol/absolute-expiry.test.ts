@@ -5,11 +5,11 @@ import type { RunningServer } from '../../source/demo/local-servers.ts';
 import { LagMarks } from '../../source/engine/lag-marks.ts';
 import { SourceClock } from '../../source/engine/source-clock.ts';
 import {
-  type CommandBytes,
   ExpiryRewriter,
   type ExpiryRewriterOptions,
   sendsRelativeExpiries,
 } from '../../source/protocol/absolute-expiry.ts';
+import type { CommandBytes } from '../../source/protocol/new-command.ts';
 import { ByteWindow } from '../../source/readers/byte-window.ts';
 import { ReplicationLink } from '../../source/readers/replication-link.ts';
 import { StreamParser } from '../../source/readers/stream-parser.ts';

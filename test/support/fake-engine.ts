@@ -11,6 +11,7 @@ import type {
   RunPhase,
   ShardSnapshot,
   ShardState,
+  ValidationPicture,
 } from '../../source/engine/contract.ts';
 import { NOTICES_KEPT } from '../../source/engine/contract.ts';
 
@@ -50,6 +51,8 @@ export interface FakeEngine {
   readonly notice: (level: NoticeLevel, shard: string | null, message: string) => void;
   /** Overrules fields of one shard from now on. */
   readonly edit: (id: number, fields: Partial<ShardSnapshot>) => void;
+  /** Shows this comparison from now on. */
+  readonly showValidation: (picture: ValidationPicture | null) => void;
   /** Ends the run. */
   readonly finish: (fields?: Partial<EngineResult>) => void;
 }
@@ -79,6 +82,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   let nowMs = startMs;
   let phase: RunPhase = 'running';
   let result: EngineResult | null = null;
+  let validation: ValidationPicture | null = null;
 
   const opsAt = (id: number, age: number): number => {
     const { state } = stateAt(age);
@@ -124,11 +128,11 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       opsPerSecond: paused.has(id) ? 0 : opsAt(id, age),
       bytesPerSecond: opsAt(id, age) * 500,
       commands: hasStream ? Math.round(((options.isIdle === true ? 30 : age) - 24) * 1000) : 0,
-      conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
-      conflictStanding: { question: null, collected: 0 },
+      conflicts: { rewritten: 0, ignored: 0 },
       errors: 0,
       queued: state === 'catching-up' ? lagAt(id, age) : 0,
       spoolBytes: 0,
+      held: hasStream ? 1200 : 0,
       inFlightBytes: hasStream && options.isIdle !== true ? 16_384 : 0,
       keyspaceEvents: age < 1 ? null : id === 1 ? 'AKE' : '',
       targets: [`10.9.4.${20 + id}:6379`, `10.9.4.${40 + id}:6379`],
@@ -136,6 +140,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       snapshotKind: age < SYNC_FROM ? null : 'diskless',
       lastError: null,
       history: { opsPerSecond: history(opsAt), lagBytes: history(lagAt) },
+      verified: null,
       ...edits.get(id),
     };
   };
@@ -149,8 +154,8 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     target: { address: '10.9.4.20:6379', kind: 'cluster', version: 'Valkey 8.1.1', masters: count },
     shards: Array.from({ length: count }, (_, id) => shardAt(id)),
     memory: { rss: 132 * 1024 * 1024 },
+    validation,
     notices: notices.slice(-NOTICES_KEPT),
-    conflicts: [],
     result,
   });
 
@@ -166,8 +171,8 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       return { accepted: true, message: 'Draining what was received.' };
     }
     if (command.type === 'repair') return { accepted: true, message: `Repaired ${command.keys.length} keys.` };
-    if (command.type === 'setConflictPolicy' || command.type === 'decideConflict')
-      return { accepted: true, message: 'Decided.' };
+    if (command.type !== 'pause' && command.type !== 'resume')
+      return { accepted: true, message: `Asked: ${command.type}.` };
     const ids = command.shards === 'all' ? Array.from({ length: count }, (_, id) => id) : command.shards;
     for (const id of ids) {
       if (command.type === 'pause') paused.add(id);
@@ -201,6 +206,10 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       edits.set(id, { ...edits.get(id), ...fields });
       wake();
     },
+    showValidation: (picture) => {
+      validation = picture;
+      wake();
+    },
     finish: (fields = {}) => {
       const { shards } = snapshot();
       phase = 'ended';
@@ -211,7 +220,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
         keys: shards.reduce((sum, shard) => sum + shard.keys.done, 0),
         commands: 12_345,
         bytes: 3_000_000_000,
-        conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
+        conflicts: { rewritten: 0, ignored: 0 },
         refused: 0,
         refusals: [],
         shards: shards.map(({ name, address, state, keys, commands: applied, offset }) => ({

@@ -2,9 +2,10 @@
 // comparer that shares no code with it.
 import { tmpdir } from 'node:os';
 import { prepareRun, type RunSetup } from '../../source/commands/prepare-run.ts';
+import { validationSetup } from '../../source/commands/validation-setup.ts';
 import type { Place as RunPlace } from '../../source/config/place.ts';
+import { defaultSettings } from '../../source/config/schema.ts';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
-import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
 import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
 import type { RunLimits } from '../../source/engine/run-plan.ts';
@@ -53,8 +54,6 @@ export interface Migration {
   readonly engine: FerryEngine;
   readonly notices: readonly Notice[];
   readonly refusals: readonly Refusal[];
-  /** Every settled conflict that was told. */
-  readonly conflicts: readonly ConflictRecord[];
   /** Resolves when every shard streams; rejects with the result's message when the run ends before. */
   streaming(): Promise<unknown>;
   /** Resolves when everything the source has written is applied; the writes must have stopped. */
@@ -64,17 +63,20 @@ export interface Migration {
 
 let runs = 0;
 
-/** Begins a run from `source` to `target`. */
-export function migrate(source: RunPlace, target: RunPlace, more: Partial<RunSetup> = {}): Migration {
+/** Begins a run from `source` to `target`. @param workerFile what its threads run. */
+export function migrate(
+  source: RunPlace,
+  target: RunPlace,
+  more: Partial<RunSetup> = {},
+  workerFile = TEST_WORKER,
+): Migration {
   const notices: Notice[] = [];
   const refusals: Refusal[] = [];
-  const conflicts: ConflictRecord[] = [];
   const setup: RunSetup = {
     run: `test-${process.pid}-${++runs}`,
     source,
     target,
     conflictPolicy: 'panic',
-    asksOnConflict: false,
     keyless: { flush: 'refuse', swapdb: 'refuse', publish: 'ignore', script: 'forward', function: 'forward' },
     limits: TEST_LIMITS,
     snapshotOnly: false,
@@ -88,8 +90,11 @@ export function migrate(source: RunPlace, target: RunPlace, more: Partial<RunSet
     prepare: (tell) => prepareRun(setup, tell),
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
-    onConflicts: (told) => conflicts.push(...told),
-    workerFile: TEST_WORKER,
+    validation: validationSetup(
+      { run: setup.run, source, target, names: { source: 'source', target: 'target' } },
+      defaultSettings().validation,
+    ),
+    workerFile,
   });
   engine.start();
   const alive = (): void => {
@@ -100,7 +105,6 @@ export function migrate(source: RunPlace, target: RunPlace, more: Partial<RunSet
     engine,
     notices,
     refusals,
-    conflicts,
     streaming: () =>
       waitFor(
         () => {

@@ -51,6 +51,8 @@ export interface Program {
   freeze(): void;
   thaw(): void;
   kill(signal: NodeJS.Signals): void;
+  /** Takes the terminal away, as the end of an SSH session does: the kernel sends SIGHUP, every write fails. */
+  hangUp(): void;
   readonly exit: Promise<ProgramExit>;
 }
 
@@ -147,6 +149,12 @@ export function spawnProgram(options: ProgramOptions): Program {
     freeze: () => pty.pause(),
     thaw: () => pty.resume(),
     kill,
+    // In the class of the terminals on Unix, not in its type.
+    hangUp: () => {
+      const destroy: unknown = Reflect.get(pty, 'destroy');
+      if (typeof destroy !== 'function') throw new Error('node-pty has no destroy');
+      destroy.call(pty);
+    },
     exit: exit.then(async (how) => {
       await parsed();
       return how;

@@ -1,0 +1,36 @@
+// `redferry ctl`: one command to a run that is going on, for scripts. The run writes it into its audit log.
+import { homedir } from 'node:os';
+import type { Assignment, CtlCommand } from '../config/control-arguments.ts';
+import { chooseRun } from '../control/choose-run.ts';
+import { clientName } from '../control/client-name.ts';
+import { COMMAND_TYPES } from '../control/command-schema.ts';
+import { ControlLink } from '../control/control-link.ts';
+import { runsFolder } from '../control/run-registry.ts';
+import type { EngineCommand } from '../engine/contract.ts';
+import { EXIT, FerryError } from '../engine/errors.ts';
+
+/**
+ * @returns 0 when the run accepted, 1 when it refused; its sentence goes to stdout or stderr.
+ * @throws FerryError when there is no such run, it does not answer, or nothing of that name can be set.
+ */
+export async function ctl({ run, request }: CtlCommand): Promise<number> {
+  const command = request.type === 'set' ? commandFor(request) : request;
+  const record = await chooseRun(runsFolder(process.env, homedir()), run);
+  const { link } = await ControlLink.open(record.socket, {
+    client: clientName('ctl'),
+    onSnapshot: () => {},
+    onClosed: () => {},
+  });
+  const outcome = await link.dispatch(command).finally(() => link.close());
+  const stream = outcome.accepted ? process.stdout : process.stderr;
+  stream.write(`redferry: ${outcome.message}\n`);
+  return outcome.accepted ? EXIT.completed : EXIT.failed;
+}
+
+/** The command that changes a setting of a running migration. @throws FerryError while the engine has none for it. */
+function commandFor({ name }: Assignment): EngineCommand {
+  throw new FerryError(
+    `${name} can not be changed while a run is going on; ctl has ${COMMAND_TYPES.join(', ')}, for example redferry ctl pause --shard 2.`,
+    { code: 'control' },
+  );
+}

@@ -1,0 +1,98 @@
+// The arguments of the commands that speak to a run which is going on: attach, status, ctl.
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import type { EngineCommand, ShardSelection } from '../engine/contract.ts';
+import { LANGUAGES, type Language } from './language.ts';
+
+export interface AttachCommand {
+  readonly name: 'attach';
+  /** null for the only run that is going on. */
+  readonly run: string | null;
+  readonly language: Language | null;
+}
+
+export interface StatusCommand {
+  readonly name: 'status';
+  readonly run: string | null;
+  readonly json: boolean;
+  readonly language: Language | null;
+}
+
+/** A setting of the run to change; `name` is as the person wrote it. */
+export interface Assignment {
+  readonly type: 'set';
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface CtlCommand {
+  readonly name: 'ctl';
+  readonly run: string | null;
+  readonly request: EngineCommand | Assignment;
+}
+
+export type ControlCommand = AttachCommand | StatusCommand | CtlCommand;
+
+const ACTS = ['pause', 'resume', 'stop', 'set'] as const;
+type Act = (typeof ACTS)[number];
+
+interface RawOptions {
+  readonly run?: string;
+  readonly shard?: readonly number[];
+  readonly all?: true;
+  readonly json?: true;
+  readonly lang?: Language;
+}
+
+/** Adds the three commands; `found` gets the one that was given. */
+export function addControlCommands(program: Command, found: (command: ControlCommand) => void): void {
+  program
+    .command('attach')
+    .description('the screen of a run that is going on; leaving it leaves the run alone')
+    .argument('[run]', 'name of the run; without it the only one')
+    .addOption(languageOption())
+    .action((run: string | undefined, { lang }: RawOptions) =>
+      found({ name: 'attach', run: run ?? null, language: lang ?? null }),
+    );
+  program
+    .command('status')
+    .description('the state of a run that is going on, or which runs there are')
+    .argument('[run]', 'name of the run; without it the only one')
+    .option('--json', 'one JSON line')
+    .addOption(languageOption())
+    .action((run: string | undefined, { json, lang }: RawOptions) =>
+      found({ name: 'status', run: run ?? null, json: json ?? false, language: lang ?? null }),
+    );
+  program
+    .command('ctl')
+    .description('one command to a run that is going on')
+    .addArgument(new Argument('<act>', 'what to do').choices(ACTS))
+    .argument('[setting]', 'for set: NAME=VALUE')
+    .option('--run <run>', 'name of the run; without it the only one')
+    .option('--shard <numbers>', 'for pause and resume: these source shards, for example 2 or 0,2', parseShards)
+    .addOption(new Option('--all', 'for pause and resume: all shards, as without --shard').conflicts('shard'))
+    .action((act: Act, setting: string | undefined, options: RawOptions) =>
+      found({ name: 'ctl', run: options.run ?? null, request: requestOf(act, setting, options) }),
+    );
+}
+
+/** @throws InvalidArgumentError with one sentence. */
+export function parseShards(value: string): readonly number[] {
+  if (!/^\d{1,6}(,\d{1,6})*$/.test(value)) throw new InvalidArgumentError('Write shard numbers with commas: 0,2.');
+  return [...new Set(value.split(',').map(Number))];
+}
+
+function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOptions): CtlCommand['request'] {
+  // Not repeated: it may be a password at the wrong place.
+  if (act !== 'set' && setting !== undefined) throw new InvalidArgumentError(`ctl ${act} takes no argument`);
+  const shards: ShardSelection = shard ?? 'all';
+  if (act === 'pause' || act === 'resume') return { type: act, shards };
+  if (shard !== undefined || all !== undefined) throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
+  if (act === 'stop') return { type: 'stop' };
+  const parts = /^([A-Za-z][\w.-]*)=(.*)$/s.exec(setting ?? '');
+  if (parts === null) throw new InvalidArgumentError('ctl set needs NAME=VALUE');
+  return { type: 'set', name: parts[1] ?? '', value: parts[2] ?? '' };
+}
+
+function languageOption(): Option {
+  return new Option('--lang <language>', 'language of what is shown').choices([...LANGUAGES]);
+}

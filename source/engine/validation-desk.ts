@@ -1,0 +1,189 @@
+// Comparisons that are asked for while a run goes on, or after it: one at a time, steered by commands; what the last one said
+// of each shard stays beside the shard.
+import { formatAddress } from '../topology/endpoint.ts';
+import { FULL, parseSize } from '../validation/sample-size.ts';
+import type { CompareSide } from '../validation/side.ts';
+import type { Validated } from '../validation/validation.ts';
+import { waitForApplied } from './applied-offsets.ts';
+import { Comparison } from './comparison.ts';
+import type {
+  CommandOutcome,
+  NoticeLevel,
+  ShardSnapshot,
+  ShardState,
+  ShardVerified,
+  ValidationCommand,
+  ValidationPicture,
+  ValidationSize,
+} from './contract.ts';
+import { FerryError, messageOf } from './errors.ts';
+import { ShardVerdicts } from './shard-verdicts.ts';
+
+/** How comparisons of a run are made. */
+export interface ValidationSetup {
+  /** Asks both sides where their nodes are. @throws FerryError when one is a file, or can not be asked. */
+  readonly sides: () => Promise<{ readonly source: CompareSide; readonly target: CompareSide }>;
+  readonly size: ValidationSize;
+  readonly keysPerSecond: number | null;
+  readonly toleranceMs: number | undefined;
+  /** Writes a comparison to files; gives their names. @throws FerryError when they can not be written. */
+  readonly write: (validated: Validated, number: number) => readonly string[];
+}
+
+/** What the desk needs to know of the run. */
+export interface ValidatedRun {
+  readonly shards: () => readonly ShardSnapshot[];
+  /** The pipelines write to the target. */
+  readonly isRunning: () => boolean;
+  readonly notice: (level: NoticeLevel, message: string) => void;
+  readonly changed: () => void;
+}
+
+/** In these the target has all that the source had at some offset. */
+const COMPARABLE: ReadonlySet<ShardState> = new Set(['catching-up', 'streaming', 'draining', 'retrying', 'done']);
+
+export class ValidationDesk {
+  readonly #setup: ValidationSetup | null;
+  readonly #run: ValidatedRun;
+  readonly #verdicts = new ShardVerdicts();
+  #comparison: Comparison | null = null;
+  #preparing = false;
+  #count = 0;
+
+  /** @param setup null where nothing can be compared. */
+  constructor(setup: ValidationSetup | null, run: ValidatedRun) {
+    this.#setup = setup;
+    this.#run = run;
+  }
+
+  /** Of the comparison under way, or the last one. */
+  picture(): ValidationPicture | null {
+    return this.#comparison?.picture() ?? null;
+  }
+
+  verifiedOf(shard: Pick<ShardSnapshot, 'id' | 'state'>, nowMs: number): ShardVerified | null {
+    return this.#verdicts.of(shard, nowMs);
+  }
+
+  /** Never rejects. */
+  async handle(command: ValidationCommand): Promise<CommandOutcome> {
+    try {
+      switch (command.type) {
+        case 'validate':
+          return await this.#validate(command.size);
+        case 'steer-validation':
+          return this.#steer(command.act);
+        case 'set-validation-rate':
+          return this.#setRate(command.keysPerSecond);
+        case 'export-validation':
+          return this.#export();
+      }
+    } catch (error) {
+      return refused(messageOf(error));
+    }
+  }
+
+  /** Ends a comparison under way. */
+  close(): void {
+    this.#comparison?.cancel();
+  }
+
+  async #validate(wanted: ValidationSize | null): Promise<CommandOutcome> {
+    const setup = this.#setup;
+    if (setup === null) return refused('There is nothing to compare: this run has no two servers.');
+    if (this.#preparing || this.#isUnderWay()) return refused('A comparison is under way; cancel it first.');
+    const size = wanted ?? setup.size;
+    parseSize(size);
+    const shards = this.#run.shards();
+    const ready = this.#run.isRunning() ? shards.filter(({ state }) => COMPARABLE.has(state)) : shards;
+    if (ready.length === 0) return refused('No shard streams yet: what is still being copied can not be compared.');
+    this.#preparing = true;
+    try {
+      const { source, target } = await setup.sides();
+      const addresses = source.addresses.filter((place) =>
+        ready.some(({ address }) => address === formatAddress(place)),
+      );
+      if (addresses.length === 0) throw new FerryError('The source has other nodes now.', { code: 'topology' });
+      const partial = addresses.length < source.addresses.length;
+      this.#count += 1;
+      this.#comparison = new Comparison({
+        size,
+        source: { ...source, addresses },
+        target,
+        sourceOnly: partial,
+        keysPerSecond: setup.keysPerSecond,
+        toleranceMs: setup.toleranceMs,
+        waitForApplied: this.#run.isRunning()
+          ? (offsets) => waitForApplied(offsets, () => this.#run.shards())
+          : undefined,
+        notes: partial ? [PARTIAL] : [],
+        changed: this.#run.changed,
+      });
+      void this.#follow(this.#comparison);
+    } finally {
+      this.#preparing = false;
+    }
+    const what = size === FULL ? 'every key' : `a sample (${size})`;
+    const message = `Comparing ${what} of ${shards.length === ready.length ? 'all shards' : `${ready.length} of ${shards.length} shards`}.`;
+    this.#run.notice('info', message);
+    this.#run.changed();
+    return { accepted: true, message };
+  }
+
+  async #follow(comparison: Comparison): Promise<void> {
+    const validated = await comparison.ended;
+    const { verdict } = comparison.picture();
+    const level = validated === null || validated.result.outcome === 'different' ? 'warn' : 'info';
+    this.#run.notice(level, `${validated === null ? 'Comparison' : 'Verdict'}: ${verdict ?? ''}`);
+    if (validated !== null) this.#keepVerdicts(validated);
+    this.#run.changed();
+  }
+
+  /** Under the shards whose sources were compared. */
+  #keepVerdicts({ result }: Validated): void {
+    for (const shard of this.#run.shards()) {
+      const verdict = result.shards.find(({ side, address }) => side === 'source' && address === shard.address);
+      if (verdict === undefined) continue;
+      const { verifiedAtMs: atMs, looked: checked, different, bound } = verdict;
+      this.#verdicts.put(shard.id, { atMs, checked, different, fraction: bound?.fraction ?? null });
+    }
+  }
+
+  #steer(act: 'pause' | 'resume' | 'cancel'): CommandOutcome {
+    const comparison = this.#comparison;
+    if (comparison === null || !this.#isUnderWay()) return refused('No comparison is under way.');
+    comparison[act]();
+    const done = { pause: 'paused', resume: 'going on', cancel: 'being cancelled' }[act];
+    return { accepted: true, message: `The comparison is ${done}.` };
+  }
+
+  #setRate(keysPerSecond: number | null): CommandOutcome {
+    const comparison = this.#comparison;
+    if (comparison === null || !this.#isUnderWay()) return refused('No comparison is under way.');
+    if (keysPerSecond !== null && !(keysPerSecond >= 1)) return refused('A rate is at least one key a second.');
+    comparison.setRate(keysPerSecond);
+    const rate =
+      keysPerSecond === null ? 'as fast as it goes' : `at most ${keysPerSecond.toLocaleString('en-US')} keys a second`;
+    return { accepted: true, message: `The comparison reads ${rate}.` };
+  }
+
+  #export(): CommandOutcome {
+    const validated = this.#comparison?.validated ?? null;
+    if (validated === null || this.#setup === null) return refused('There is no finished comparison to export.');
+    const files = this.#setup.write(validated, this.#count);
+    const message = `Written: ${files.join(', ')}`;
+    this.#run.notice('info', message);
+    return { accepted: true, message };
+  }
+
+  #isUnderWay(): boolean {
+    const state = this.#comparison?.picture().state;
+    return state === 'running' || state === 'paused';
+  }
+}
+
+const PARTIAL = 'Not all shards of the source were compared, so keys that are only on the target were not looked for.';
+
+function refused(message: string): CommandOutcome {
+  return { accepted: false, message };
+}
