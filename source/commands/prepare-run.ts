@@ -4,6 +4,7 @@ import type { Place } from '../config/place.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { type ExpiryCare, HeldExpiries } from '../engine/expiry-care.ts';
+import { hasImportMode, ImportMode } from '../engine/import-mode.ts';
 import { type PlannedOrigin, planRun, type RunLimits, type RunPlan, type SidePlan } from '../engine/run-plan.ts';
 import type { KeylessRules, ShardJob } from '../engine/shard-job.ts';
 import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
@@ -39,14 +40,15 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     tell,
   );
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
+  const { care, importMode } = await expiriesOf(setup.run, target, origins, tell);
   return planRun({
     ...setup,
     source: planOf(source),
     target: planOf(target),
     origins,
-    expiries: expiriesOf(target, origins),
+    expiries: care,
     targetWasEmpty: facts.empty,
-    destinationOf: (id) => destinationOf(target, facts, id, origins.length > 1),
+    destinationOf: (id) => destinationOf(target, facts, importMode, id, origins.length > 1),
     limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
     // A snapshot is all that such a file holds.
     snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
@@ -93,12 +95,25 @@ function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedO
   return all.filter(({ id }) => shards === null || shards.includes(id));
 }
 
-/** Of a cluster's shards only the keys of their slots: others may be copied to the same target by another process. */
-function expiriesOf(target: AskedTarget, origins: readonly PlannedOrigin[]): ExpiryCare | null {
-  if (target.kind === 'file') return null;
+/** How the target is kept from removing keys: by its import-mode where it has one and lets us, else by held expiries. */
+async function expiriesOf(
+  run: string,
+  target: AskedTarget,
+  origins: readonly PlannedOrigin[],
+  tell: Tell,
+): Promise<{ readonly care: ExpiryCare | null; readonly importMode: boolean }> {
+  if (target.kind === 'file') return { care: null, importMode: false };
+  // Of a cluster's shards only the keys of their slots: others may be copied to the same target by another process.
   const slots = origins.flatMap((origin) => origin.slots);
   const covered = slots.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-  return new HeldExpiries(target.endpoint, covered === SLOT_COUNT ? [] : slots);
+  const own = covered === SLOT_COUNT ? [] : slots;
+  const { endpoint, topology } = target;
+  if (hasImportMode(topology.version)) {
+    const fields = new HeldExpiries(endpoint, own, { keys: false });
+    const mode = new ImportMode(run, endpoint, fields);
+    if (await mode.enter(topology, tell)) return { care: mode, importMode: true };
+  }
+  return { care: new HeldExpiries(endpoint, own, { keys: true }), importMode: false };
 }
 
 function planOf(side: AskedSource | AskedTarget): SidePlan {
@@ -113,9 +128,21 @@ function planOf(side: AskedSource | AskedTarget): SidePlan {
 }
 
 /** Several shards write a file each: the shard's number goes before the file's ending. */
-function destinationOf(target: AskedTarget, facts: TargetFacts, id: number, several: boolean): ShardJob['destination'] {
+function destinationOf(
+  target: AskedTarget,
+  facts: TargetFacts,
+  importMode: boolean,
+  id: number,
+  several: boolean,
+): ShardJob['destination'] {
   if (target.kind === 'server') {
-    return { kind: 'server', endpoint: target.endpoint, topology: target.topology, commands: facts.commands };
+    return {
+      kind: 'server',
+      endpoint: target.endpoint,
+      topology: target.topology,
+      commands: facts.commands,
+      importMode,
+    };
   }
   const { path } = target;
   return { ...target, path: several ? path.replace(/(\.[^./]*)?$/, `-${id}$1`) : path };

@@ -25,6 +25,8 @@ export async function clearShard(
   for (const { address } of destination.topology.shards) {
     const target = await openControl(destination.endpoint, address, 'redferry:clear');
     try {
+      // Else it would not see keys whose time has come.
+      if (destination.importMode) await target.call('CLIENT', 'IMPORT-SOURCE', 'ON');
       const info = await target.info('keyspace');
       for (const [, database] of info.matchAll(/^db(\d+):keys=[1-9]/gm)) {
         if (stopped()) return removed;

@@ -19,16 +19,21 @@ export interface ExpiryCare {
 export class HeldExpiries implements ExpiryCare {
   readonly #target: Endpoint;
   readonly #slots: readonly SlotRange[];
+  readonly #keys: boolean;
 
-  /** @param slots of the shards that are copied; empty for every key. */
-  constructor(target: Endpoint, slots: readonly SlotRange[]) {
+  /**
+   * @param slots of the shards that are copied; empty for every key.
+   * @param what whether keys are held, or only fields of hashes.
+   */
+  constructor(target: Endpoint, slots: readonly SlotRange[], what: { readonly keys: boolean }) {
     this.#target = target;
     this.#slots = slots;
+    this.#keys = what.keys;
   }
 
   async release(stopped: () => boolean, tell: Tell): Promise<string | null> {
     try {
-      const order = { target: this.#target, slots: this.#slots, stopped, once: sayOnce(tell) };
+      const order = { target: this.#target, slots: this.#slots, keys: this.#keys, stopped, once: sayOnce(tell) };
       const { keys, fields, missed } = await settleExpiries(order);
       if (keys + fields > 0) {
         tell('info', `${keys} keys and ${fields} hash fields of the target have their exact expiry again.`);

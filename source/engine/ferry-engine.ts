@@ -139,7 +139,14 @@ export class FerryEngine implements Engine {
   }
 
   #begin(plan: RunPlan): void {
-    if (this.#phase !== 'starting') return;
+    if (this.#phase !== 'starting') {
+      // Stopped while the plan was made, which may have changed the target's settings already.
+      void plan.expiries?.release(
+        () => false,
+        (level, message) => this.#notice(level, null, message),
+      );
+      return;
+    }
     this.#source = endpointOf(this.#options.source, plan.source);
     this.#target = endpointOf(this.#options.target, plan.target);
     this.#phase = 'running';

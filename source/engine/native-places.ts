@@ -32,13 +32,14 @@ export class NativePlaces {
     const node = this.#nodes.cluster ? this.#nodes.indexOfSlot(slotOf(key, 0, key.length)) : 0;
     const known = this.#links.get(node);
     if (known !== undefined) return known;
-    const { endpoint, topology } = this.#destination;
+    const { endpoint, topology, importMode } = this.#destination;
     const shard = topology.shards[node];
     if (shard === undefined) throw new RangeError(`the target has no node ${node}`);
     const { tls, credentials, connectTimeoutMs } = endpoint;
     const link = new BlockLink(
       { address: shard.address, tls, credentials, connectTimeoutMs },
       `redferry:${this.#job.run}:${this.#job.name}:${shard.id}:values`,
+      importMode,
     );
     await link.open();
     this.#links.set(node, link);

@@ -58,7 +58,7 @@ export class ServerTarget implements ShardTarget {
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool);
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
-    this.#hold = new ExpiryHold({ keys: true, fields: nativeAbilities(version).fieldExpiry });
+    this.#hold = new ExpiryHold({ keys: !destination.importMode, fields: nativeAbilities(version).fieldExpiry });
     this.#writer = new SnapshotWriter(this.#nodes, window, {
       accepted: acceptedVersions(version),
       setTakesExpiry: this.setTakesExpiry,

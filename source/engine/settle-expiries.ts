@@ -18,6 +18,8 @@ export interface SettleOrder {
   readonly target: Endpoint;
   /** Of the shards that were copied; empty for every key. */
   readonly slots: readonly SlotRange[];
+  /** Keys may be held; else only fields of hashes, and databases without any are passed over. */
+  readonly keys: boolean;
   /** Whether to leave off. */
   readonly stopped: () => boolean;
   /** A sentence for the person. */
@@ -41,7 +43,7 @@ async function settleNode(
   try {
     const info = await node.info('keyspace');
     for (const [, database, facts = ''] of info.matchAll(/^db(\d+):(\S+)/gm)) {
-      const expire = !/(^|,)expires=0(,|$)/.test(facts);
+      const expire = order.keys && !/(^|,)expires=0(,|$)/.test(facts);
       // subexpiry of Redis 7.4, keys_with_volatile_items of Valkey 9; older servers have no such fields.
       const fieldsExpire = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(facts);
       if (!expire && !fieldsExpire) continue;

@@ -59,6 +59,8 @@ export interface ServerDestination {
   readonly topology: Topology;
   /** COMMAND of the target, for commands that the built-in table does not know; null when it could not be read. */
   readonly commands: unknown;
+  /** Its nodes are in import-mode: they remove no key by themselves, and our connections say that an import comes over them. */
+  readonly importMode: boolean;
 }
 
 export interface FileDestination {

@@ -36,6 +36,7 @@ export function makeWriter(
       connectTimeoutMs,
       clientName: `redferry:${job.run}:${job.name}:${formatAddress(address)}`,
       fence: job.attempt > 1,
+      importSource: destination.importMode,
       inFlightBytes: job.limits.inFlightPerNode,
       flushDelayMs: job.limits.flushDelayMs,
     },

@@ -2,6 +2,7 @@
 // whose last step must know what the target answered. The hot path only counts replies (node-writer.ts).
 import { FerryError } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
+import { becomeImportSource } from './import-source.ts';
 
 /** An error reply of the target. */
 export class TargetRefusal {
@@ -26,13 +27,16 @@ interface Waiting {
 export class BlockLink {
   readonly #connection: Connection;
   readonly #clientName: string;
+  readonly #importSource: boolean;
   #received: Buffer[] = [];
   #waiting: Waiting | null = null;
   #database = 0;
 
-  constructor(options: ConnectionOptions, clientName: string) {
+  /** @param importSource the target is in import-mode. */
+  constructor(options: ConnectionOptions, clientName: string, importSource: boolean) {
     this.#connection = new Connection({ ...options, readBufferBytes: REPLY_BUFFER_BYTES });
     this.#clientName = clientName;
+    this.#importSource = importSource;
   }
 
   get address(): string {
@@ -43,6 +47,7 @@ export class BlockLink {
   async open(): Promise<void> {
     await this.#connection.open();
     await this.#connection.request(['CLIENT', 'SETNAME', this.#clientName]);
+    if (this.#importSource) await becomeImportSource(this.#connection);
     this.#connection.listen(
       (bytes) => {
         this.#take(bytes);

@@ -278,13 +278,6 @@ export class NativeWriter implements ValueSink {
     if (replace) block.add('UNLINK', key.key);
     block.add(replace ? 'RENAME' : 'RENAMENX', key.temporaryKey, key.key);
     block.add('EXEC');
-    const expired = key.expiresAtMs >= 0 && key.expiresAtMs <= Date.now();
-    if (expired) {
-      // What has expired by now would be gone before it could be moved: the key is left as the source would see it.
-      const gone = replace ? key.key : key.temporaryKey;
-      await link.run([command('UNLINK', key.temporaryKey), command('UNLINK', gone)], 2);
-      return;
-    }
     const results = await this.#passed([block.written()], replace ? 5 : 4);
     if (replace || results[1] !== 0) return;
     // Somebody made the key meanwhile.

@@ -5,6 +5,7 @@ import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { encodeCommand, putBulkNumber } from '../protocol/resp-encode.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
 import { killFormerConnections } from './former-connections.ts';
+import { becomeImportSource } from './import-source.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { planRetry, type SentUnit, unitsAgain } from './retry-plan.ts';
 import { judgeReply, readMoved, type SlotMove } from './target-replies.ts';
@@ -45,6 +46,8 @@ export interface WriterOptions extends ConnectionOptions {
   readonly clientName: string;
   /** Connections of that name that are there already are killed first. */
   readonly fence: boolean;
+  /** The target is in import-mode. */
+  readonly importSource: boolean;
   readonly inFlightBytes: number;
   readonly flushDelayMs: number;
 }
@@ -89,9 +92,10 @@ export class NodeWriter {
   /** Connects, authenticates, names the connection. @throws FerryError */
   async open(): Promise<void> {
     await this.#connection.open();
-    const { clientName, fence } = this.#options;
+    const { clientName, fence, importSource } = this.#options;
     await this.#connection.request(['CLIENT', 'SETNAME', clientName]);
     if (fence) await killFormerConnections(this.#connection, clientName);
+    if (importSource) await becomeImportSource(this.#connection);
     const replies = new ReplyReader({
       succeeded: (count) => this.#succeeded(count),
       failed: (text) => this.#failed(text),

@@ -1,10 +1,10 @@
 // No expiry kills a live key: the target expires nothing by itself while a run lasts, whatever it is behind by, and every key
 // has its exact expiry at the end. Times here are those of the keys: REDFERRY_LONG takes the minute that issue 4 names.
-import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { settleExpiries } from '../../source/engine/settle-expiries.ts';
 import { HOLD_MS, isHeld } from '../../source/protocol/held-expiry.ts';
+import { every, expiryOn } from '../support/expiry.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -23,26 +23,6 @@ function clusterClient(nodes: readonly Place[]): Cluster {
   const cluster = new Cluster(nodes.map(({ host, port }) => ({ host, port })));
   onTestFinished(() => cluster.disconnect());
   return cluster;
-}
-
-/** What the target says itself, not through redferry's comparer. */
-async function expiryOn(redis: Redis, key: string): Promise<number> {
-  return Number(await redis.call('PEXPIRETIME', key));
-}
-
-/** Repeats `act` until it is stopped: waits for nothing but the time between two. */
-function every(ms: number, act: () => Promise<unknown>): () => Promise<void> {
-  const stop = new AbortController();
-  const done = (async () => {
-    while (!stop.signal.aborted) {
-      await act();
-      await delay(ms, undefined, { signal: stop.signal }).catch(() => {});
-    }
-  })();
-  return () => {
-    stop.abort();
-    return done;
-  };
 }
 
 const STANDALONE = { sourceCluster: false, targetCluster: false };
@@ -149,6 +129,7 @@ describe('settling', () => {
     const settled = await settleExpiries({
       target: endpointOf(target),
       slots: [],
+      keys: true,
       stopped: () => false,
       once: () => {},
     });
@@ -157,7 +138,13 @@ describe('settling', () => {
     expect(await expiryOn(to, 'persisted')).toBe(-1);
     expect(await expiryOn(to, 'set')).toBe(exact);
     expect(await to.exists('past')).toBe(0);
-    const again = await settleExpiries({ target: endpointOf(target), slots: [], stopped: () => false, once: () => {} });
+    const again = await settleExpiries({
+      target: endpointOf(target),
+      slots: [],
+      keys: true,
+      stopped: () => false,
+      once: () => {},
+    });
     expect(again).toEqual({ keys: 0, fields: 0, missed: 0 });
   });
 
@@ -175,7 +162,7 @@ describe('settling', () => {
       for (const key of keys.toReversed())
         await (Number(key.slice(2)) % 2 === 0 ? app.persist(key) : app.pexpireat(key, exact + 7));
     })();
-    await settleExpiries({ target: endpointOf(target), slots: [], stopped: () => false, once: () => {} });
+    await settleExpiries({ target: endpointOf(target), slots: [], keys: true, stopped: () => false, once: () => {} });
     await written;
     const expiries = await Promise.all(keys.map((key) => expiryOn(to, key)));
     expect(expiries.filter((_, i) => i % 2 === 0).every((at) => at === -1)).toBe(true);
@@ -192,7 +179,13 @@ describe('settling', () => {
     await to.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '+@all', '-@scripting');
     const said: string[] = [];
     const endpoint = endpointOf(target, { credentials: { username: 'plain', password: 'secret' } });
-    const order = { target: endpoint, slots: [], stopped: () => false, once: (message: string) => said.push(message) };
+    const order = {
+      target: endpoint,
+      slots: [],
+      keys: true,
+      stopped: () => false,
+      once: (message: string) => said.push(message),
+    };
     expect(await settleExpiries(order)).toEqual({ keys: 300, fields: 0, missed: 0 });
     expect(said.join()).toMatch(/allows no scripts/);
     for (let i = 0; i < 300; i++) expect(await expiryOn(to, `held:${i}`)).toBe(exact + i);
@@ -205,7 +198,13 @@ describe('settling', () => {
     // foo has slot 12182, bar 5061.
     for (const key of ['foo', 'bar']) await to.set(key, 1, 'PXAT', exact + HOLD_MS);
     const slots = [{ first: 0, last: 8191 }];
-    const settled = await settleExpiries({ target: endpointOf(target), slots, stopped: () => false, once: () => {} });
+    const settled = await settleExpiries({
+      target: endpointOf(target),
+      slots,
+      keys: true,
+      stopped: () => false,
+      once: () => {},
+    });
     expect(settled).toEqual({ keys: 1, fields: 0, missed: 0 });
     expect(await expiryOn(to, 'bar')).toBe(exact);
     expect(isHeld(await expiryOn(to, 'foo'))).toBe(true);
