@@ -10,7 +10,7 @@ import { SLOTS } from '../protocol/slot.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import { countsFor, type Marker, type SourceHistory } from './marker.ts';
 import type { ConnectionMarker } from './read-markers.ts';
-import type { KnownNode, RecopiedSlots, StoredShard } from './shard-state.ts';
+import type { KnownNode, RecopiedSlots, ShardProgress, StoredShard } from './shard-state.ts';
 
 /** A master of the target as it is now. */
 export interface NodeNow {
@@ -20,8 +20,17 @@ export interface NodeNow {
   readonly slots: readonly SlotRange[];
 }
 
+/** What a plan needs of how far a shard had come. */
+export interface KnownProgress {
+  readonly progress: Pick<ShardProgress, 'phase' | 'offset' | 'db' | 'nodes'> & {
+    readonly source: Pick<ShardProgress['source'], 'replid'>;
+  };
+  readonly markedSlots: StoredShard['markedSlots'];
+  readonly recopied: StoredShard['recopied'];
+}
+
 export interface ResumeFindings {
-  readonly stored: Pick<StoredShard, 'progress' | 'markedSlots' | 'recopied'>;
+  readonly stored: KnownProgress;
   /** Of the source now. */
   readonly history: SourceHistory;
   /** The source can continue behind this offset and all later ones (repl_backlog_first_byte_offset - 1). */

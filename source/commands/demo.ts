@@ -106,6 +106,7 @@ async function setTheStage(
       target: endpoint(stage.target),
       conflictPolicy: settings.conflict,
       keyless: settings.filter,
+      exactlyOnce: settings.target.exactlyOnce,
       limits: { ...runLimits(settings), threads: availableParallelism() },
       snapshotOnly: false,
       shards: null,

@@ -19,6 +19,7 @@ export interface RunSetup {
   readonly target: Place;
   readonly conflictPolicy: ConflictPolicy;
   readonly keyless: KeylessRules;
+  readonly exactlyOnce: boolean;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
   readonly shards: readonly number[] | null;
@@ -48,7 +49,8 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     origins,
     expiries: care,
     targetWasEmpty: facts.empty,
-    destinationOf: (id) => destinationOf(target, facts, importMode, id, origins.length > 1),
+    destinationOf: (id) =>
+      destinationOf(target, { facts, importMode, exactlyOnce: setup.exactlyOnce }, id, origins.length > 1),
     limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
     // A snapshot is all that such a file holds.
     snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
@@ -127,11 +129,17 @@ function planOf(side: AskedSource | AskedTarget): SidePlan {
   return { kind: 'file', version, masters: side.inputs.length };
 }
 
+/** How a server as the target is written to. */
+interface TargetWays {
+  readonly facts: TargetFacts;
+  readonly importMode: boolean;
+  readonly exactlyOnce: boolean;
+}
+
 /** Several shards write a file each: the shard's number goes before the file's ending. */
 function destinationOf(
   target: AskedTarget,
-  facts: TargetFacts,
-  importMode: boolean,
+  { facts, importMode, exactlyOnce }: TargetWays,
   id: number,
   several: boolean,
 ): ShardJob['destination'] {
@@ -142,6 +150,7 @@ function destinationOf(
       topology: target.topology,
       commands: facts.commands,
       importMode,
+      exactlyOnce,
     };
   }
   const { path } = target;

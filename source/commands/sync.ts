@@ -64,6 +64,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           target,
           conflictPolicy: settings.conflict,
           keyless: settings.filter,
+          exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,
           shards: settings.source.shards ?? null,

@@ -73,6 +73,12 @@ const source = z.strictObject({
 
 const target = z.strictObject({
   ...side,
+  exactlyOnce: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Keep markers (redferry:*) on the target while the run goes on, so that every command of the stream takes effect exactly once whatever breaks; without them a broken link to the target means another full sync of its shards.',
+    ),
   overwrite: z.boolean().default(false).describe('Of a file as target: replace one of that name.'),
   rdbVersion: z
     .int()
@@ -126,6 +132,11 @@ const limits = z.strictObject({
   ),
   transaction: sizeSetting('8mb', '64kb', 'A larger MULTI of the source is not kept together.'),
   inFlight: sizeSetting('8mb', '64kb', 'Bytes sent to the target and not yet answered, all shards together.'),
+  history: sizeSetting(
+    '16mb',
+    '1mb',
+    'Bytes of the stream kept behind what has taken effect, for a target that comes back with older data; all shards together.',
+  ),
   batch: sizeSetting('128kb', '1kb', 'Writes are sent to the target in pieces of about this size.'),
   flushDelayMs: z
     .int()

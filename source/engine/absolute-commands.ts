@@ -44,6 +44,10 @@ export class AbsoluteCommands implements CommandTaker {
     else this.#pass(instead);
   }
 
+  inject(command: StreamParser): void {
+    this.#inner.inject(command);
+  }
+
   oversized(command: StreamParser): void {
     this.#inner.oversized(command);
   }

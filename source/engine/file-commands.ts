@@ -57,6 +57,10 @@ export class FileCommands implements CommandTaker {
     this.#host.answered(0, 1);
   }
 
+  inject(command: StreamParser): void {
+    this.handle(command);
+  }
+
   oversized(command: StreamParser): void {
     this.#host.refused(this.database, command.oversizedName, 'the command is larger than limits.valueInMemory');
   }

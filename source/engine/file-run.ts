@@ -38,7 +38,18 @@ export class FileRun implements ShardFeed {
   }
 
   get queued(): number {
-    return this.bytes.size;
+    return this.script.unread;
+  }
+
+  /** A file has no history; its offsets are its positions. */
+  readonly history = null;
+
+  offsetAt(position: number): number {
+    return position;
+  }
+
+  positionAt(offset: number): number {
+    return offset;
   }
 
   start(): void {

@@ -7,6 +7,7 @@ import { AofStream } from '../readers/file/aof-stream.ts';
 import type { FileFeed } from '../readers/file/file-feed.ts';
 import { JsonlParser } from '../readers/jsonl-parser.ts';
 import { type ParseStatus, SnapshotParser } from '../readers/snapshot-parser.ts';
+import { StreamHistory } from '../readers/stream-history.ts';
 import { AbsoluteCommands } from './absolute-commands.ts';
 import { FerryError } from './errors.ts';
 import type { PumpScript, ScriptParts } from './pump-script.ts';
@@ -33,6 +34,7 @@ export class FileScript implements PumpScript {
   readonly #snapshotApplied: () => void;
   readonly #format: FileOrigin['format'];
   readonly #aof: AofStream | null;
+  readonly #history: StreamHistory;
   #reader: SnapshotReader | null = null;
   #commands: CommandTaker | null = null;
   #failure: FerryError | null = null;
@@ -45,11 +47,24 @@ export class FileScript implements PumpScript {
     this.#parts = parts;
     this.#format = origin.format;
     this.#snapshotApplied = snapshotApplied;
-    this.#aof =
-      origin.format === 'aof'
-        ? new AofStream(parts.window, parts.bytes, { commandBytes: parts.valueBytes }, origin.untilMs)
-        : null;
+    this.#history = new StreamHistory(parts.bytes, { bytes: 0, needed: () => parts.settledPosition() });
+    this.#aof = origin.format === 'aof' ? this.#makeAof(origin) : null;
     this.#phase = this.#aof === null ? 'snapshot' : 'commands';
+  }
+
+  get unread(): number {
+    return this.#history.size;
+  }
+
+  get historyStart(): number {
+    return this.#history.start;
+  }
+
+  rewind(position: number): void {
+    this.#history.rewind(position);
+    this.#parts.window.reset(position);
+    this.#aof?.rewind();
+    this.#phase = 'commands';
   }
 
   get inStream(): boolean {
@@ -98,6 +113,23 @@ export class FileScript implements PumpScript {
       this.fail(error);
     }
     return false;
+  }
+
+  #makeAof(origin: FileOrigin): AofStream {
+    const { window, target, bytes, valueBytes } = this.#parts;
+    const history = this.#history;
+    const files = {
+      /** Not before everything has taken effect: what a file holds can be played again only until the next begins. */
+      get fileDone(): boolean {
+        return bytes.fileDone && !history.replaying && target.idle;
+      },
+      get onLastFile(): boolean {
+        return bytes.onLastFile;
+      },
+      nextFile: () => bytes.nextFile(),
+      segmentAt: (position: number) => bytes.segmentAt(position),
+    };
+    return new AofStream(window, files, { commandBytes: valueBytes }, origin.untilMs);
   }
 
   #stepSnapshot(): boolean {
@@ -170,6 +202,7 @@ export class FileScript implements PumpScript {
           break;
         case 'file':
           commands.database = 0;
+          this.#record();
           break;
         case 'hungry':
           return this.#fill();
@@ -195,10 +228,17 @@ export class FileScript implements PumpScript {
   #beginStream(): void {
     this.#inStream = true;
     this.#parts.target.setKind('stream');
+    this.#record();
     this.#snapshotApplied();
   }
 
+  /** What is read from here on can be played again. */
+  #record(): void {
+    const { window } = this.#parts;
+    this.#history.begin(window.position, window.bytes.subarray(window.start, window.end));
+  }
+
   #fill(): boolean {
-    return this.#parts.window.fill(this.#parts.bytes) > 0;
+    return this.#parts.window.fill(this.#history) > 0;
   }
 }

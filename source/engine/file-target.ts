@@ -19,6 +19,7 @@ interface KindOfFile {
 }
 
 export class FileTarget implements ShardTarget {
+  readonly replaying = false;
   readonly waiting = null;
   readonly held = 0;
   /** An AOF is for whichever server it is given to; what it holds is as the source wrote it. */

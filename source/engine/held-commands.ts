@@ -27,14 +27,11 @@ export class HeldCommands implements CommandTaker {
   }
 
   handle(command: StreamParser): void {
-    const instead = this.#hold.command(command);
-    if (instead === null) {
-      this.#inner.handle(command);
-      return;
-    }
-    const parser = new StreamParser(new ByteWindow(instead), { commandBytes: instead.length });
-    parser.next();
-    this.#inner.handle(parser);
+    this.#inner.handle(this.#held(command));
+  }
+
+  inject(command: StreamParser): void {
+    this.#inner.inject(this.#held(command));
   }
 
   oversized(command: StreamParser): void {
@@ -43,5 +40,14 @@ export class HeldCommands implements CommandTaker {
 
   discardBlock(): void {
     this.#inner.discardBlock();
+  }
+
+  /** The command itself, or what goes in its place. */
+  #held(command: StreamParser): StreamParser {
+    const instead = this.#hold.command(command);
+    if (instead === null) return command;
+    const parser = new StreamParser(new ByteWindow(instead), { commandBytes: instead.length });
+    parser.next();
+    return parser;
   }
 }

@@ -11,8 +11,12 @@ export interface ScriptParts {
   readonly barrier: Barrier;
   /** Largest value or command held, bytes. */
   readonly valueBytes: number;
+  /** Bytes of the stream that are kept to be played again, beside those that are needed. */
+  readonly historyBytes: number;
   /** Everything before the window's start was handed to the target or needs nothing. */
   handedOver(): void;
+  /** Everything before this position has taken effect. */
+  settledPosition(): number;
 }
 
 export interface PumpScript {
@@ -27,4 +31,10 @@ export interface PumpScript {
   readonly finished: boolean;
   /** Position at which the commands begin; 0 before it is known. */
   readonly streamPosition: number;
+  /** Bytes that were received and not yet read. */
+  readonly unread: number;
+  /** The earliest position of the stream that can be gone back to. */
+  readonly historyStart: number;
+  /** What is read next is the command that begins at this position of the stream. */
+  rewind(position: number): void;
 }

@@ -21,6 +21,8 @@ export interface RecopyHost {
   readonly barrier: Barrier;
   /** Replication offset of the last byte handed over. */
   readonly offset: number;
+  /** The stream is played again up to where it was, or commands of it wait: nothing is written beside it. */
+  readonly replaying: boolean;
   /** The node that the stream comes from, and its history. */
   readonly address: NodeAddress;
   readonly replid: string | null;
@@ -76,6 +78,8 @@ export class Recopier {
   #groups: FetchedGroup<Key>[] = [];
   /** Every key has its end; the target has not answered for all of them yet. */
   #settling: Request[] = [];
+  /** Written, and the target has not answered for them for certain. */
+  #written: { readonly key: Key; readonly how: 'rewritten' | 'removed' }[] = [];
   /** The stream comes to an end: values are written whatever their offset. */
   #finishing = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -122,6 +126,19 @@ export class Recopier {
     });
   }
 
+  /** The stream is read again from an earlier place: what was written since then may be lost, and is copied once more. */
+  rewound(): void {
+    for (const { key, how } of this.#written.splice(0)) {
+      for (const request of key.askers) {
+        request.counts[how]--;
+        request.left++;
+        this.#settling = this.#settling.filter((each) => each !== request);
+        this.#watch([key], request);
+      }
+      if (key.askers.length === 0) this.#watch([key], null);
+    }
+  }
+
   /** No more of the stream comes: what is under way is written as it is. Called whenever everything else is applied. */
   finish(): void {
     this.#finishing = true;
@@ -157,7 +174,7 @@ export class Recopier {
 
   /** Between two commands and outside of a block: writes what has come of age, and begins what comes next. */
   #boundary(): void {
-    if (this.#host.barrier.running) return;
+    if (this.#host.barrier.running || this.#host.replaying) return;
     if (this.#phase === 'fetched') this.#write();
     if (this.#settling.length > 0) this.#settle();
     if (this.#phase !== 'idle' || this.#waiting.length === 0) return;
@@ -170,6 +187,7 @@ export class Recopier {
     const settling = this.#settling;
     this.#settling = [];
     this.#host.barrier.add(async () => {
+      this.#written = [];
       for (const request of settling) request.done(request.counts);
     });
   }
@@ -232,9 +250,11 @@ export class Recopier {
     const parser = new StreamParser(new ByteWindow(command.bytes), { commandBytes: command.bytes.length });
     parser.next();
     commands.database = watched.database;
-    commands.handle(parser);
+    commands.inject(parser);
     commands.database = before;
-    this.#finished(watched, command.kind === 'restore' ? 'rewritten' : 'removed');
+    const how = command.kind === 'restore' ? 'rewritten' : 'removed';
+    this.#written.push({ key: watched, how });
+    this.#finished(watched, how);
   }
 
   /** A key's re-copy does not come about: that its target copy may differ is on record. */

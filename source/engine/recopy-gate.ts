@@ -51,6 +51,10 @@ export class RecopyGate implements CommandTaker {
     else this.#inner.handle(command);
   }
 
+  inject(command: StreamParser): void {
+    this.#inner.inject(command);
+  }
+
   oversized(command: StreamParser): void {
     this.#inner.oversized(command);
   }

@@ -1,6 +1,7 @@
 // A server as a shard's source: the link's events become the shard's state, offsets come from positions, and the turn to
 // make a snapshot is asked for and given back.
 
+import type { SourceHistory } from '../checkpoint/marker.ts';
 import { ExpiryRewriter, sendsRelativeExpiries } from '../protocol/absolute-expiry.ts';
 import { CommandTable } from '../protocol/command-table.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
@@ -21,6 +22,8 @@ import { explainSilence } from './silence.ts';
 import { SourceClock } from './source-clock.ts';
 import { steadyMs } from './steady-clock.ts';
 
+const NO_FORMER = { replid2: null, secondReplOffset: -1 } as const;
+
 export class ReplicationFeed implements ShardFeed {
   readonly script: ReplicationScript;
   readonly recopier: Recopier | null;
@@ -39,6 +42,9 @@ export class ReplicationFeed implements ShardFeed {
   /** The replication offset at which the stream begins. */
   #streamOffset = 0;
   #lastByteAtMs = steadyMs();
+  /** The name of the history before the source failed over, and the first byte that it does not share. */
+  #former: { readonly replid2: string | null; readonly secondReplOffset: number } = NO_FORMER;
+  #replid: string | null = null;
 
   constructor(job: ShardJob, origin: ServerOrigin, host: FeedHost) {
     this.#job = job;
@@ -59,7 +65,20 @@ export class ReplicationFeed implements ShardFeed {
   }
 
   get queued(): number {
-    return this.#source.bytes.size;
+    return this.script.unread;
+  }
+
+  get history(): SourceHistory | null {
+    const { replid } = this.#source;
+    return replid === null ? null : { replid, ...this.#former };
+  }
+
+  offsetAt(position: number): number {
+    return this.#streamOffset + position - this.script.streamPosition;
+  }
+
+  positionAt(offset: number): number {
+    return offset - this.#streamOffset + this.script.streamPosition;
   }
 
   /** A link that we stopped reading ourselves is not silent. */
@@ -229,6 +248,9 @@ export class ReplicationFeed implements ShardFeed {
         get offset() {
           return offset();
         },
+        get replaying() {
+          return host.parts.target.replaying;
+        },
         get address() {
           return source.address;
         },
@@ -246,7 +268,7 @@ export class ReplicationFeed implements ShardFeed {
 
   /** Replication offset of the last byte of the command that was read last. */
   #handledOffset(): number {
-    return this.#streamOffset + this.#host.parts.window.position - this.script.streamPosition;
+    return this.offsetAt(this.#host.parts.window.position);
   }
 
   /** When the source executed the command that was read last, unix ms by its own clock. */
@@ -273,6 +295,8 @@ export class ReplicationFeed implements ShardFeed {
 
   #snapshotBegins(place: StreamPlace, frame: SnapshotFrame): void {
     const { life } = this.#host;
+    this.#replid = this.#source.replid;
+    this.#former = NO_FORMER;
     this.script.frame = frame;
     this.#streamOffset = place.offset;
     life.waitFor(null);
@@ -287,6 +311,11 @@ export class ReplicationFeed implements ShardFeed {
 
   #continued(): void {
     const { life } = this.#host;
+    const { replid, receivedOffset } = this.#source;
+    if (replid !== this.#replid && receivedOffset !== null) {
+      this.#former = { replid2: this.#replid, secondReplOffset: receivedOffset + 1 };
+      this.#replid = replid;
+    }
     this.#returnPermit();
     life.waitFor(null);
     life.clearError();
@@ -308,8 +337,8 @@ export class ReplicationFeed implements ShardFeed {
 
   /** The offset of the last byte that has taken effect on the target; null before the source named one. */
   #appliedOffset(): number | null {
-    const { inStream, frame, streamPosition } = this.script;
+    const { inStream, frame } = this.script;
     if (!inStream) return frame === null ? null : this.#streamOffset;
-    return this.#streamOffset + this.#host.pump.settledPosition - streamPosition;
+    return this.offsetAt(this.#host.pump.settledPosition);
   }
 }

@@ -1,6 +1,7 @@
 // What comes over a replication link: a snapshot, the mark behind a diskless one, and then the stream without an end.
 import { MARK_BYTES, type SnapshotFrame } from '../readers/psync-framing.ts';
 import { SnapshotParser } from '../readers/snapshot-parser.ts';
+import { StreamHistory } from '../readers/stream-history.ts';
 import { StreamParser } from '../readers/stream-parser.ts';
 import { FerryError } from './errors.ts';
 import type { PumpScript, ScriptParts } from './pump-script.ts';
@@ -21,6 +22,7 @@ export class ReplicationScript implements PumpScript {
   #commands: CommandTaker | null = null;
   #snapshot: SnapshotParser | null = null;
   readonly #stream: StreamParser;
+  readonly #history: StreamHistory;
   #phase: Phase = 'snapshot';
 
   /**
@@ -32,6 +34,10 @@ export class ReplicationScript implements PumpScript {
     this.#commandsOf = commandsOf;
     this.#snapshotApplied = snapshotApplied;
     this.#stream = new StreamParser(parts.window, { commandBytes: parts.valueBytes });
+    this.#history = new StreamHistory(parts.bytes, {
+      bytes: parts.historyBytes,
+      needed: () => parts.settledPosition(),
+    });
   }
 
   get inStream(): boolean {
@@ -42,8 +48,24 @@ export class ReplicationScript implements PumpScript {
     return this.#phase === 'settling';
   }
 
+  get unread(): number {
+    return this.#history.size;
+  }
+
+  get historyStart(): number {
+    return this.#history.start;
+  }
+
+  rewind(position: number): void {
+    this.#history.rewind(position);
+    this.#parts.window.reset(position);
+    this.#stream.restart();
+  }
+
   settled(): void {
+    const { window } = this.#parts;
     this.#phase = 'stream';
+    this.#history.begin(window.position, window.bytes.subarray(window.start, window.end));
     this.#parts.target.setKind('stream');
     this.#snapshotApplied();
   }
@@ -123,6 +145,6 @@ export class ReplicationScript implements PumpScript {
   }
 
   #fill(): boolean {
-    return this.#parts.window.fill(this.#parts.bytes) > 0;
+    return this.#parts.window.fill(this.#history) > 0;
   }
 }

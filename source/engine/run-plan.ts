@@ -12,6 +12,7 @@ export interface RunLimits {
   readonly valueInMemory: number;
   readonly transaction: number;
   readonly inFlight: number;
+  readonly history: number;
   readonly batch: number;
   readonly flushDelayMs: number;
   readonly snapshotsAtOnce: number;
@@ -95,6 +96,7 @@ export function planRun(order: RunOrder): RunPlan {
           valueInMemory: limits.valueInMemory,
           transaction: limits.transaction,
           inFlightPerNode: Math.max(LEAST_IN_FLIGHT_BYTES, Math.floor(limits.inFlight / (count * target.masters))),
+          history: share(limits.history, 0),
           batch: limits.batch,
           flushDelayMs: limits.flushDelayMs,
         },

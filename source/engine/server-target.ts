@@ -2,18 +2,15 @@
 // their way to them, and the lane of values that need commands.
 import { CommandTable } from '../protocol/command-table.ts';
 import { ExpiryHold } from '../protocol/held-expiry.ts';
-import { encodeCommand } from '../protocol/resp-encode.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
-import { ByteWindow } from '../readers/byte-window.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
+import type { ByteWindow } from '../readers/byte-window.ts';
 import { mapAddress } from '../topology/address-map.ts';
 import { formatAddress } from '../topology/endpoint.ts';
-import type { ServerVersion } from '../topology/topology.ts';
+import type { ServerVersion, SlotRange } from '../topology/topology.ts';
 import { type BatchKind, BufferPool } from '../writers/batch.ts';
 import { NativeLane } from '../writers/native-lane.ts';
 import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
-import type { SentUnit } from '../writers/retry-plan.ts';
 import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
 import { broadcast } from '../writers/target-broadcast.ts';
@@ -21,13 +18,20 @@ import type { TargetNodes } from '../writers/target-nodes.ts';
 import type { SlotMove } from '../writers/target-replies.ts';
 import type { Barrier } from './barrier.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { ExactStream } from './exact-stream.ts';
 import { HeldCommands } from './held-commands.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
 import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
+import { type ReplayPlan, StreamRecovery } from './stream-recovery.ts';
+import { askNodeId, discoverTarget, openSlotsOf } from './target-questions.ts';
+import { planReplay } from './target-reconnect.ts';
 import { makeTargetNodes, makeWriter } from './target-writers.ts';
+
+/** How long the target may take to take redferry's own keys away at the end. */
+const REMOVE_MS = 10_000;
 
 export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotIntake;
@@ -40,8 +44,12 @@ export class ServerTarget implements ShardTarget {
   readonly #pool: BufferPool;
   readonly #owner: WriterOwner;
   readonly #nodes: TargetNodes;
-  /** Position of the commands that are being sent again, while they are. */
-  #floor: number | null = null;
+  readonly #recovery: StreamRecovery;
+  readonly #router: StreamRouter;
+  /** Of a stream that takes effect exactly once. */
+  #exact: ExactStream | null = null;
+  /** Resolves when everything sent is answered. */
+  #settled: (() => void) | null = null;
   readonly #writer: SnapshotWriter;
   readonly #places: NativePlaces;
   readonly #lane: NativeLane;
@@ -55,7 +63,7 @@ export class ServerTarget implements ShardTarget {
     this.#barrier = barrier;
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
-    this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool);
+    this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1);
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
     this.#hold = new ExpiryHold({ keys: !destination.importMode, fields: nativeAbilities(version).fieldExpiry });
@@ -77,7 +85,9 @@ export class ServerTarget implements ShardTarget {
       library: (code) => this.#library(code),
       taken: () => host.taken(),
     });
-    this.commands = new HeldCommands(this.#makeRouter(), this.#hold);
+    this.#router = this.#makeRouter();
+    this.commands = new HeldCommands(this.#router, this.#hold);
+    this.#recovery = this.#makeRecovery();
   }
 
   get announcedKeys(): number | null {
@@ -85,15 +95,19 @@ export class ServerTarget implements ShardTarget {
   }
 
   get saturated(): boolean {
-    return this.#nodes.saturated || !this.#lane.idle;
+    return this.#recovery.busy || this.#nodes.saturated || !this.#lane.idle || this.#parkedTooMuch;
+  }
+
+  get replaying(): boolean {
+    return this.#recovery.busy || this.#router.replaying;
   }
 
   get idle(): boolean {
-    return this.#nodes.idle && this.#lane.idle;
+    return !this.#recovery.busy && this.#router.parked.size === 0 && this.#nodes.idle && this.#lane.idle;
   }
 
   get settledPosition(): number {
-    return this.#nodes.settledPosition;
+    return Math.min(this.#nodes.settledPosition, this.#recovery.floor);
   }
 
   get held(): number {
@@ -105,7 +119,7 @@ export class ServerTarget implements ShardTarget {
   }
 
   get waiting(): string | null {
-    return this.#nodes.waiting ?? this.#lane.waiting;
+    return this.#recovery.reason ?? this.#nodes.waiting ?? this.#lane.waiting ?? this.#parkedSentence;
   }
 
   async open(): Promise<void> {
@@ -115,63 +129,181 @@ export class ServerTarget implements ShardTarget {
   setKind(kind: BatchKind): void {
     this.#inSnapshot = kind === 'snapshot';
     this.#nodes.setKind(kind);
+    if (kind === 'stream') this.#beginStream();
   }
 
   flush(now: boolean): void {
     this.#nodes.flush(now);
   }
 
-  async finish(): Promise<void> {}
+  /** Takes redferry's own keys off the target. A target that does not answer keeps them: the copy is done all the same. */
+  async finish(): Promise<void> {
+    if (this.#exact === null) return;
+    this.#exact.remove();
+    this.#nodes.flush(true);
+    const answered = new Promise<void>((resolve) => {
+      this.#settled = resolve;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, REMOVE_MS);
+    });
+    if (!this.#nodes.idle) await Promise.race([answered, late]);
+    clearTimeout(timer);
+    if (!this.#nodes.idle)
+      this.#host.once('warn', 'The target did not take the markers of this run away (redferry:*).');
+  }
 
   destroy(): void {
+    this.#recovery.stop();
+    this.#exact?.stop();
     this.#nodes.destroy();
     this.#lane.destroy();
     this.#places.destroy();
   }
 
+  /** A slot that stays open must not make the history grow without end. */
+  get #parkedTooMuch(): boolean {
+    const { parked } = this.#router;
+    return parked.size > 0 && this.#host.position - parked.position > this.#job.limits.history;
+  }
+
+  get #parkedSentence(): string | null {
+    const { size } = this.#router.parked;
+    if (size === 0) return null;
+    return `${size === 1 ? 'a slot' : `${size} slots`} of the target ${size === 1 ? 'is' : 'are'} between two nodes: their commands wait, others go on`;
+  }
+
   #makeOwner(): WriterOwner {
     const host = this.#host;
-    const floor = (): number | null => this.#floor;
     return {
       get position() {
-        return floor() ?? host.position;
+        return host.position;
       },
-      answered: (keys, streamCommands) => host.answered(keys, streamCommands),
+      answered: (keys, streamCommands) => {
+        host.answered(keys, streamCommands);
+        this.#recovery.replied();
+        if (this.#nodes.idle) this.#settled?.();
+      },
       refused: (command) => this.#refused(command),
       conflict: (database, args) => {
         const key = args[1] ?? Buffer.alloc(0);
         return host.conflict(database, key) === 'rewrite' ? overwriting(args) : null;
       },
-      moved: (moves, units, position) => this.#follow(moves, units, position),
-      lost: (error) => host.lost(error),
+      troubled: () => this.#recovery.troubled(),
+      lost: (error) => {
+        if (this.#exact === null) host.lost(error);
+        else this.#recovery.lost(error);
+      },
     };
   }
 
-  /** Sends commands to the new owners of their slots. Nothing is taken from the source meanwhile: their old node waits. */
-  async #follow(moves: readonly SlotMove[], units: readonly SentUnit[], position: number): Promise<void> {
+  /** The stream's commands come now. What is exact begins when the source has named its history. */
+  #beginStream(): void {
+    const { history } = this.#host;
+    if (history === null || this.#job.snapshotOnly || !this.#destination.exactlyOnce || this.#exact !== null) return;
+    const { origin } = this.#job;
+    this.#exact = new ExactStream(
+      {
+        run: this.#job.run,
+        shard: this.#job.name,
+        nodes: this.#nodes,
+        router: this.#router,
+        places: this.#host,
+        slots: origin.kind === 'server' && origin.slots.length > 0 ? slotsOf(origin.slots) : null,
+      },
+      history.replid,
+    );
+    this.#exact.wrap();
+    this.#exact.begin(this.#host.offset);
+  }
+
+  #makeRecovery(): StreamRecovery {
+    return new StreamRecovery({
+      nodes: this.#nodes,
+      router: this.#router,
+      places: this.#host,
+      follow: (moves) => this.#follow(moves),
+      stillOpen: (slots) => this.#stillOpen(slots),
+      reconnect: (settled) => this.#reconnect(settled),
+      notice: (level, message) => this.#host.notice(level, message),
+      giveUp: (reason) =>
+        this.#host.lost(
+          new FerryError(`The stream can not go on where the target stands: ${reason}.`, { code: 'target-lost' }),
+        ),
+    });
+  }
+
+  /** Other nodes own these slots now. */
+  async #follow(moves: readonly SlotMove[]): Promise<void> {
     const { endpoint } = this.#destination;
     for (const { slot, address } of moves) {
       const reachable = mapAddress(endpoint.addressMap, address);
       let writer = this.#nodes.at(formatAddress(reachable));
       if (writer === null) {
-        writer = makeWriter(this.#job, this.#destination, reachable, this.#owner, this.#pool);
+        const nodeId = await askNodeId(endpoint, reachable);
+        writer = makeWriter(
+          this.#job,
+          this.#destination,
+          { address: reachable, nodeId, fence: false },
+          this.#owner,
+          this.#pool,
+        );
         await writer.open();
         writer.setKind('stream');
       }
       this.#nodes.assign(slot, writer);
     }
+    this.#exact?.wrap();
     this.#host.once('info', 'Slots move between the nodes of the target: their commands follow them; said once.');
-    // A router of its own: the source's may be in the middle of a transaction.
-    const router = this.#makeRouter();
-    this.#floor = position;
-    for (const args of units.flat()) {
-      const bytes = encodeCommand(args);
-      const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
-      parser.next();
-      router.handle(parser);
+  }
+
+  async #stillOpen(slots: readonly number[]): Promise<readonly number[]> {
+    const open = await openSlotsOf(
+      this.#destination.endpoint,
+      this.#nodes.writers.map((writer) => writer.address),
+    );
+    return slots.filter((slot) => open.has(slot));
+  }
+
+  async #reconnect(settled: number): Promise<ReplayPlan | string> {
+    const { endpoint } = this.#destination;
+    const { history } = this.#host;
+    const exact = this.#exact;
+    if (exact === null || history === null) return 'nothing tells what the target has';
+    const known = exact.knownNodes();
+    const topology = await discoverTarget(this.#destination);
+    const nodes = topology.shards.map(({ address, nodeId, slots }) => ({
+      address,
+      slots,
+      writer: makeWriter(this.#job, this.#destination, { address, nodeId, fence: true }, this.#owner, this.#pool),
+    }));
+    const writers = nodes.map(({ writer }) => writer);
+    try {
+      await Promise.all(writers.map((writer) => writer.open()));
+      const plan = await planReplay(
+        endpoint,
+        {
+          run: this.#job.run,
+          shard: this.#job.name,
+          history,
+          settled,
+          earliest: this.#host.offsetAt(this.#host.historyStart),
+          nodes: known,
+          slots: exact.slots,
+        },
+        nodes,
+        this.#nodes.cluster,
+      );
+      for (const writer of writers) writer.setKind('stream');
+      this.#nodes.replace(topology, writers);
+      exact.follow(history.replid);
+      exact.wrap();
+      return plan;
+    } catch (error) {
+      for (const writer of writers) writer.destroy();
+      throw error;
     }
-    this.#nodes.flush(true);
-    this.#floor = null;
   }
 
   #makeLane(version: ServerVersion): NativeLane {
@@ -194,12 +326,19 @@ export class ServerTarget implements ShardTarget {
 
   #makeRouter(): StreamRouter {
     const { keyless, limits, origin } = this.#job;
+    const host = this.#host;
     const table = new CommandTable();
     if (this.#destination.commands !== null) table.addFromServer(this.#destination.commands);
     return new StreamRouter(
       this.#nodes,
       table,
       {
+        get offset() {
+          return host.offset;
+        },
+        get position() {
+          return host.position;
+        },
         refused: (database, args, reason) => this.#host.refused(database, args, reason),
         ignored: (name) => this.#host.once('info', `${name} from the source is not applied, as the settings say.`),
         broadcast: (args) => this.#broadcast(args),
@@ -253,6 +392,10 @@ export class ServerTarget implements ShardTarget {
       }
     });
   }
+}
+
+function slotsOf(ranges: readonly SlotRange[]): number[] {
+  return ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
 }
 
 function isAtLeast(

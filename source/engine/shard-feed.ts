@@ -1,5 +1,6 @@
 // One kind of source with everything that is particular to it: how its bytes come, what is read in which order, what that
 // means for the shard's state. The pipeline runs whichever it has.
+import type { SourceHistory } from '../checkpoint/marker.ts';
 import type { Barrier } from './barrier.ts';
 import type { FerryError } from './errors.ts';
 import type { ScriptParts } from './pump-script.ts';
@@ -24,6 +25,11 @@ export type FeedSample = Pick<
 export interface ShardFeed {
   /** Copies keys again while the stream goes on; null where source or target can not. */
   readonly recopier: Recopier | null;
+  /** The history that its offsets belong to; null when it has none, or has not told it. */
+  readonly history: SourceHistory | null;
+  /** Of the stream: the source's offset at that position of what was received, and the other way round. */
+  offsetAt(position: number): number;
+  positionAt(offset: number): number;
   /** Bytes received and not yet taken by the pump. */
   readonly queued: number;
   /** Why nothing comes, as a sentence, or null. */

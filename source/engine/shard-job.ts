@@ -23,6 +23,7 @@ export interface ShardLimits {
   readonly valueInMemory: number;
   readonly transaction: number;
   readonly inFlightPerNode: number;
+  readonly history: number;
   readonly batch: number;
   readonly flushDelayMs: number;
 }
@@ -61,6 +62,8 @@ export interface ServerDestination {
   readonly commands: unknown;
   /** Its nodes are in import-mode: they remove no key by themselves, and our connections say that an import comes over them. */
   readonly importMode: boolean;
+  /** Markers on the target make every command of the stream take effect once, whatever breaks. */
+  readonly exactlyOnce: boolean;
 }
 
 export interface FileDestination {

@@ -9,12 +9,12 @@ import { ServerTarget } from './server-target.ts';
 import type { FeedHost } from './shard-feed.ts';
 import type { ShardJob } from './shard-job.ts';
 import { ShardPump } from './shard-pump.ts';
-import type { ShardTarget, TargetHost } from './shard-target.ts';
+import type { ShardTarget, TargetHost, TargetPlaces } from './shard-target.ts';
 
 /** What the pipeline gives to a passage; calls of a passage that it has let go of must have no effect. */
 export interface PassageHost {
   readonly feed: Omit<FeedHost, 'barrier' | 'pump' | 'parts'>;
-  readonly target: Omit<TargetHost, 'position' | 'taken'>;
+  readonly target: Omit<TargetHost, keyof TargetPlaces | 'taken'>;
   /** Whether calls of this passage still count. */
   current(passage: ShardPassage): boolean;
   /** The pump met what it can not go on from. */
@@ -41,9 +41,9 @@ export class ShardPassage {
         : new FileTarget(job, destination, targetHost);
     const feedHost = this.#feedHost(job, host);
     this.feed = origin.kind === 'server' ? new ReplicationFeed(job, origin, feedHost) : new FileRun(origin, feedHost);
-    const { bytes, script } = this.feed;
+    const { script } = this.feed;
     this.pump = new ShardPump(
-      { bytes, window: this.window, target: this.target, barrier: this.#barrier, script },
+      { window: this.window, target: this.target, barrier: this.#barrier, script },
       {
         exhausted: () => this.feed.exhausted(),
         failed: (thrown) => {
@@ -85,12 +85,35 @@ export class ShardPassage {
 
   #targetHost(host: PassageHost): TargetHost {
     const pump = (): ShardPump => this.pump;
+    const feed = (): ReplicationFeed | FileRun => this.feed;
+    const { window } = this;
     const { target } = host;
     const current = (): boolean => host.current(this);
     return {
       get position() {
         return pump().handedOver;
       },
+      get offset() {
+        return feed().offsetAt(window.position);
+      },
+      get settledPosition() {
+        return pump().settledPosition;
+      },
+      get historyStart() {
+        return feed().script.historyStart;
+      },
+      get history() {
+        return feed().history;
+      },
+      offsetAt: (position) => feed().offsetAt(position),
+      positionAt: (offset) => feed().positionAt(offset),
+      rewind: (position) => {
+        if (position < feed().script.historyStart) return false;
+        pump().rewind(position);
+        feed().recopier?.rewound();
+        return true;
+      },
+      resumed: () => this.pump.run(),
       taken: () => this.pump.taken(),
       answered: (keys, streamCommands) => {
         if (!current()) return;
@@ -103,6 +126,9 @@ export class ShardPassage {
         target.refused(database, args, reason);
       },
       conflict: (database, key) => (current() ? target.conflict(database, key) : 'leave'),
+      notice: (level, message) => {
+        if (current()) target.notice(level, message);
+      },
       once: (level, message) => target.once(level, message),
       lost: (error) => {
         if (current()) target.lost(error);
@@ -124,7 +150,9 @@ export class ShardPassage {
         target: this.target,
         barrier: this.#barrier,
         valueBytes: job.limits.valueInMemory,
+        historyBytes: job.limits.history,
         handedOver: () => this.pump.taken(),
+        settledPosition: () => this.pump.settledPosition,
       },
       end: (end) => {
         if (host.current(this)) feed.end(end);

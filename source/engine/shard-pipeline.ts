@@ -142,6 +142,7 @@ export class ShardPipeline {
         },
         refused: (database, args, reason) => this.#refusals.add(database, args, reason),
         conflict: (database, key) => this.#conflict(database, key),
+        notice: (level, message) => this.#notice(level, message),
         once: (level, message) => this.#once(level, message),
         lost: (error) => this.#fail(error),
       },

@@ -9,7 +9,6 @@ import type { ShardTarget } from './shard-target.ts';
 const TURN_BYTES = 1024 * 1024;
 
 export interface PumpParts {
-  readonly bytes: { readonly size: number };
   readonly window: ByteWindow;
   readonly target: ShardTarget;
   readonly barrier: Barrier;
@@ -47,6 +46,12 @@ export class ShardPump {
     this.handedOver = this.#parts.window.position;
   }
 
+  /** The stream goes on from this position, which was passed before. */
+  rewind(position: number): void {
+    this.#parts.script.rewind(position);
+    this.handedOver = position;
+  }
+
   /** No more bytes are moved, whatever comes. */
   stop(): void {
     this.#stopped = true;
@@ -67,7 +72,7 @@ export class ShardPump {
   }
 
   #turn(): void {
-    const { window, target, barrier, script, bytes } = this.#parts;
+    const { window, target, barrier, script } = this.#parts;
     const until = window.position + TURN_BYTES;
     while (!barrier.closed && !script.settling && !script.finished && script.step()) {
       if (window.position >= until) {
@@ -82,7 +87,7 @@ export class ShardPump {
     } else if (script.settling) {
       script.settled();
       this.#planTurn();
-    } else if (script.finished || (script.inStream && bytes.size === 0 && !this.#turnPlanned)) {
+    } else if (script.finished || (script.inStream && script.unread === 0 && !this.#turnPlanned)) {
       this.#listener.exhausted();
     }
   }

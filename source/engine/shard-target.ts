@@ -1,4 +1,5 @@
 // Where one shard's data goes, as the pump and the pipeline see it: a server's nodes or a file.
+import type { SourceHistory } from '../checkpoint/marker.ts';
 import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import type { BatchKind } from '../writers/batch.ts';
@@ -12,6 +13,8 @@ export interface CommandTaker {
   database: number;
   /** The command that the parser read last. */
   handle(command: StreamParser): void;
+  /** A command that is not of the stream, behind the one that was handled last. */
+  inject(command: StreamParser): void;
   /** A command above the memory limit was passed over. */
   oversized(command: StreamParser): void;
   /** The block under way never gets its EXEC: none of it takes effect. */
@@ -19,6 +22,8 @@ export interface CommandTaker {
 }
 
 export interface ShardTarget {
+  /** The stream is played again up to where it was, or a part of it waits. */
+  readonly replaying: boolean;
   readonly sink: SnapshotSink;
   readonly commands: CommandTaker;
   /** It understands SET with PXAT (6.2 and newer). */
@@ -48,10 +53,28 @@ export interface ShardTarget {
   destroy(): void;
 }
 
-/** Whom a target reports to: the pipeline. */
-export interface TargetHost {
+/** Where in the source's stream the shard is, and how to go back. Positions count bytes of this attempt, offsets the source's. */
+export interface TargetPlaces {
   /** Everything before this position of the source has been taken. */
   readonly position: number;
+  /** Offset at which the command that was read last ends. */
+  readonly offset: number;
+  /** Everything before this position has taken effect on all nodes. */
+  readonly settledPosition: number;
+  /** The earliest position that can be gone back to. */
+  readonly historyStart: number;
+  /** The history that the offsets belong to; null when the source has none (a file). */
+  readonly history: SourceHistory | null;
+  offsetAt(position: number): number;
+  positionAt(offset: number): number;
+  /** The stream is read again from this position on; false when that is not kept any more. */
+  rewind(position: number): boolean;
+  /** It takes again what it did not take for a while. */
+  resumed(): void;
+}
+
+/** Whom a target reports to: the pipeline. */
+export interface TargetHost extends TargetPlaces {
   /** Progress, and perhaps room. */
   answered(keys: number, streamCommands: number): void;
   /** A record of the snapshot was taken. */
@@ -60,6 +83,7 @@ export interface TargetHost {
   refused(database: number, args: readonly Buffer[], reason: string): void;
   /** A snapshot key that the target has already. */
   conflict(database: number, key: Buffer): 'rewrite' | 'leave';
+  notice(level: 'info' | 'warn', message: string): void;
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;
   /** It can not go on. */

@@ -5,17 +5,30 @@ import { NodeWriter, type WriterOwner } from '../writers/node-writer.ts';
 import { TargetNodes } from '../writers/target-nodes.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
 
+/** A link that owes replies and is silent for this long is given up: a value of 512 MB is freed in less. */
+const SILENCE_MS = 20_000;
+
+/** A node to write to. */
+export interface WriterPlace {
+  readonly address: NodeAddress;
+  /** Of a cluster. */
+  readonly nodeId: string | null;
+  /** What older connections of the same name have left there is ended first. */
+  readonly fence: boolean;
+}
+
 /** One writer for each master of the target. */
 export function makeTargetNodes(
   job: ShardJob,
   destination: ServerDestination,
   owner: WriterOwner,
   pool: BufferPool,
+  fence: boolean,
 ): TargetNodes {
   const { shards } = destination.topology;
   return new TargetNodes(
     destination.topology,
-    shards.map(({ address }) => makeWriter(job, destination, address, owner, pool)),
+    shards.map(({ address, nodeId }) => makeWriter(job, destination, { address, nodeId, fence }, owner, pool)),
   );
 }
 
@@ -23,7 +36,7 @@ export function makeTargetNodes(
 export function makeWriter(
   job: ShardJob,
   destination: ServerDestination,
-  address: NodeAddress,
+  { address, nodeId, fence }: WriterPlace,
   owner: WriterOwner,
   pool: BufferPool,
 ): NodeWriter {
@@ -35,8 +48,10 @@ export function makeWriter(
       credentials,
       connectTimeoutMs,
       clientName: `redferry:${job.run}:${job.name}:${formatAddress(address)}`,
-      fence: job.attempt > 1,
       importSource: destination.importMode,
+      fence,
+      nodeId,
+      silenceMs: SILENCE_MS,
       inFlightBytes: job.limits.inFlightPerNode,
       flushDelayMs: job.limits.flushDelayMs,
     },

@@ -71,6 +71,13 @@ export class ByteWindow {
     this.bytes.set(bytes, this.start);
   }
 
+  /** Forgets what it holds; the byte that comes next is the one at this position. */
+  reset(position: number): void {
+    this.start = 0;
+    this.end = 0;
+    this.#origin = position;
+  }
+
   #makeRoom(): void {
     const length = this.end - this.start;
     // Growing by doubling keeps the copies of a value that arrives in pieces below twice its size.

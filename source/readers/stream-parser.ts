@@ -75,6 +75,11 @@ export class StreamParser {
     return this.#underWay !== 'no';
   }
 
+  /** The window was set to another place, where a command begins. */
+  restart(): void {
+    this.#underWay = 'no';
+  }
+
   /**
    * Takes the next command off the window.
    * @throws StreamError for bytes that are no command; nothing behind them can be trusted.

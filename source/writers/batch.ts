@@ -1,6 +1,7 @@
 // Commands on their way to one target node: a buffer that is written at once and kept until every reply is in, so that
 // a refused command can be found again by its number. The buffers of the common size are used again.
 import { freePart } from '../rdb/free-part.ts';
+import { LINE, LineRecord } from './line-record.ts';
 
 /** What the replies of a batch mean: a null to SET NX is a conflict in the snapshot and nothing in the stream. */
 export type BatchKind = 'snapshot' | 'stream';
@@ -8,8 +9,9 @@ export type BatchKind = 'snapshot' | 'stream';
 export class Batch {
   readonly buffer: Buffer;
   readonly kind: BatchKind;
-  /** Bytes used of `buffer`. */
+  /** Bytes used of `buffer`, and how many of them at its beginning are not sent. */
   length = 0;
+  start = 0;
   /** What is sent behind `buffer`: a big payload in the buffer it arrived in, and its footer. */
   tail: readonly Buffer[] = [];
   /** Parts of the tail that the socket still reads from. */
@@ -24,9 +26,10 @@ export class Batch {
   readonly position: number;
   /** Database selected on the connection before the first command. */
   readonly database: number;
-  /** A MULTI block goes on in the next batch: keep this one until the block is answered. */
-  joined = false;
-  /** Numbers of the commands to send again, and of those refused for good. */
+  /** Of the stream: what the commands are, from the first that is sent. */
+  readonly lines: LineRecord | null;
+  firstLine = 0;
+  /** Numbers of the commands (of the stream: lines) to send again, and of those refused for good. */
   again: number[] = [];
   refused: number[] = [];
 
@@ -35,18 +38,30 @@ export class Batch {
     this.kind = kind;
     this.position = position;
     this.database = database;
+    this.lines = kind === 'stream' ? new LineRecord() : null;
   }
 
   get bytes(): number {
-    return this.tail.reduce((sum, part) => sum + part.length, this.length);
+    return this.tail.reduce((sum, part) => sum + part.length, this.length - this.start);
+  }
+
+  /** What is sent of `buffer`. */
+  get head(): Buffer {
+    return this.buffer.subarray(this.start, this.length);
+  }
+
+  /** Of the stream: the offset at which the last command ended; null when there is none. */
+  get lastOffset(): number | null {
+    const { lines } = this;
+    for (let line = (lines?.count ?? 0) - 1; lines !== null && line >= 0; line--) {
+      if ((lines.slots[line] as number) < LINE.exec) return lines.offsets[line] as number;
+    }
+    return null;
   }
 
   /** The commands one by one, as views of their arguments. Slow: only for what went wrong. */
   *arguments(): Generator<readonly Buffer[]> {
-    const whole =
-      this.tail.length === 0
-        ? this.buffer.subarray(0, this.length)
-        : Buffer.concat([this.buffer.subarray(0, this.length), ...this.tail]);
+    const whole = this.tail.length === 0 ? this.head : Buffer.concat([this.head, ...this.tail]);
     let at = 0;
     const number = (): number => {
       const lineEnd = whole.indexOf(10, at);

@@ -1,23 +1,35 @@
 // One pipelined connection to one target node: commands are appended to a batch, batches are written at once and kept
-// until answered. Order on the wire is the order of appending. Nothing counts as applied before its reply was read.
+// until answered. Order on the wire is the order of appending. Nothing counts as applied before its reply was read. What
+// the replies mean is another's: of the snapshot snapshot-replies.ts, of the stream stream-replies.ts.
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
-import { encodeCommand, putBulkNumber } from '../protocol/resp-encode.ts';
+import { putBulkNumber } from '../protocol/resp-encode.ts';
+import { parseClusterNodes } from '../topology/cluster-nodes.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
 import { killFormerConnections } from './former-connections.ts';
 import { becomeImportSource } from './import-source.ts';
-import { ReplyReader } from './reply-reader.ts';
-import { planRetry, type SentUnit, unitsAgain } from './retry-plan.ts';
-import { judgeReply, readMoved, type SlotMove } from './target-replies.ts';
+import { LINE } from './line-record.ts';
+import { type PartError, ReplyReader } from './reply-reader.ts';
+import { SnapshotReplies } from './snapshot-replies.ts';
+import { StreamReplies } from './stream-replies.ts';
+import { PlainWrap, type StreamWrap } from './stream-wrap.ts';
 
 /** While replies are outstanding, a batch below this size waits for one: fewer, larger writes under load. */
 const SMALL_BATCH_BYTES = 16 * 1024;
 const REPLY_BUFFER_BYTES = 64 * 1024;
-/** How long to wait before what the target can not take now is sent again. */
-const RETRY_MS = 1000;
 const SELECT_HEAD = Buffer.from('*2\r\n$6\r\nSELECT\r\n');
 /** SELECT_HEAD and a database number. */
 const SELECT_BYTES = 64;
+/** No database is known to be selected: the next command brings its SELECT. */
+const NO_DATABASE = -1;
+
+/** What tells a node from another that took its place, or its older self; null where it does not say. */
+export interface NodeIdentity {
+  readonly runId: string | null;
+  readonly replid: string | null;
+  /** Node ids of its replicas; empty outside a cluster. */
+  readonly replicaIds: readonly string[];
+}
 
 /** Why a command did not take effect, and never will. */
 export interface RefusedCommand {
@@ -35,8 +47,8 @@ export interface WriterOwner {
   refused(command: RefusedCommand): void;
   /** A snapshot key that the target has already; gives the command to send in its place, or null. */
   conflict(database: number, args: readonly Buffer[]): readonly (string | Buffer)[] | null;
-  /** Slots of this node belong to others now: these commands were not executed and go to them, before anything else. */
-  moved(moves: readonly SlotMove[], units: readonly SentUnit[], position: number): Promise<void>;
+  /** Something of the stream is to be sent again: nothing more is to be appended until all writers are idle. */
+  troubled(): void;
   /** The connection can not go on. */
   lost(error: FerryError): void;
 }
@@ -50,6 +62,10 @@ export interface WriterOptions extends ConnectionOptions {
   readonly importSource: boolean;
   readonly inFlightBytes: number;
   readonly flushDelayMs: number;
+  /** A link that owes replies and says nothing for this long is taken for broken. */
+  readonly silenceMs: number;
+  /** Of a cluster. */
+  readonly nodeId: string | null;
 }
 
 export class NodeWriter {
@@ -58,27 +74,25 @@ export class NodeWriter {
   out: Buffer = Buffer.alloc(0);
   /** Unanswered bytes, the open batch not counted. */
   inFlightBytes = 0;
+  /** How the stream's commands are put on the wire; to be set before the first of them. */
+  wrap: StreamWrap = new PlainWrap(this);
+  /** Ended offset of the last command of the stream that was sent; null before the first. */
+  sentOffset: number | null = null;
+  readonly replies: StreamReplies;
+  /** Known when the connection is open. */
+  identity: NodeIdentity = { runId: null, replid: null, replicaIds: [] };
+  readonly #snapshot: SnapshotReplies;
   readonly #options: WriterOptions;
   readonly #owner: WriterOwner;
   readonly #pool: BufferPool;
   readonly #connection: Connection;
   #open: Batch | null = null;
   readonly #inFlight: Batch[] = [];
-  /** Answered, but kept: part of a block under way, or of what goes again. */
-  #kept: Batch[] = [];
-  /** Closed while the target could not take writes; they follow what goes again. */
-  readonly #held: Batch[] = [];
   #database = 0;
   #kind: BatchKind = 'snapshot';
-  #waiting: string | null = null;
-  #retryDelayMs = 0;
-  #retryTimer: NodeJS.Timeout | null = null;
   #flushTimer: NodeJS.Timeout | null = null;
-  /** What the replies in flight told of slots that went away. */
-  #moves: SlotMove[] = [];
-  /** Not sent, and on their way to other nodes. */
-  #handing: Batch[] = [];
-  #insideBlock = false;
+  #silenceTimer: NodeJS.Timeout | null = null;
+  #heardAtMs = 0;
   #ended = false;
 
   constructor(options: WriterOptions, owner: WriterOwner, pool: BufferPool) {
@@ -87,15 +101,29 @@ export class NodeWriter {
     this.#pool = pool;
     this.#connection = new Connection({ ...options, readBufferBytes: REPLY_BUFFER_BYTES });
     this.address = this.#connection.address;
+    const host = {
+      address: this.address,
+      owner,
+      send: (batch: Batch) => this.#send(batch),
+      give: (batch: Batch) => this.#give(batch),
+      append: (bytes: Buffer, database: number) => this.#appendExtra(bytes, database),
+      openDatabase: () => this.#open?.database ?? this.#database,
+      flush: (now: boolean) => this.flush(now),
+      end: (message: string) => this.#end(message, null),
+      ended: () => this.#ended,
+    };
+    this.#snapshot = new SnapshotReplies(host);
+    this.replies = new StreamReplies({ ...host, troubled: () => this.#troubled() });
   }
 
   /** Connects, authenticates, names the connection. @throws FerryError */
   async open(): Promise<void> {
     await this.#connection.open();
-    const { clientName, fence, importSource } = this.#options;
+    const { clientName, fence, importSource, nodeId } = this.#options;
     await this.#connection.request(['CLIENT', 'SETNAME', clientName]);
     if (fence) await killFormerConnections(this.#connection, clientName);
     if (importSource) await becomeImportSource(this.#connection);
+    this.identity = await readIdentity(this.#connection, nodeId);
     const replies = new ReplyReader({
       succeeded: (count) => this.#succeeded(count),
       failed: (text) => this.#failed(text),
@@ -104,6 +132,7 @@ export class NodeWriter {
     });
     this.#connection.listen(
       (bytes) => {
+        this.#heardAtMs = performance.now();
         try {
           replies.feed(bytes);
         } catch (error) {
@@ -116,28 +145,31 @@ export class NodeWriter {
     );
   }
 
+  /** Of a cluster: the node's id. */
+  get nodeId(): string | null {
+    return this.#options.nodeId;
+  }
+
   /** Why nothing is sent at present, as part of a sentence, or null. */
   get waiting(): string | null {
-    return this.#waiting;
+    return this.#snapshot.waiting;
   }
 
   get saturated(): boolean {
-    return this.#waiting !== null || this.inFlightBytes >= this.#options.inFlightBytes;
+    return this.#snapshot.waiting !== null || this.inFlightBytes >= this.#options.inFlightBytes;
   }
 
   /** Nothing appended is without its reply. */
   get idle(): boolean {
-    return this.#open === null && this.#inFlight.length === 0 && this.#kept.length === 0 && this.#held.length === 0;
+    return this.#open === null && this.#inFlight.length === 0 && this.#snapshot.idle;
   }
 
   /** Everything before this position has taken effect here; Infinity when nothing is outstanding. */
   get settledPosition(): number {
-    // Not only the oldest: what was handed over by another node has an earlier position than what stands before it.
     let least = this.#open?.position ?? Number.POSITIVE_INFINITY;
-    for (const batches of [this.#kept, this.#inFlight, this.#held, this.#handing]) {
-      for (const batch of batches) least = Math.min(least, batch.position);
-    }
-    return least;
+    const oldest = this.#inFlight[0];
+    if (oldest !== undefined) least = Math.min(least, oldest.position);
+    return Math.min(least, this.#snapshot.position, this.replies.position);
   }
 
   /** What is appended from now on belongs to this part of the source. */
@@ -147,31 +179,33 @@ export class NodeWriter {
     this.#kind = kind;
   }
 
-  /** Between MULTI and EXEC the batches are kept together. */
-  setInsideBlock(inside: boolean): void {
-    this.#insideBlock = inside;
-  }
-
   /**
    * Makes room for `bytes` in `out` behind a SELECT of `database` where one is needed; gives the place to append at.
    * `commit` must follow before anything else is reserved.
    */
   reserve(bytes: number, database: number): number {
-    const needed = bytes + SELECT_BYTES;
+    const wrap = this.#kind === 'stream' ? this.wrap : null;
+    const needed = bytes + SELECT_BYTES + (wrap?.frameBytes ?? 0);
     if (this.#open !== null && this.#open.length + needed > this.out.length) this.#close();
     if (this.#open === null) {
       const buffer = needed <= this.#pool.bufferBytes ? this.#pool.take() : Buffer.allocUnsafeSlow(needed);
       this.#open = new Batch(buffer, this.#kind, this.#owner.position, this.#database);
       this.out = buffer;
+      wrap?.opened(this.#open);
     }
-    const batch = this.#open;
-    if (database !== this.#database) {
-      this.out.set(SELECT_HEAD, batch.length);
-      batch.length = putBulkNumber(this.out, batch.length + SELECT_HEAD.length, database);
-      batch.commands++;
-      this.#database = database;
-    }
-    return batch.length;
+    this.select(database);
+    return this.#open.length;
+  }
+
+  /** Appends the SELECT that the database needs, if any; there is room for it. */
+  select(database: number): void {
+    if (database === this.#database) return;
+    const batch = this.#open as Batch;
+    this.out.set(SELECT_HEAD, batch.length);
+    batch.length = putBulkNumber(this.out, batch.length + SELECT_HEAD.length, database);
+    if (batch.lines === null) batch.commands++;
+    else batch.lines.add(LINE.own, 0);
+    this.#database = database;
   }
 
   /** Ends an append: everything up to `end` is whole commands. */
@@ -190,10 +224,15 @@ export class NodeWriter {
     this.#close();
   }
 
+  /** Of the stream: the batch that `reserve` made room in. */
+  get openBatch(): Batch {
+    return this.#open as Batch;
+  }
+
   /** Sends what was appended, unless it is better to gather a little more; `now` allows no such thought. */
   flush(now: boolean): void {
     const batch = this.#open;
-    if (batch === null || this.#waiting !== null) return;
+    if (batch === null || this.waiting !== null) return;
     if (now || this.#options.flushDelayMs === 0) {
       if (!now && this.#inFlight.length > 0 && batch.length < SMALL_BATCH_BYTES) return;
       this.#close();
@@ -208,33 +247,70 @@ export class NodeWriter {
   /** Closes without a word; what is unanswered stays unsettled. */
   destroy(): void {
     this.#ended = true;
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#snapshot.destroy();
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    if (this.#silenceTimer !== null) clearTimeout(this.#silenceTimer);
     this.#connection.destroy();
+  }
+
+  /** The stream is going to be played again: what is not sent is forgotten. */
+  #troubled(): void {
+    const open = this.#open;
+    this.#open = null;
+    if (open !== null) this.replies.drop(open);
+    // A SELECT of a block that was not executed has had no effect.
+    this.#database = NO_DATABASE;
+    this.wrap.reset();
+    this.#owner.troubled();
   }
 
   #close(): void {
     const batch = this.#open;
     if (batch === null) return;
-    batch.joined = this.#insideBlock;
+    if (batch.kind === 'stream') this.wrap.closing(batch);
     this.#open = null;
-    if (this.#waiting === null) {
+    if (this.waiting === null) {
       this.#send(batch);
     } else {
       // Appended before the owner saw that we wait: it follows what goes again.
-      this.#held.push(batch);
+      this.#snapshot.hold(batch);
     }
   }
 
   #send(batch: Batch): void {
+    const { lines } = batch;
+    if (lines !== null) {
+      batch.commands = lines.count - batch.firstLine;
+      const last = batch.lastOffset;
+      if (last !== null) this.sentOffset = Math.floor(last);
+    }
+    if (this.#inFlight.length === 0) this.#listenForSilence();
     this.#inFlight.push(batch);
     this.inFlightBytes += batch.bytes;
-    this.#connection.write(batch.buffer.subarray(0, batch.length));
+    this.#connection.write(batch.head);
     batch.unwritten = batch.tail.length;
     const written = (): void => {
       batch.unwritten--;
     };
     for (const part of batch.tail) this.#connection.write(part, written);
+  }
+
+  /** Half of a broken link may look whole: no reset comes from a host that is gone (pulled cable, frozen machine). */
+  #listenForSilence(): void {
+    this.#heardAtMs = performance.now();
+    if (this.#silenceTimer !== null) return;
+    const { silenceMs } = this.#options;
+    const look = (): void => {
+      this.#silenceTimer = null;
+      if (this.#ended || this.#inFlight.length === 0) return;
+      const silentMs = performance.now() - this.#heardAtMs;
+      if (silentMs >= silenceMs) {
+        this.#end(`The target ${this.address} has not answered for ${Math.round(silentMs / 1000)} s.`, null);
+        return;
+      }
+      this.#silenceTimer = setTimeout(look, silenceMs - silentMs);
+    };
+    this.#silenceTimer = setTimeout(look, silenceMs);
   }
 
   #succeeded(count: number): void {
@@ -258,180 +334,48 @@ export class NodeWriter {
       this.#end(`${this.address} sent an error to nothing: ${text}.`, null);
       return;
     }
-    const index = batch.answered;
-    const verdict = judgeReply(text);
-    switch (verdict.meaning) {
-      case 'conflict':
-        this.#conflict(batch, index);
-        break;
-      case 'wait':
-        batch.again.push(index);
-        this.#waiting = `the target ${this.address} ${verdict.remedy} (${text}); trying again every second`;
-        this.#retryDelayMs = RETRY_MS;
-        break;
-      case 'aborted':
-        batch.again.push(index);
-        this.#waiting ??= `a transaction goes to ${this.address} again without the command it refused`;
-        break;
-      case 'moved': {
-        const move = batch.kind === 'stream' ? readMoved(text) : null;
-        if (move === null) {
-          this.#end(`The target ${this.address} ${verdict.remedy} (${text}).`, null);
-          return;
-        }
-        batch.again.push(index);
-        this.#moves.push(move);
-        this.#waiting ??= `slots of the target ${this.address} have moved, and their commands follow them`;
-        break;
-      }
-      case 'fatal':
-        this.#end(`The target ${this.address} ${verdict.remedy} (${text}).`, null);
-        return;
-      case 'refused':
-        batch.refused.push(index);
-        this.#owner.refused({ database: this.#databaseAt(batch, index), args: batch.commandAt(index), reason: text });
-        break;
-    }
-    this.#succeeded(1);
+    if (batch.kind === 'snapshot') this.#snapshot.failed(batch, batch.answered, text);
+    else this.replies.failed(batch, batch.firstLine + batch.answered, text);
+    if (!this.#ended) this.#succeeded(1);
   }
 
   #nothing(): void {
     const batch = this.#inFlight[0];
-    if (batch?.kind === 'snapshot') this.#conflict(batch, batch.answered);
+    if (batch?.kind === 'snapshot') this.#snapshot.conflict(batch, batch.answered);
     this.#succeeded(1);
   }
 
-  #partlyFailed(errors: readonly string[]): void {
+  #partlyFailed(errors: readonly PartError[]): void {
     const batch = this.#inFlight[0];
-    if (batch !== undefined) {
-      for (const reason of errors) {
-        this.#owner.refused({
-          database: this.#database,
-          args: batch.commandAt(batch.answered),
-          reason: `inside EXEC: ${reason}`,
-        });
-      }
-    }
+    if (batch?.kind === 'stream') this.replies.partlyFailed(batch, batch.firstLine + batch.answered, errors);
     this.#succeeded(1);
   }
 
-  #conflict(batch: Batch, index: number): void {
-    const database = this.#databaseAt(batch, index);
-    const instead = this.#owner.conflict(database, batch.commandAt(index));
-    if (instead === null) return;
-    const bytes = encodeCommand(instead);
+  /** A command that takes another's place; its key was counted with the first attempt. */
+  #appendExtra(bytes: Buffer, database: number): void {
     const at = this.reserve(bytes.length, database);
     this.out.set(bytes, at);
     const open = this.#open as Batch;
     open.length = at + bytes.length;
-    // Its key was counted with the first attempt.
     open.commands++;
-  }
-
-  #databaseAt(batch: Batch, index: number): number {
-    let database = batch.database;
-    let i = 0;
-    for (const args of batch.arguments()) {
-      if (i++ === index) break;
-      if (args.length === 2 && args[0]?.toString('latin1') === 'SELECT') database = Number(args[1]?.toString());
-    }
-    return database;
   }
 
   #batchAnswered(batch: Batch): void {
     this.#inFlight.shift();
     this.inFlightBytes -= batch.bytes;
-    this.#kept.push(batch);
-    if (this.#waiting !== null) {
-      if (this.#inFlight.length > 0) return;
-      if (this.#kept.some((kept) => kept.again.length > 0)) {
-        if (this.#moves.length > 0) void this.#handOver();
-        else this.#scheduleRetry();
-        return;
-      }
-      this.#waiting = null;
-      this.#retryDelayMs = 0;
-      this.#release();
-      while (this.#held.length > 0) this.#send(this.#held.shift() as Batch);
-    } else if (!batch.joined) {
-      this.#release();
-    }
+    if (batch.kind === 'snapshot') this.#snapshot.answered(batch, this.#inFlight.length);
+    else this.replies.answered(batch);
+    if (this.waiting === null && !this.#ended) this.#flushAfterReply();
+  }
+
+  #flushAfterReply(): void {
     if (this.#inFlight.length === 0 || (this.#open !== null && this.#open.length >= SMALL_BATCH_BYTES))
       this.flush(false);
   }
 
-  /** @param uncounted commands among them that are counted elsewhere. */
-  #release(uncounted = 0): void {
-    let keys = 0;
-    let streamCommands = -uncounted;
-    for (const batch of this.#kept) {
-      keys += batch.keys;
-      streamCommands += batch.streamCommands;
-      this.#pool.give(batch.buffer);
-      batch.freeTail();
-    }
-    this.#kept = [];
-    this.#owner.answered(keys, streamCommands);
-  }
-
-  /** Everything is answered: what the target did not take goes to the slots' new owners, and so does what waits behind. */
-  async #handOver(): Promise<void> {
-    const moves = this.#moves;
-    this.#moves = [];
-    this.#handing = this.#open === null ? [...this.#held] : [...this.#held, this.#open];
-    this.#held.length = 0;
-    this.#open = null;
-    const refused = unitsAgain(this.#kept, false);
-    try {
-      // The batches are kept until it is done: nothing of them counts as applied before.
-      const again = [...refused, ...unitsAgain(this.#handing, true)];
-      await this.#owner.moved(moves, again, this.#kept[0]?.position ?? 0);
-    } catch (error) {
-      this.#end(`The new owner of a slot of ${this.address} could not be reached (${messageOf(error)}).`, error);
-      return;
-    }
-    if (this.#ended) return;
-    for (const batch of this.#handing) this.#pool.give(batch.buffer);
-    this.#handing = [];
-    this.#waiting = null;
-    this.#release(refused.reduce((sum, unit) => sum + unit.length, 0));
-    // What of it belongs to this node was appended again meanwhile.
-    while (this.#held.length > 0) this.#send(this.#held.shift() as Batch);
-    this.flush(true);
-  }
-
-  #scheduleRetry(): void {
-    this.#retryTimer ??= setTimeout(() => {
-      this.#retryTimer = null;
-      if (!this.#ended) this.#retry();
-    }, this.#retryDelayMs);
-  }
-
-  /** Everything is answered: sends again what did not pass. What was held follows when that has passed. */
-  #retry(): void {
-    const kept = this.#kept;
-    const first = kept[0];
-    if (first === undefined) return;
-    const next = this.#held[0] ?? this.#open;
-    const plan = planRetry(kept, next?.database ?? this.#database);
-    for (const { database, args } of plan.overtaken) {
-      this.#owner.refused({
-        database,
-        args,
-        reason: 'took effect before an earlier write to its key, which the target had put off',
-      });
-    }
-    const batch = new Batch(plan.bytes, first.kind, first.position, 0);
-    batch.length = plan.bytes.length;
-    batch.commands = plan.commands;
-    for (const answered of kept) {
-      batch.keys += answered.keys;
-      batch.streamCommands += answered.streamCommands;
-      this.#pool.give(answered.buffer);
-      answered.freeTail();
-    }
-    this.#kept = [];
-    this.#send(batch);
+  #give(batch: Batch): void {
+    this.#pool.give(batch.buffer);
+    batch.freeTail();
   }
 
   #end(message: string, cause: unknown): void {
@@ -439,4 +383,20 @@ export class NodeWriter {
     this.destroy();
     this.#owner.lost(new FerryError(message, { code: 'target-lost', cause }));
   }
+}
+
+/** Asks the node who it is; a user that may not ask leaves it open. */
+async function readIdentity(connection: Connection, nodeId: string | null): Promise<NodeIdentity> {
+  const server = await connection.request(['INFO', 'server']);
+  const replication = await connection.request(['INFO', 'replication']);
+  const nodes = nodeId === null ? '' : await connection.request(['CLUSTER', 'NODES']);
+  return {
+    runId: /^run_id:(\w+)/m.exec(server)?.[1] ?? null,
+    replid: /^master_replid:(\w+)/m.exec(replication)?.[1] ?? null,
+    replicaIds: nodes.startsWith('-')
+      ? []
+      : parseClusterNodes(nodes)
+          .filter(({ masterId }) => masterId !== null && masterId === nodeId)
+          .map(({ id }) => id),
+  };
 }

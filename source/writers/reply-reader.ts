@@ -9,6 +9,13 @@ const STAR = 42;
 const LF = 10;
 const CR = 13;
 
+/** An error among the elements of an array reply. */
+export interface PartError {
+  /** Number of the element, from 0. */
+  readonly index: number;
+  readonly text: string;
+}
+
 export interface ReplyListener {
   /** `count` replies in a row that need no look. */
   succeeded(count: number): void;
@@ -16,8 +23,8 @@ export interface ReplyListener {
   failed(text: string): void;
   /** One null bulk string: what SET NX answers when the key is there. */
   nothing(): void;
-  /** One array reply (EXEC) that holds these error texts, in order of their elements. */
-  partlyFailed(errors: readonly string[]): void;
+  /** One array reply (EXEC) that holds these errors, in order of their elements. */
+  partlyFailed(errors: readonly PartError[]): void;
 }
 
 export class ReplyReader {
@@ -29,7 +36,9 @@ export class ReplyReader {
   #bodyBytesLeft = 0;
   /** Elements still to come of nested arrays; empty outside of one. */
   readonly #nesting: number[] = [];
-  #arrayErrors: string[] = [];
+  #arrayErrors: PartError[] = [];
+  /** Elements of the outermost array. */
+  #elements = 0;
 
   constructor(listener: ReplyListener) {
     this.#listener = listener;
@@ -47,8 +56,8 @@ export class ReplyReader {
         if (this.#bodyBytesLeft === 0) this.#elementDone();
         continue;
       }
-      if (this.#line === '' && this.#nesting.length === 0) {
-        const behind = this.#run(bytes, at, end);
+      if (this.#line === '' && this.#nesting.length < 2) {
+        const behind = this.#nesting.length === 0 ? this.#run(bytes, at, end) : this.#runInside(bytes, at, end);
         if (behind > at) {
           at = behind;
           continue;
@@ -72,20 +81,26 @@ export class ReplyReader {
     let at = from;
     let count = 0;
     for (;;) {
-      const first = bytes[at];
-      if (first === PLUS && at + 5 <= end && bytes[at + 4] === LF) {
-        at += 5;
-      } else if (first === PLUS || first === COLON) {
-        let line = at + 1;
-        while (line < end && bytes[line] !== LF) line++;
-        if (line >= end) break;
-        at = line + 1;
-      } else {
-        break;
-      }
+      const behind = behindSimple(bytes, at, end);
+      if (behind === at) break;
+      at = behind;
       count++;
     }
     this.#succeeded += count;
+    return at;
+  }
+
+  /** The same inside EXEC's array, but for its last element, which ends the reply. */
+  #runInside(bytes: Uint8Array, from: number, end: number): number {
+    let at = from;
+    let left = this.#nesting[0] as number;
+    while (left > 1) {
+      const behind = behindSimple(bytes, at, end);
+      if (behind === at) break;
+      at = behind;
+      left--;
+    }
+    this.#nesting[0] = left;
     return at;
   }
 
@@ -109,13 +124,14 @@ export class ReplyReader {
       }
       case STAR: {
         const count = Number(line.slice(1));
+        if (this.#nesting.length === 0) this.#elements = count;
         if (count > 0) this.#nesting.push(count);
         else this.#elementDone();
         return;
       }
       case MINUS:
         if (this.#nesting.length > 0) {
-          this.#arrayErrors.push(line.slice(1));
+          this.#arrayErrors.push({ index: this.#elements - (this.#nesting[0] as number), text: line.slice(1) });
           this.#elementDone();
         } else {
           this.#report();
@@ -153,6 +169,18 @@ export class ReplyReader {
     this.#report();
     this.#listener.partlyFailed(errors);
   }
+}
+
+/** The place behind the one-line success that stands at `at`; `at` itself when none stands there whole. */
+function behindSimple(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at];
+  if (first === PLUS && at + 5 <= end && bytes[at + 4] === LF) return at + 5;
+  if (at >= end || (first !== PLUS && first !== COLON)) return at;
+  // +QUEUED, which is what most of a block's replies are.
+  if (first === PLUS && at + 9 <= end && bytes[at + 8] === LF && bytes[at + 7] === CR) return at + 9;
+  let line = at + 1;
+  while (line < end && bytes[line] !== LF) line++;
+  return line >= end ? at : line + 1;
 }
 
 function latin1(bytes: Uint8Array, start: number, end: number): string {

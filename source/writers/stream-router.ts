@@ -4,14 +4,24 @@ import type { KeylessRule, KeylessRules } from '../engine/shard-job.ts';
 import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
 import type { CommandTable } from '../protocol/command-table.ts';
 import { findKeys } from '../protocol/key-finder.ts';
-import { encodeCommand, putBytes } from '../protocol/resp-encode.ts';
+import { isBare } from '../protocol/replay-class.ts';
+import { encodeCommand } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import { BlockBuffer } from './block-buffer.ts';
+import { DatabaseLog } from './database-log.ts';
 import type { NodeWriter } from './node-writer.ts';
+import { ParkedSlots } from './parked-slots.ts';
+import type { ReplayFilter } from './replay-filter.ts';
+import { SlotBlocks } from './slot-blocks.ts';
+import type { CommandBlock } from './stream-wrap.ts';
 import type { TargetNodes } from './target-nodes.ts';
 
 export interface RouterHost {
+  /** Offset at which the command that is handled ends in the source's stream. */
+  readonly offset: number;
+  /** Everything before this position was handed over. */
+  readonly position: number;
   /** A command that does not reach the target, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
   /** A command that the settings say to drop. */
@@ -30,26 +40,35 @@ export interface RouterOptions {
   readonly transactionBytes: number;
 }
 
-const MULTI = Buffer.from('*1\r\n$5\r\nMULTI\r\n');
-const DISCARD = Buffer.from('*1\r\n$7\r\nDISCARD\r\n');
-const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n');
 const MIXED_SLOTS = -2;
 const NO_SLOT = -1;
+/** Added to an offset: a write that stands behind the command that ended there, and is not it. */
+const BEHIND = 0.5;
+/** Every command towards a standalone has this one, and towards a cluster what may go to any node. */
+const ANY_SLOT = 0;
 const ONLY_DATABASE_0 = 'the target is a cluster, which has database 0 only';
 
 export class StreamRouter {
-  /** The database that the source's stream has selected. */
-  database = 0;
   /** Between MULTI and EXEC: what was read so far has no effect of its own yet. */
   insideBlock = false;
+  /** Which database was selected from which offset on. */
+  readonly databases = new DatabaseLog();
+  /** While the stream is played again: what of it has taken effect. */
+  filter: ReplayFilter | null = null;
+  /** Slots between two nodes: their commands are passed over for now. */
+  readonly parked = new ParkedSlots();
+  /** Up to this offset everything that goes to all nodes has taken effect. */
+  broadcastOffset = Number.NEGATIVE_INFINITY;
+  #database = 0;
+  #offset = 0;
   readonly #nodes: TargetNodes;
   readonly #table: CommandTable;
   readonly #host: RouterHost;
   readonly #options: RouterOptions;
   #keys = new Int32Array(MOST_KEYS);
   readonly #block: BlockBuffer;
-  /** The block under way outgrew the limit: its commands go on one by one. */
-  #blockGivenUp = false;
+  /** Of a block that is taken apart: what goes where, while it is gathered. */
+  #gathering: SlotBlocks | null = null;
 
   constructor(nodes: TargetNodes, table: CommandTable, host: RouterHost, options: RouterOptions) {
     this.#nodes = nodes;
@@ -59,8 +78,27 @@ export class StreamRouter {
     this.#block = new BlockBuffer(options.transactionBytes);
   }
 
+  /** The database that the source's stream has selected. */
+  get database(): number {
+    return this.#database;
+  }
+
+  set database(database: number) {
+    this.#database = database;
+    this.databases.selected(database, this.#host.offset);
+  }
+
+  /** The stream goes on from another place. */
+  restart(database: number): void {
+    this.#database = database;
+    this.insideBlock = false;
+    this.#block.clear();
+  }
+
   /** Takes the command that the parser read last. */
   handle(command: StreamParser): void {
+    this.#offset = this.#host.offset;
+    if (this.filter !== null && this.#offset > this.filter.until) this.filter = null;
     const spec = this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count);
     switch (spec?.kind) {
       case COMMAND_KIND.PING:
@@ -71,27 +109,36 @@ export class StreamRouter {
         this.database = Number(text(command, 1));
         return;
       case COMMAND_KIND.MULTI:
-        this.#multi(command);
+        this.insideBlock = true;
+        this.#block.clear();
         return;
       case COMMAND_KIND.EXEC:
-        this.#exec(command);
+        this.#exec();
         return;
       default:
-        if (this.#nodes.cluster && this.insideBlock && !this.#blockGivenUp) this.#collect(command, spec);
+        if (this.insideBlock) this.#collect(command, spec);
         else this.#single(command, spec);
     }
   }
 
+  /** A command of our own: no replay has it, so none passes it over. */
+  inject(command: StreamParser): void {
+    const { filter } = this;
+    this.filter = null;
+    this.#offset = this.#host.offset + BEHIND;
+    this.#single(command, this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count));
+    this.filter = filter;
+  }
+
+  /** The stream is played again up to where it was, or commands of slots between two nodes wait. */
+  get replaying(): boolean {
+    return this.parked.size > 0 || (this.filter !== null && this.#host.offset < this.filter.until);
+  }
+
   /** The block under way never gets its EXEC: none of it takes effect. */
   discardBlock(): void {
-    if (!this.insideBlock) return;
     this.insideBlock = false;
     this.#block.clear();
-    if (this.#nodes.cluster) return;
-    const writer = this.#nodes.first;
-    const at = writer.reserve(DISCARD.length, this.database);
-    writer.commit(putBytes(writer.out, at, DISCARD, 0, DISCARD.length), 0, 1);
-    writer.setInsideBlock(false);
   }
 
   /** A command above the limit was passed over. */
@@ -120,7 +167,7 @@ export class StreamRouter {
         return;
       default:
         if (this.#nodes.cluster) this.#route(command, spec);
-        else this.#append(this.#nodes.first, command);
+        else this.#append(ANY_SLOT, command);
     }
   }
 
@@ -142,13 +189,16 @@ export class StreamRouter {
     const rule = this.#options.keyless.publish;
     if (rule !== 'forward') this.#drop(command, rule, 'filter.publish');
     else if (this.#nodes.cluster && spec?.kind === COMMAND_KIND.SPUBLISH) this.#route(command, spec);
-    else this.#append(this.#nodes.first, command);
+    else this.#append(ANY_SLOT, command);
   }
 
   #everywhere(command: StreamParser, rule: KeylessRule, setting: string): void {
     if (rule !== 'forward') this.#drop(command, rule, setting);
-    else if (this.#nodes.cluster) this.#host.broadcast(copyArguments(command));
-    else this.#append(this.#nodes.first, command);
+    else if (!this.#nodes.cluster) this.#append(ANY_SLOT, command);
+    else if (this.#offset > this.broadcastOffset) {
+      this.broadcastOffset = this.#offset;
+      this.#host.broadcast(copyArguments(command));
+    }
   }
 
   #drop(command: StreamParser, rule: KeylessRule, setting: string): void {
@@ -164,7 +214,7 @@ export class StreamRouter {
     }
     const slot = this.#slotOf(command, spec);
     if (slot >= 0) {
-      this.#append(this.#nodes.ofSlot(slot), command);
+      this.#append(slot, command);
     } else if (slot === MIXED_SLOTS && spec?.kind === COMMAND_KIND.SPLITTABLE) {
       this.#split(command, spec);
     } else {
@@ -206,71 +256,105 @@ export class StreamRouter {
       const key = this.#keys[i] as number;
       const parts = [name, argument(command, key)];
       if (width === 2) parts.push(argument(command, key + 1));
-      const writer = this.#nodes.ofSlot(slotOf(bytes, offsets[key] as number, lengths[key] as number));
+      const slot = slotOf(bytes, offsets[key] as number, lengths[key] as number);
       const encoded = encodeCommand(parts);
-      const at = writer.reserve(encoded.length, 0);
-      writer.commit(putBytes(writer.out, at, encoded, 0, encoded.length), 0, 1);
+      // MSET, DEL and UNLINK of one key may be played again, TOUCH changes nothing.
+      this.#put(slot, encoded, 0, encoded.length, true);
     }
   }
 
-  #append(writer: NodeWriter, command: StreamParser): void {
-    const length = command.end - command.start;
-    const at = writer.reserve(length, this.database);
-    writer.commit(putBytes(writer.out, at, command.bytes, command.start, length), 0, 1);
+  #append(slot: number, command: StreamParser): void {
+    this.#put(slot, command.bytes, command.start, command.end, isBare(command));
   }
 
-  #multi(command: StreamParser): void {
-    this.insideBlock = true;
-    if (this.#nodes.cluster) {
-      this.#block.clear();
-      this.#blockGivenUp = false;
+  #put(slot: number, bytes: Buffer, start: number, end: number, bare: boolean): void {
+    const offset = this.#offset;
+    if (this.#gathering !== null) {
+      this.#gathering.add(slot, bytes, start, end, this.#database);
       return;
     }
-    this.#nodes.first.setInsideBlock(true);
-    this.#append(this.#nodes.first, command);
+    if (this.filter?.has(slot, offset)) return;
+    if (this.parked.size > 0 && this.parked.passOver(slot, offset, this.#host.position)) return;
+    const reached = Math.floor(this.filter === null ? offset : this.filter.reached(slot, offset));
+    this.#writerOf(slot).wrap.command(bytes, start, end - start, this.#database, slot, offset, reached, bare);
   }
 
-  #exec(command: StreamParser): void {
+  #writerOf(slot: number): NodeWriter {
+    return this.#nodes.cluster ? this.#nodes.ofSlot(slot) : this.#nodes.first;
+  }
+
+  #exec(): void {
     if (!this.insideBlock) return;
     this.insideBlock = false;
-    if (!this.#nodes.cluster) {
-      this.#append(this.#nodes.first, command);
-      this.#nodes.first.setInsideBlock(false);
-      return;
-    }
-    if (this.#blockGivenUp || this.#block.commands === 0) return;
-    const slot = this.#block.slot;
-    if (slot !== null && this.#block.commands > 1) this.#sendBlock(this.#nodes.ofSlot(slot));
-    else this.#sendOneByOne(slot === null ? 'its keys belong to different slots' : null);
+    const block = this.#block;
+    if (block.count === 0) return;
+    const { slot } = block;
+    if (slot === null || block.count === 1) this.#takeApart();
+    else this.#putBlock(slot, block);
   }
 
-  /** Inside a block towards a cluster: keep the command until EXEC shows whether the block has one slot. */
+  #putBlock(slot: number, block: CommandBlock): void {
+    if (this.filter?.has(slot, this.#offset)) return;
+    if (this.parked.size > 0 && this.parked.passOver(slot, this.#offset, this.#host.position)) return;
+    const reached = this.filter?.reached(slot, this.#offset) ?? this.#offset;
+    this.#writerOf(slot).wrap.block(block, slot, this.#offset, reached);
+  }
+
+  /** Inside a block: keep the command until EXEC, which says that it takes effect and shows whether it has one slot. */
   #collect(command: StreamParser, spec: CommandSpec | null): void {
-    const plain = this.database === 0 && spec !== null && ROUTED_KINDS.has(spec.kind);
-    const slot = plain ? this.#slotOf(command, spec) : NO_SLOT;
-    if (this.#block.add(command.bytes, command.start, command.end, this.database, slot >= 0 ? slot : null)) return;
-    this.#sendOneByOne('the transaction is larger than limits.transaction');
-    this.#blockGivenUp = true;
+    if (
+      this.#block.add(
+        command.bytes,
+        command.start,
+        command.end,
+        this.#database,
+        this.#offset,
+        this.#slotInBlock(command, spec),
+      )
+    )
+      return;
+    this.#giveUpBlock();
     this.#single(command, spec);
   }
 
-  #sendBlock(writer: NodeWriter): void {
-    const block = this.#block.bytes;
-    let at = writer.reserve(MULTI.length + block.length + EXEC.length, 0);
-    at = putBytes(writer.out, at, MULTI, 0, MULTI.length);
-    at = putBytes(writer.out, at, block, 0, block.length);
-    at = putBytes(writer.out, at, EXEC, 0, EXEC.length);
-    writer.commit(at, 0, this.#block.commands + 2);
+  /** The slot that the command has by itself; null when it has none, or is not simply sent there. */
+  #slotInBlock(command: StreamParser, spec: CommandSpec | null): number | null {
+    if (spec !== null && !ROUTED_KINDS.has(spec.kind)) return null;
+    if (!this.#nodes.cluster) return ANY_SLOT;
+    const slot = this.#database === 0 ? this.#slotOf(command, spec) : NO_SLOT;
+    return slot >= 0 ? slot : null;
   }
 
-  #sendOneByOne(reason: string | null): void {
-    if (reason !== null && this.#block.commands > 1) this.#host.notAtomic(reason);
-    const after = this.database;
-    for (const { command, database } of this.#block.replay()) {
-      this.database = database;
+  /** Its keys belong to several slots, or it holds what is not simply sent: what has one slot stays together. */
+  #takeApart(): void {
+    const gathered = new SlotBlocks();
+    this.#gathering = gathered;
+    this.#replayBlock();
+    this.#gathering = null;
+    if (gathered.blocks.size > 1) this.#host.notAtomic('its keys belong to different slots');
+    for (const [slot, block] of gathered.blocks) this.#putBlock(slot, block);
+  }
+
+  /** It outgrew the limit: its commands are commands like others from here on, and its EXEC is nothing. */
+  #giveUpBlock(): void {
+    this.#host.notAtomic('the transaction is larger than limits.transaction');
+    this.insideBlock = false;
+    const offset = this.#offset;
+    this.#replayBlock();
+    this.#offset = offset;
+    this.#block.clear();
+  }
+
+  #replayBlock(): void {
+    const after = this.#database;
+    const end = this.#offset;
+    for (const { command, database, offset } of this.#block.replay()) {
+      this.#database = database;
+      // What stays together has the offset of its EXEC.
+      this.#offset = this.#gathering === null ? offset : end;
       this.#single(command, this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count));
     }
-    this.database = after;
+    this.#database = after;
   }
 }
 

@@ -1,27 +1,34 @@
 // The connections of one source shard to all target nodes, and which of them a slot belongs to. The pipeline owns them:
 // nobody else writes through them, so the order of its commands to one node is the order on the wire.
-import { SLOT_COUNT, type Topology } from '../topology/topology.ts';
+import { SLOT_COUNT, type SlotRange, type Topology } from '../topology/topology.ts';
 import type { BatchKind } from './batch.ts';
 import type { NodeWriter } from './node-writer.ts';
 
 export class TargetNodes {
-  readonly #writers: NodeWriter[];
   readonly cluster: boolean;
-  /** The only writer of a standalone target. */
-  readonly first: NodeWriter;
+  readonly #writers: NodeWriter[] = [];
   readonly #ofSlot: Uint16Array;
 
   /** @param writers one for each shard of the topology, in its order. */
   constructor(topology: Topology, writers: readonly NodeWriter[]) {
-    const first = writers[0];
-    if (first === undefined) throw new RangeError('a target has at least one node');
-    this.first = first;
-    this.#writers = [...writers];
     this.cluster = topology.kind === 'cluster';
     this.#ofSlot = new Uint16Array(this.cluster ? SLOT_COUNT : 0);
+    this.replace(topology, writers);
+  }
+
+  /** Others are the target's nodes from now on. */
+  replace(topology: Topology, writers: readonly NodeWriter[]): void {
+    if (writers.length === 0) throw new RangeError('a target has at least one node');
+    this.#writers.splice(0, this.#writers.length, ...writers);
+    if (!this.cluster) return;
     topology.shards.forEach((shard, index) => {
       for (const { first: low, last: high } of shard.slots) this.#ofSlot.fill(index, low, high + 1);
     });
+  }
+
+  /** The only writer of a standalone target. */
+  get first(): NodeWriter {
+    return this.#writers[0] as NodeWriter;
   }
 
   get writers(): readonly NodeWriter[] {
@@ -38,6 +45,19 @@ export class TargetNodes {
     let index = this.#writers.indexOf(writer);
     if (index < 0) index = this.#writers.push(writer) - 1;
     this.#ofSlot[slot] = index;
+  }
+
+  /** Of a cluster: the slots that are sent to the writer's node, lowest first. */
+  slotsOf(writer: NodeWriter): SlotRange[] {
+    const index = this.#writers.indexOf(writer);
+    const ranges: SlotRange[] = [];
+    for (let slot = 0; slot < this.#ofSlot.length; slot++) {
+      if (this.#ofSlot[slot] !== index) continue;
+      const first = slot;
+      while (slot + 1 < this.#ofSlot.length && this.#ofSlot[slot + 1] === index) slot++;
+      ranges.push({ first, last: slot });
+    }
+    return ranges;
   }
 
   /** Of a cluster: the number of the node that owns the slot. */

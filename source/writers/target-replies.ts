@@ -11,10 +11,10 @@ export interface SlotMove {
 
 /**
  * conflict: a snapshot key is there already; wait: the same command may pass later; aborted: EXEC gave up because a
- * command of its block was refused; moved: another node owns the slot now; fatal: this connection can not go on; refused:
- * this command will never pass.
+ * command of its block was refused; moved: another node owns the slot now; open-slot: the slot is between two nodes; fatal:
+ * this connection can not go on; refused: this command will never pass.
  */
-export type ReplyMeaning = 'conflict' | 'wait' | 'aborted' | 'moved' | 'fatal' | 'refused';
+export type ReplyMeaning = 'conflict' | 'wait' | 'aborted' | 'moved' | 'open-slot' | 'fatal' | 'refused';
 
 interface Rule {
   readonly prefix: string;
@@ -40,10 +40,10 @@ const RULES: readonly Rule[] = [
     remedy: 'refuses writes for lack of replicas (min-replicas-to-write): bring them back',
   },
   { prefix: 'CLUSTERDOWN', meaning: 'wait', remedy: 'says its cluster is down: look at CLUSTER INFO there' },
-  { prefix: 'TRYAGAIN', meaning: 'wait', remedy: 'is moving the slot of this key: wait until the move is done' },
+  { prefix: 'TRYAGAIN', meaning: 'open-slot', remedy: 'is moving the slot of this key: wait until the move is done' },
   { prefix: 'MASTERDOWN', meaning: 'wait', remedy: 'has lost its master' },
   { prefix: 'MOVED', meaning: 'moved', remedy: 'has given a slot away' },
-  { prefix: 'ASK', meaning: 'wait', remedy: 'is moving the slot of this key away: wait until the move is done' },
+  { prefix: 'ASK', meaning: 'open-slot', remedy: 'is moving the slot of this key away: wait until the move is done' },
   { prefix: 'READONLY', meaning: 'fatal', remedy: 'has become a replica: start again with its new master' },
   { prefix: 'NOAUTH', meaning: 'fatal', remedy: 'asks for a password: give the target its credentials' },
 ];
@@ -53,9 +53,13 @@ export interface ReplyVerdict {
   readonly remedy: string;
 }
 
+/** How EXEC says that it was itself refused, and why (execCommandAbort in multi.c of Redis 6.2 and newer). */
+const BECAUSE_OF = 'EXECABORT Transaction discarded because of: ';
+
 /** The meaning of an error reply (without its minus sign). */
 export function judgeReply(text: string): ReplyVerdict {
-  return RULES.find((rule) => text.startsWith(rule.prefix)) ?? { meaning: 'refused', remedy: '' };
+  const reason = text.startsWith(BECAUSE_OF) ? text.slice(BECAUSE_OF.length) : text;
+  return RULES.find((rule) => reason.startsWith(rule.prefix)) ?? { meaning: 'refused', remedy: '' };
 }
 
 /** What a MOVED reply says: the slot, and who owns it now; null for one without an address (of a node that knows none). */

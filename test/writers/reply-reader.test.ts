@@ -22,7 +22,7 @@ function read(text: string, pieceBytes: number): string[] {
     },
     partlyFailed: (errors) => {
       flush();
-      told.push(`partly ${errors.join('|')}`);
+      told.push(`partly ${errors.map(({ index, text }) => `${index} ${text}`).join('|')}`);
     },
   });
   const bytes = Buffer.from(text, 'latin1');
@@ -43,7 +43,7 @@ describe('ReplyReader', () => {
         'error OOM no memory',
         'nothing',
         'ok 2',
-        'partly WRONGTYPE no',
+        'partly 1 WRONGTYPE no',
         'ok 3',
       ]);
     }

@@ -68,6 +68,15 @@ export class AofStream {
     this.parser = new StreamParser(window, limits);
   }
 
+  /** The window was set back to where a command of the present file begins. */
+  rewind(): void {
+    this.end = null;
+    this.parser.restart();
+    this.#phase = 'commands';
+    this.#goodUntil = this.#window.position;
+    this.#blockBegin = NO_BLOCK;
+  }
+
   /** Takes the next command off the window, or tells what stands there instead. Throws for nothing that a file holds. */
   next(): AofStatus {
     const window = this.#window;

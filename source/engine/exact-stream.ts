@@ -1,0 +1,147 @@
+// What makes the stream take effect exactly once on one target: who writes which markers, and what they must say. A slot's
+// marker stands in the MULTI of each wrapped command (writers/stream-wrap.ts); a node's, set here, says up to where everything
+// had been applied on all nodes, so that one that comes back with older data tells how much it has lost.
+import { connectionMarkerName, encodeConnectionMarker, SlotMarkers, slotMarkerName } from '../checkpoint/marker.ts';
+import { STANDALONE_MARKER_SLOT } from '../checkpoint/read-markers.ts';
+import type { KnownNode } from '../checkpoint/shard-state.ts';
+import { encodeCommand } from '../protocol/resp-encode.ts';
+import { SLOT_COUNT } from '../topology/topology.ts';
+import type { NodeWriter } from '../writers/node-writer.ts';
+import type { StreamRouter } from '../writers/stream-router.ts';
+import { BatchWrap, PlainWrap, SlotWrap } from '../writers/stream-wrap.ts';
+import type { TargetNodes } from '../writers/target-nodes.ts';
+import type { TargetPlaces } from './shard-target.ts';
+
+/** Often enough that what a fallen node has lost is in the history, seldom enough to cost nothing. */
+const NODE_MARKER_MS = 100;
+/** Of a standalone, which has none. */
+const STANDALONE_NODE_ID = 'standalone';
+
+export interface ExactStreamParts {
+  readonly run: string;
+  readonly shard: string;
+  readonly nodes: TargetNodes;
+  readonly router: StreamRouter;
+  readonly places: TargetPlaces;
+  /** The slots that the source shard may write to; null for all. */
+  readonly slots: readonly number[] | null;
+}
+
+export class ExactStream {
+  readonly #parts: ExactStreamParts;
+  readonly #markers: SlotMarkers;
+  #replid: string;
+  #timer: NodeJS.Timeout | null = null;
+  /** For each writer: up to where its node's marker covers what was sent, and the slot that it stands in. */
+  readonly #marked = new WeakMap<NodeWriter, { offset: number; readonly slot: number }>();
+
+  constructor(parts: ExactStreamParts, replid: string) {
+    this.#parts = parts;
+    this.#replid = replid;
+    this.#markers = new SlotMarkers(parts.run, parts.shard, replid);
+  }
+
+  /** The writers take the stream's commands from now on. */
+  wrap(): void {
+    const { nodes, router } = this.#parts;
+    const state = { markers: this.#markers, database: (offset: number) => router.databases.at(offset) };
+    for (const writer of nodes.writers) {
+      if (!(writer.wrap instanceof PlainWrap)) continue;
+      writer.wrap = nodes.cluster ? new SlotWrap(writer, state) : new BatchWrap(writer, state);
+    }
+    this.#timer ??= setInterval(() => this.#markNodes(), NODE_MARKER_MS);
+  }
+
+  /** The stream begins at this offset: every slot says so, so that a marker that is missing later was lost. */
+  begin(offset: number): void {
+    const { nodes, slots } = this.#parts;
+    if (!nodes.cluster) {
+      nodes.first.wrap.mark(STANDALONE_MARKER_SLOT, offset);
+      return;
+    }
+    for (const slot of slots ?? allSlots()) nodes.ofSlot(slot).wrap.mark(slot, offset);
+    for (const writer of nodes.writers) this.#markNode(writer, offset);
+  }
+
+  /** The source's history has another name after its failover. */
+  follow(replid: string): void {
+    if (replid === this.#replid) return;
+    this.#replid = replid;
+    this.#markers.setReplid(replid);
+  }
+
+  /** The slots that have markers. */
+  get slots(): readonly number[] {
+    return this.#parts.nodes.cluster ? (this.#parts.slots ?? allSlots()) : [];
+  }
+
+  /** The target's nodes as they are known, with what their markers cover. */
+  knownNodes(): KnownNode[] {
+    const { nodes } = this.#parts;
+    return nodes.writers.map((writer) => ({
+      nodeId: writer.nodeId ?? STANDALONE_NODE_ID,
+      replicaIds: [...writer.identity.replicaIds],
+      slots: nodes.slotsOf(writer),
+      runId: writer.identity.runId,
+      replid: writer.identity.replid,
+      markerSlot: this.#marked.get(writer)?.slot ?? null,
+      sentOffset: writer.sentOffset,
+    }));
+  }
+
+  /** Takes the markers off the target again, behind everything sent. */
+  remove(): void {
+    const { run, shard, nodes, router } = this.#parts;
+    this.stop();
+    for (const writer of nodes.writers) {
+      const slot = this.#marked.get(writer)?.slot;
+      writer.wrap = new PlainWrap(writer);
+      if (slot !== undefined && writer.nodeId !== null) {
+        writer.wrap.own(encodeCommand(['DEL', connectionMarkerName(run, shard, slot, writer.nodeId)]), 0);
+      }
+    }
+    if (nodes.cluster) {
+      for (const slot of this.slots) {
+        nodes.ofSlot(slot).wrap.own(encodeCommand(['DEL', slotMarkerName(run, shard, slot)]), 0);
+      }
+      return;
+    }
+    const remove = encodeCommand(['DEL', slotMarkerName(run, shard, STANDALONE_MARKER_SLOT)]);
+    for (const database of router.databases.seen) nodes.first.wrap.own(remove, database);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Nodes to which something was sent that their markers do not cover. */
+  #markNodes(): void {
+    const { nodes, places } = this.#parts;
+    if (!nodes.cluster) return;
+    const { history } = places;
+    if (history !== null) this.follow(history.replid);
+    const offset = places.offsetAt(places.settledPosition);
+    for (const writer of nodes.writers) {
+      if ((this.#marked.get(writer)?.offset ?? Number.NEGATIVE_INFINITY) < (writer.sentOffset ?? 0)) {
+        this.#markNode(writer, offset);
+      }
+    }
+    nodes.flush(false);
+  }
+
+  #markNode(writer: NodeWriter, offset: number): void {
+    const { run, shard, nodes } = this.#parts;
+    const known = this.#marked.get(writer);
+    const slot =
+      known !== undefined && nodes.ofSlot(known.slot) === writer ? known.slot : nodes.slotsOf(writer)[0]?.first;
+    if (slot === undefined || writer.nodeId === null) return;
+    const marker = { replid: this.#replid, offset, db: 0 };
+    writer.wrap.own(encodeConnectionMarker(connectionMarkerName(run, shard, slot, writer.nodeId), marker), 0);
+    this.#marked.set(writer, { offset, slot });
+  }
+}
+
+function allSlots(): readonly number[] {
+  return Array.from({ length: SLOT_COUNT }, (_, slot) => slot);
+}

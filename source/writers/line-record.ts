@@ -1,0 +1,35 @@
+// What stands on the wire in a batch of the stream, command by command: which place of the source each is from, so that a
+// reply, found by its number, tells what has to go again. Typed arrays, used again: no object for a command.
+
+/** What a line is when it is no command of the source. */
+export const LINE = {
+  /** SELECT, a marker, DISCARD: made by the writer, made again when it is needed. */
+  own: 0xffff,
+  multi: 0xfffe,
+  exec: 0xfffd,
+} as const;
+
+const FIRST_LINES = 256;
+
+export class LineRecord {
+  count = 0;
+  /** For a command of the source its slot (0 towards a standalone), else one of LINE. */
+  slots = new Uint16Array(FIRST_LINES);
+  /** For a command of the source the offset at which it ended, that of its EXEC inside a block. */
+  offsets = new Float64Array(FIRST_LINES);
+
+  add(slot: number, offset: number): void {
+    if (this.count === this.slots.length) this.#grow();
+    this.slots[this.count] = slot;
+    this.offsets[this.count] = offset;
+    this.count++;
+  }
+
+  #grow(): void {
+    const { slots, offsets } = this;
+    this.slots = new Uint16Array(slots.length * 2);
+    this.slots.set(slots);
+    this.offsets = new Float64Array(offsets.length * 2);
+    this.offsets.set(offsets);
+  }
+}
