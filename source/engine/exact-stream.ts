@@ -23,6 +23,8 @@ export interface ExactStreamParts {
   readonly nodes: TargetNodes;
   readonly router: StreamRouter;
   readonly places: TargetPlaces;
+  /** The stream is taken at present: nothing is being found out about the target. */
+  readonly flowing: () => boolean;
   /** The slots that the source shard may write to; null for all. */
   readonly slots: readonly number[] | null;
 }
@@ -34,6 +36,8 @@ export class ExactStream {
   #timer: NodeJS.Timeout | null = null;
   /** For each writer: up to where its node's marker covers what was sent, and the slot that it stands in. */
   readonly #marked = new WeakMap<NodeWriter, { offset: number; readonly slot: number }>();
+  /** The names of all nodes' markers, those of nodes that are gone among them, and the slots they stand in. */
+  readonly #names = new Map<string, number>();
 
   constructor(parts: ExactStreamParts, replid: string) {
     this.#parts = parts;
@@ -93,13 +97,8 @@ export class ExactStream {
   remove(): void {
     const { run, shard, nodes, router } = this.#parts;
     this.stop();
-    for (const writer of nodes.writers) {
-      const slot = this.#marked.get(writer)?.slot;
-      writer.wrap = new PlainWrap(writer);
-      if (slot !== undefined && writer.nodeId !== null) {
-        writer.wrap.own(encodeCommand(['DEL', connectionMarkerName(run, shard, slot, writer.nodeId)]), 0);
-      }
-    }
+    for (const writer of nodes.writers) writer.wrap = new PlainWrap(writer);
+    for (const [name, slot] of this.#names) nodes.ofSlot(slot).wrap.own(encodeCommand(['DEL', name]), 0);
     if (nodes.cluster) {
       for (const slot of this.slots) {
         nodes.ofSlot(slot).wrap.own(encodeCommand(['DEL', slotMarkerName(run, shard, slot)]), 0);
@@ -118,7 +117,7 @@ export class ExactStream {
   /** Nodes to which something was sent that their markers do not cover. */
   #markNodes(): void {
     const { nodes, places } = this.#parts;
-    if (!nodes.cluster) return;
+    if (!nodes.cluster || !this.#parts.flowing()) return;
     const { history } = places;
     if (history !== null) this.follow(history.replid);
     const offset = places.offsetAt(places.settledPosition);
@@ -136,8 +135,9 @@ export class ExactStream {
     const slot =
       known !== undefined && nodes.ofSlot(known.slot) === writer ? known.slot : nodes.slotsOf(writer)[0]?.first;
     if (slot === undefined || writer.nodeId === null) return;
-    const marker = { replid: this.#replid, offset, db: 0 };
-    writer.wrap.own(encodeConnectionMarker(connectionMarkerName(run, shard, slot, writer.nodeId), marker), 0);
+    const name = connectionMarkerName(run, shard, slot, writer.nodeId);
+    this.#names.set(name, slot);
+    writer.wrap.own(encodeConnectionMarker(name, { replid: this.#replid, offset, db: 0 }), 0);
     this.#marked.set(writer, { offset, slot });
   }
 }

@@ -210,6 +210,7 @@ export class ServerTarget implements ShardTarget {
         nodes: this.#nodes,
         router: this.#router,
         places: this.#host,
+        flowing: () => !this.#recovery.busy,
         slots: origin.kind === 'server' && origin.slots.length > 0 ? slotsOf(origin.slots) : null,
       },
       history.replid,

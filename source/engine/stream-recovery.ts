@@ -145,6 +145,8 @@ export class StreamRecovery {
     this.reason = null;
     this.#state = 'flowing';
     if (router.parked.size > 0) this.#pollOpenSlots();
+    // What was sent meanwhile, a marker, may have met trouble of its own.
+    if (this.#host.nodes.writers.some(({ replies }) => replies.troubled)) this.troubled();
     places.resumed();
   }
 

@@ -47,6 +47,11 @@ export class StreamReplies {
     return this.#from;
   }
 
+  /** Something is to be sent again. */
+  get troubled(): boolean {
+    return this.#reason !== null;
+  }
+
   /** What went wrong since the last call; null when nothing did. Everything is answered. */
   take(): Trouble | null {
     if (this.#reason === null) return null;

@@ -89,3 +89,103 @@ describe('the links to the target break under live writes', () => {
     await expectEqualEnd(run, [source], target.masters);
   });
 });
+
+describe('a node of the target comes back with older data', () => {
+  it('a promoted replica that lacks the last acknowledged writes', async () => {
+    const source = await testServer({ args: NO_DELAY });
+    const target = await testCluster({ masters: 3, replicasPerMaster: 1, nodeTimeoutMs: 2000 });
+    const [first, victim] = target.masters;
+    if (first === undefined || victim === undefined) throw new Error('the cluster has too few masters');
+    const sample = { keys: KEYS, cluster: true, seed: 6, databases: [0] };
+    await fillSample([source], { ...sample, cluster: false });
+    const run = migrate(endpointOf(source), endpointOf(first));
+    await run.streaming();
+    const load = await startLoad([source], { ...sample, cluster: false, ratePerSecond: 3000 });
+    await written(load, 3000);
+    victim.kill('SIGKILL');
+    await notice(run, 'the stream goes on from what it has');
+    await written(load, 3000);
+    await load.stop();
+    const masters = await mastersNow(first);
+    expect(masters.map(({ port }) => port)).not.toContain(victim.port);
+    await expectEqualEnd(run, [source], masters);
+  });
+
+  it('a standalone that was killed, with an AOF that is synced once a second', async () => {
+    const source = await testServer({ args: NO_DELAY });
+    const target = await testServer({ args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] });
+    const sample = { keys: KEYS, cluster: false, seed: 9, databases: [0, 2] };
+    await fillSample([source], sample);
+    const run = migrate(endpointOf(source), endpointOf(target));
+    await run.streaming();
+    const load = await startLoad([source], { ...sample, ratePerSecond: 3000 });
+    await written(load, 3000);
+    target.kill('SIGKILL');
+    await target.restart();
+    await notice(run, 'the stream goes on from what it has');
+    await written(load, 3000);
+    await load.stop();
+    await expectEqualEnd(run, [source], [target]);
+  });
+});
+
+describe('a slot of the target that is between two nodes', () => {
+  it('keeps its own commands waiting, and no others', async () => {
+    const source = await testServer({ args: NO_DELAY });
+    const target = await testCluster({ masters: 2 });
+    const [from, to] = target.masters;
+    if (from === undefined || to === undefined) throw new Error('the cluster has too few masters');
+    const writer = client(source);
+    await writer.incr('{open}old');
+    const run = migrate(endpointOf(source), endpointOf(from));
+    await run.streaming();
+    await run.caughtUp();
+    const slot = Number(await client(from).call('CLUSTER', 'KEYSLOT', '{open}old'));
+    const [holder, other] = (await client(from).keys('{open}*')).length > 0 ? [from, to] : [to, from];
+    const [holderId, otherId] = [await nodeId(holder), await nodeId(other)];
+    await client(other).call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', holderId);
+    await client(holder).call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', otherId);
+    for (let i = 0; i < 5; i++) await writer.incr('{open}new');
+    for (let i = 0; i < 300; i++) await writer.incr(`other:${i % 30}`);
+    await waitFor(() => run.engine.snapshot().shards[0]?.waitingFor?.includes('between two nodes') === true, {
+      deadlineMs: 10_000,
+      what: 'the sentence about the slot',
+    });
+    const others = Array.from({ length: 30 }, (_, i) => `other:${i}`);
+    const counts = async (): Promise<number> => {
+      const values = await Promise.all(
+        others.map(async (key) => {
+          const node =
+            (await client(holder).call('CLUSTER', 'COUNTKEYSINSLOT', await keySlot(holder, key))) === 0
+              ? other
+              : holder;
+          return Number(await client(node).get(key));
+        }),
+      );
+      return values.reduce((sum, value) => sum + value, 0);
+    };
+    await waitFor(async () => (await counts()) === 300, { deadlineMs: 10_000, what: 'the other slots' });
+    for (const node of [other, holder]) await client(node).call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+    await writer.incr('{open}new');
+    await expectEqualEnd(run, [source], target.masters);
+  });
+});
+
+async function keySlot(node: Place, key: string): Promise<number> {
+  return Number(await client(node).call('CLUSTER', 'KEYSLOT', key));
+}
+
+async function nodeId(node: Place): Promise<string> {
+  return String(await client(node).call('CLUSTER', 'MYID'));
+}
+
+/** The masters of a cluster as one of its nodes sees them. */
+async function mastersNow(node: Place): Promise<Place[]> {
+  const lines = String(await client(node).call('CLUSTER', 'NODES'))
+    .trim()
+    .split('\n');
+  return lines
+    .filter((line) => / (?:myself,)?master /.test(line) && !/fail/.test(line))
+    .map((line) => /^\S+ ([^:]+):(\d+)/.exec(line))
+    .map((match) => ({ host: match?.[1] ?? '', port: Number(match?.[2]) }));
+}
