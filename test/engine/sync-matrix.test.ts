@@ -28,7 +28,6 @@ async function moveUnderLoad(source: Side, target: Side): Promise<void> {
   const [from, to] = [source.nodes[0], target.nodes[0]];
   if (from === undefined || to === undefined) throw new Error('a side has no node');
   const migration = migrate(endpointOf(from), endpointOf(to));
-  const t = setTimeout(30000);
   await migration.streaming();
   const before = load.stats().commands;
   await expect.poll(() => load.stats().commands, { timeout: 20_000 }).toBeGreaterThan(before + RATE);
