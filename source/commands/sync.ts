@@ -15,6 +15,7 @@ import type { EngineSnapshot } from '../engine/contract.ts';
 import { messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
 import { resultLine } from '../headless/json-lines.ts';
+import { type KeyNames, resultWithoutKeys } from '../telemetry/hidden-keys.ts';
 import { openRunLog, type RunLog } from '../telemetry/run-log.ts';
 import { detach } from './detach.ts';
 import { prepareRun } from './prepare-run.ts';
@@ -103,7 +104,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     () => {},
   );
   log.close();
-  logResult(logFile, snapshot);
+  logResult(logFile, snapshot, settings.log.keys);
   // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.
   const { recordRun } = await import('../config/recent-runs.ts');
   recordRun({
@@ -126,10 +127,11 @@ function logCommand(log: RunLog, { client, command, outcome, timeMs }: Controlle
 }
 
 /** The log file's last line is the `result` of the JSON lines: of a run that nobody watched it is the only place. */
-function logResult(logFile: string, snapshot: EngineSnapshot): void {
-  if (snapshot.result === null) return;
+function logResult(logFile: string, snapshot: EngineSnapshot, keys: KeyNames): void {
+  const { result } = snapshot;
+  if (result === null) return;
   try {
-    appendFileSync(logFile, resultLine(snapshot, snapshot.result));
+    appendFileSync(logFile, resultLine(snapshot, keys === 'hash' ? resultWithoutKeys(result) : result));
   } catch {
     // The disk is full: the exit code still tells, and so does the screen.
   }

@@ -6,6 +6,7 @@ import type { PasswordOrigin, RunCommand } from './arguments.ts';
 import { configError } from './config-error.ts';
 import { type LoadedSettings, loadSettings, reasonOf } from './load.ts';
 import { mergeSettings } from './merge.ts';
+import type { Settings } from './schema.ts';
 
 const SIDES = ['source', 'target'] as const;
 type Side = (typeof SIDES)[number];
@@ -21,7 +22,8 @@ export function settingsFrom(command: RunCommand): LoadedSettings {
   const { settings, warnings } = loadSettings({ file: command.file, overrides });
   const missing = SIDES.filter((side) => settings[side].address === '');
   if (missing.length > 0) throw missingSides(missing);
-  return { settings, warnings: [...warnings, ...SIDES.flatMap((side) => addressWarning(side, command))] };
+  const ofSides = SIDES.flatMap((side) => [...addressWarning(side, command), ...verifyWarning(side, settings)]);
+  return { settings, warnings: [...warnings, ...ofSides] };
 }
 
 /** An address on the command line brings its own credentials, which go before the file's. */
@@ -63,5 +65,12 @@ function addressWarning(side: Side, { overrides }: RunCommand): readonly string[
   if (passwordIn(overrides[side]?.address ?? '') === null) return [];
   return [
     `--${side} holds a password, which other users could see in the process list and which the shell's history keeps: use --${side}-password-env or --${side}-password-file.`,
+  ];
+}
+
+function verifyWarning(side: Side, settings: Settings): readonly string[] {
+  if (settings[side].tls?.verify !== false) return [];
+  return [
+    `${side}.tls.verify is off: whoever stands between here and the ${side} can pass for it, and read and change everything. Give its authority with ${side}.tls.caFile instead.`,
   ];
 }

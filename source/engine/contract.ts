@@ -116,9 +116,8 @@ export interface Notice {
   readonly level: NoticeLevel;
   /** Name of the shard, or null for the whole run. */
   readonly shard: string | null;
+  /** One sentence or two. A key is named by `keyInWords` in it, so that the log can hide it (log.keys). */
   readonly message: string;
-  /** Key names that the message holds: the log may have to hide them (log.keys). */
-  readonly keys?: readonly string[];
 }
 
 export type EndpointKind = 'standalone' | 'cluster' | 'sentinel' | 'file' | 'unknown';

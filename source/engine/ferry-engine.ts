@@ -18,6 +18,7 @@ import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
 import { RecopyRequests } from './recopy-requests.ts';
+import { keyInWords } from './refusal.ts';
 import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
 import type { FromWorker, ShardJob } from './shard-job.ts';
@@ -238,8 +239,7 @@ export class FerryEngine implements Engine {
       this.#notice(
         'warn',
         first.shard,
-        `${first.command} ${first.key ?? ''} (database ${first.database}) was refused: ${first.reason}. All refusals are in the log file.`,
-        first.key === null ? [] : [first.key],
+        `${first.command} of ${keyInWords(first.key, first.database)} was refused: ${first.reason}. All refusals are in the log file.`,
       );
     }
     this.#refusals = [...this.#refusals, ...refusals].slice(0, REFUSALS_KEPT);
@@ -318,9 +318,8 @@ export class FerryEngine implements Engine {
     void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
   }
 
-  #notice(level: NoticeLevel, shard: string | null, message: string, keys: readonly string[] = []): void {
-    const named = keys.length === 0 ? {} : { keys };
-    const notice: Notice = { id: ++this.#noticeCount, timeMs: Date.now(), level, shard, message, ...named };
+  #notice(level: NoticeLevel, shard: string | null, message: string): void {
+    const notice: Notice = { id: ++this.#noticeCount, timeMs: Date.now(), level, shard, message };
     this.#notices = [...this.#notices.slice(1 - NOTICES_KEPT), notice];
     this.#options.onNotice?.(notice);
   }

@@ -16,6 +16,14 @@ export function printableKey(key: Uint8Array | undefined): string {
   return key.length > LONGEST_KEY ? `${text}...` : text;
 }
 
+/**
+ * How a sentence names a key: only what stands in these words is found by a log that hides key names.
+ * @param key printable; null for what has none.
+ */
+export function keyInWords(key: string | null, database: number): string {
+  return key === null ? `no key (database ${database})` : `key "${key}" (database ${database})`;
+}
+
 /** A server that does not know a command quotes its arguments, which are somebody's keys and values. */
 function withoutArguments(reason: string): string {
   return reason.replace(/,? with args beginning with: .*$/s, '');

@@ -2,7 +2,7 @@
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
 import type { RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
-import { printableKey } from './refusal.ts';
+import { keyInWords, printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
 import { type FromWorker, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
@@ -173,7 +173,7 @@ export class ShardPipeline {
       case 'panic':
         this.#end({
           reason: 'conflict',
-          message: `The key "${printableKey(key)}" (database ${database}) is on the target already: empty the target, or choose --on-conflict rewrite or ignore.`,
+          message: `The ${keyInWords(printableKey(key), database)} is on the target already: empty the target, or choose --on-conflict rewrite or ignore.`,
         });
         return 'leave';
     }

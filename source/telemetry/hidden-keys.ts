@@ -1,6 +1,7 @@
 // Key names often hold names, addresses and tokens of people. With log.keys "hash" the log shows a hash in the place of
 // each: the same for the same key, so that lines can still be put together, and a key that is known can be looked for.
 import { createHash } from 'node:crypto';
+import type { EngineResult, Refusal } from '../engine/contract.ts';
 
 export const KEY_NAMES = ['plain', 'hash'] as const;
 export type KeyNames = (typeof KEY_NAMES)[number];
@@ -12,11 +13,26 @@ export function hashedKey(key: string): string {
   return `sha256:${createHash('sha256').update(key).digest('hex').slice(0, HASH_DIGITS)}`;
 }
 
-/** `text` with each of these keys hashed where it stands as a word of its own. */
-export function withoutKeys(text: string, keys: readonly string[]): string {
-  // The longest first: one may be the beginning of another.
-  const words = keys.filter((key) => key !== '').sort((a, b) => b.length - a.length);
-  if (words.length === 0) return text;
-  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return text.replace(new RegExp(`(?<!\\w)(?:${escaped.join('|')})(?!\\w)`, 'g'), hashedKey);
+/** A sentence with the keys hashed that are named as `keyInWords` of engine/refusal.ts names them. */
+export function withoutKeys(sentence: string): string {
+  return sentence.replace(
+    /\bkey "(.*?)" \(database (\d+)\)/gs,
+    (_, key: string, database: string) => `key "${hashedKey(key)}" (database ${database})`,
+  );
+}
+
+export function refusalWithoutKeys(refusal: Refusal): Refusal {
+  return { ...refusal, key: refusal.key === null ? null : hashedKey(refusal.key) };
+}
+
+export function resultWithoutKeys(result: EngineResult): EngineResult {
+  return {
+    ...result,
+    message: result.message === null ? null : withoutKeys(result.message),
+    refusals: result.refusals.map(refusalWithoutKeys),
+    shards: result.shards.map((shard) => ({
+      ...shard,
+      error: shard.error === null ? null : withoutKeys(shard.error),
+    })),
+  };
 }

@@ -2,7 +2,7 @@
 // or the session dies. Never written to stdout.
 import { pino } from 'pino';
 import type { Notice, Refusal } from '../engine/contract.ts';
-import { hashedKey, type KeyNames, withoutKeys } from './hidden-keys.ts';
+import { type KeyNames, refusalWithoutKeys, withoutKeys } from './hidden-keys.ts';
 import { LogFile } from './log-file.ts';
 
 export interface RunLogOptions {
@@ -31,13 +31,10 @@ export function openRunLog(file: string, { level, keys, trouble }: RunLogOptions
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   const hidden = keys === 'hash';
   return {
-    notice: ({ level: noticeLevel, shard, message, keys: named = [] }) =>
-      logger[PINO_LEVEL[noticeLevel]]({ shard }, hidden ? withoutKeys(message, named) : message),
+    notice: ({ level: noticeLevel, shard, message }) =>
+      logger[PINO_LEVEL[noticeLevel]]({ shard }, hidden ? withoutKeys(message) : message),
     refusals: (refusals) => {
-      for (const refusal of refusals) {
-        const { key } = refusal;
-        logger.warn(hidden && key !== null ? { ...refusal, key: hashedKey(key) } : refusal, 'refused');
-      }
+      for (const refusal of refusals) logger.warn(hidden ? refusalWithoutKeys(refusal) : refusal, 'refused');
     },
     close: () => destination.close(),
   };

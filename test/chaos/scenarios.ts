@@ -177,7 +177,6 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     faults: { 'source-stall': 1, 'engine-freeze': 2, 'target-stall': 1 },
     faultCount: 6,
-    expectation: knownFailure('an expiry that falls due while the stream is behind takes a live key away'),
   },
   // Where the best peer fails (measured there): it doubles 21.7 % of the increments, ...
   {

@@ -136,6 +136,15 @@ describe('settingsFrom', () => {
     expect(warnings.join()).not.toContain('new@');
   });
 
+  test('says so where certificates are not verified', () => {
+    const open = JSON.stringify({
+      source: { address: 'rediss://a' },
+      target: { address: 'b', tls: { verify: false } },
+    });
+    const { warnings } = settingsFrom(run('--config', file('open.json', open)));
+    expect(warnings).toEqual([expect.stringMatching(/^target\.tls\.verify is off: .*target\.tls\.caFile/)]);
+  });
+
   test('takes passwords from environment and file', () => {
     vi.stubEnv('TARGET_SECRET', 'from-environment');
     const secret = file('secret', 'from file \n');

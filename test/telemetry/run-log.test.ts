@@ -96,7 +96,7 @@ describe('key names', () => {
     const path = logPath();
     const log = openRunLog(path, { level: 'info', keys, trouble: noTrouble });
     log.refusals([{ ...REFUSAL, key: 'alice' }]);
-    log.notice({ ...NOTICE, message: 'SET alice (database 0) was refused: malice', keys: ['alice'] });
+    log.notice({ ...NOTICE, message: 'SET of key "alice" (database 0) was refused: malice' });
     log.close();
     return readFileSync(path, 'utf8');
   }
