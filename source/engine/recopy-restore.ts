@@ -2,7 +2,7 @@
 // or in an encoding that the target takes, or DEL where the source has no such key.
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { WholeView } from '../rdb/byte-view.ts';
-import { Crc64 } from '../rdb/crc64.ts';
+import { dumpPayload } from '../rdb/dump-payload.ts';
 import type { Loss } from '../rdb/encode-goal.ts';
 import { FOOTER_BYTES } from '../rdb/format.ts';
 import { acceptedVersions, FIRST_VALKEY_VERSION } from '../rdb/payload-version.ts';
@@ -18,7 +18,6 @@ export type RecopyCommand =
 export class RecopyRestore {
   readonly #target: ServerVersion;
   readonly #reencoder: Reencoder;
-  readonly #crc = new Crc64();
   #waysOf = -1;
   #ways: readonly ValueWay[] = [];
 
@@ -51,21 +50,10 @@ export class RecopyRestore {
     if (way.kind === 'impossible') return way.reason;
     const body = payload.subarray(1, bodyEnd);
     if (way.kind === 'restore' && !this.#reencoder.isTreacherous(type, dialect, new WholeView(body)))
-      return way.version === version ? payload : this.#stamped(type, body, way.version);
+      return way.version === version ? payload : dumpPayload(type, body, way.version);
     const rewritten = this.#reencoder.rewrite(type, dialect, new WholeView(body));
     if (rewritten === null) return 'only commands could carry its value, which a re-copy does not use';
     if (rewritten.empty) return null;
-    return this.#stamped(rewritten.type, rewritten.bytes.subarray(0, rewritten.length), rewritten.version);
-  }
-
-  #stamped(type: number, body: Buffer, version: number): Buffer {
-    const out = Buffer.allocUnsafe(1 + body.length + FOOTER_BYTES);
-    out[0] = type;
-    body.copy(out, 1);
-    out.writeUInt16LE(version, 1 + body.length);
-    this.#crc.reset();
-    this.#crc.update(out, 0, body.length + 3);
-    this.#crc.writeTo(out, body.length + 3);
-    return out;
+    return dumpPayload(rewritten.type, rewritten.bytes.subarray(0, rewritten.length), rewritten.version);
   }
 }

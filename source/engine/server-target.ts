@@ -20,6 +20,7 @@ import type { Barrier } from './barrier.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { ExactStream } from './exact-stream.ts';
 import { HeldCommands } from './held-commands.ts';
+import { HeldPayloads } from './held-payloads.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
@@ -67,6 +68,12 @@ export class ServerTarget implements ShardTarget {
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
     this.#hold = new ExpiryHold({ keys: !destination.importMode, fields: nativeAbilities(version).fieldExpiry });
+    const payloads = new HeldPayloads(
+      acceptedVersions(version),
+      () => {},
+      (at) => this.#hold.field(at),
+    );
+    this.#hold.payloads = (payload) => payloads.hold(payload);
     this.#writer = new SnapshotWriter(this.#nodes, window, {
       accepted: acceptedVersions(version),
       setTakesExpiry: this.setTakesExpiry,

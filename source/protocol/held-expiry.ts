@@ -52,6 +52,8 @@ export function exactExpiry(expiresAtMs: number): number {
 export class ExpiryHold {
   /** Expiries that were written held. */
   count = 0;
+  /** Who holds what stands inside of a RESTORE's payload: gives another payload, or null. */
+  payloads: ((payload: Buffer) => Buffer | null) | null = null;
   readonly #keys: boolean;
   readonly #fields: boolean;
 
@@ -120,9 +122,28 @@ export class ExpiryHold {
 
   #restore(command: CommandBytes): Buffer | null {
     const { bytes, offsets, lengths, count } = command;
-    if (!this.#keys || count < 5 || (lengths[2] === 1 && bytes[offsets[2] as number] === ZERO)) return null;
-    for (let i = 4; i < count; i++) if (is(ABSTTL, command, i)) return this.#hold(command, 2, HOLD_MS);
-    return null;
+    if (count < 4) return null;
+    const start = offsets[3] as number;
+    const payload = this.#fields ? this.payloads?.(bytes.subarray(start, start + (lengths[3] as number))) : null;
+    const expires = this.#keys && this.#isAbsolute(command);
+    if (payload === null || payload === undefined) return expires ? this.#hold(command, 2, HOLD_MS) : null;
+    const at = laterBy(expires ? HOLD_MS : 0, command, 2);
+    if (at === null) return null;
+    if (expires) this.count++;
+    const instead = new NewCommand(count, roomFor(command) + payload.length);
+    for (let i = 0; i < count; i++) {
+      if (i === 2 && expires) instead.time(at);
+      else if (i === 3) instead.bulk(payload);
+      else instead.argument(command, i);
+    }
+    return instead.end();
+  }
+
+  #isAbsolute(command: CommandBytes): boolean {
+    const { bytes, offsets, lengths, count } = command;
+    if (lengths[2] === 1 && bytes[offsets[2] as number] === ZERO) return false;
+    for (let i = 4; i < count; i++) if (is(ABSTTL, command, i)) return true;
+    return false;
   }
 
   /** The condition let it through on the source: what else the target may hold, it is to have this expiry. */

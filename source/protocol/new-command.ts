@@ -57,6 +57,10 @@ export class NewCommand {
     this.#at = putBulk(this.#out, this.#at, bytes, offsets[index] as number, lengths[index] as number);
   }
 
+  bulk(bytes: Buffer): void {
+    this.#at = putBulk(this.#out, this.#at, bytes, 0, bytes.length);
+  }
+
   time(unixMs: number | bigint): void {
     if (typeof unixMs === 'number') {
       this.#at = putBulkNumber(this.#out, this.#at, unixMs);
