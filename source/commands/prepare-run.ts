@@ -18,6 +18,8 @@ export interface RunSetup {
   readonly source: Place;
   readonly target: Place;
   readonly conflictPolicy: ConflictPolicy;
+  /** A screen shows the run: a conflict under panic is asked for. */
+  readonly asksOnConflict: boolean;
   readonly keyless: KeylessRules;
   readonly exactlyOnce: boolean;
   readonly limits: RunLimits;

@@ -64,6 +64,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           source,
           target,
           conflictPolicy: settings.conflict,
+          asksOnConflict: false,
           keyless: settings.filter,
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),

@@ -1,6 +1,6 @@
 // Every command of the engine as the socket takes it: what comes from another process is checked field by field.
 import { z } from 'zod';
-import type { EngineCommand } from '../engine/contract.ts';
+import { CONFLICT_POLICIES, type EngineCommand } from '../engine/contract.ts';
 
 const MOST_SHARDS = 100_000;
 const shards = z.union([z.literal('all'), z.array(z.int().min(0)).min(1).max(MOST_SHARDS)]);
@@ -10,6 +10,7 @@ const MOST_KEYS = 10_000;
 const keyName = z.strictObject({ database: z.int().min(0), key: z.base64() });
 
 const MOST_SIZE_CHARACTERS = 40;
+const MOST_ADDRESS_CHARACTERS = 1000;
 
 const engineCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('pause'), shards }),
@@ -19,6 +20,19 @@ const engineCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('steer-validation'), act: z.enum(['pause', 'resume', 'cancel']) }),
   z.strictObject({ type: z.literal('set-validation-rate'), keysPerSecond: z.int().min(1).nullable() }),
   z.strictObject({ type: z.literal('export-validation') }),
+  z.strictObject({
+    type: z.literal('setConflictPolicy'),
+    shards,
+    policy: z.enum(CONFLICT_POLICIES),
+    target: z.string().max(MOST_ADDRESS_CHARACTERS).nullable(),
+  }),
+  z.strictObject({
+    type: z.literal('decideConflict'),
+    shard: z.int().min(0),
+    question: z.int().min(1),
+    decision: z.enum(['rewrite', 'ignore', 'compare', 'one-by-one']),
+    target: z.string().max(MOST_ADDRESS_CHARACTERS).nullable(),
+  }),
   z.strictObject({ type: z.literal('stop') }),
 ]) satisfies z.ZodType<EngineCommand>;
 

@@ -1,7 +1,9 @@
 // A run in another process as an Engine, so that every screen works on it unchanged. It connects again when the connection
 // breaks while the run lives (a client that was stopped for a while is cut by the run); when the run's process is gone
 // without having told its end, that is the end it tells.
+
 import { setTimeout as delay } from 'node:timers/promises';
+import { addConflicts, NO_CONFLICTS } from '../engine/conflict-contract.ts';
 import type { CommandOutcome, Engine, EngineCommand, EngineResult, EngineSnapshot } from '../engine/contract.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { ControlLink } from './control-link.ts';
@@ -156,10 +158,7 @@ export class RemoteEngine implements Engine {
       keys: sum(({ keys }) => keys.done),
       commands: sum(({ commands }) => commands),
       bytes: sum(({ bytes }) => bytes.done),
-      conflicts: {
-        rewritten: sum(({ conflicts }) => conflicts.rewritten),
-        ignored: sum(({ conflicts }) => conflicts.ignored),
-      },
+      conflicts: last.shards.map(({ conflicts }) => conflicts).reduce(addConflicts, NO_CONFLICTS),
       refused: sum(({ errors }) => errors),
       refusals: [],
       shards: last.shards.map(({ name, address, state, keys, commands, errors, offset }) => ({

@@ -1,5 +1,6 @@
 // The engine's contract with any screen: what a picture of the run holds, what may be asked, what is answered.
 // Plain readonly data only, so that it crosses worker and process borders as it is. Nothing here touches a socket.
+import type { ConflictCounts, ConflictDecision, ConflictRecord, ConflictStanding } from './conflict-contract.ts';
 
 /** The life of a shard; `paused` and `throttled` are flags beside it (design, section 3). */
 export const SHARD_STATES = [
@@ -67,7 +68,9 @@ export interface ShardSnapshot {
   readonly bytesPerSecond: number;
   /** Stream commands applied since the start. */
   readonly commands: number;
-  readonly conflicts: { readonly rewritten: number; readonly ignored: number };
+  readonly conflicts: ConflictCounts;
+  /** What the shard asks the person about its conflicts, and what it has put aside. */
+  readonly conflictStanding: ConflictStanding;
   /** Writes the target refused for good. */
   readonly errors: number;
   /** Bytes waiting between source and target: in memory and on disk together. */
@@ -148,8 +151,13 @@ export interface EngineSnapshot {
   readonly validation: ValidationPicture | null;
   /** Newest last, at most NOTICES_KEPT. */
   readonly notices: readonly Notice[];
+  /** Conflicts and what became of them, newest last, at most CONFLICTS_KEPT; all are in the run's file of conflicts. */
+  readonly conflicts: readonly ConflictRecord[];
   readonly result: EngineResult | null;
 }
+
+/** How many conflicts a snapshot carries. */
+export const CONFLICTS_KEPT = 200;
 
 /** How many notices a snapshot carries; older ones are in the log file. */
 export const NOTICES_KEPT = 500;
@@ -191,6 +199,21 @@ export type EngineCommand =
   | { readonly type: 'resume'; readonly shards: ShardSelection }
   /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
   | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
+  /** For keys that are judged from now on; answers open questions. `target`: for rewrite the target's name, as typed. */
+  | {
+      readonly type: 'setConflictPolicy';
+      readonly shards: ShardSelection;
+      readonly policy: ConflictPolicy;
+      readonly target: string | null;
+    }
+  /** Answers the question with that number of one shard. `target`: to rewrite all that were collected, its name as typed. */
+  | {
+      readonly type: 'decideConflict';
+      readonly shard: number;
+      readonly question: number;
+      readonly decision: ConflictDecision;
+      readonly target: string | null;
+    }
   | { readonly type: 'stop' };
 
 /** What came of a command: one sentence for the person either way. */
@@ -232,7 +255,7 @@ export interface EngineResult {
   readonly keys: number;
   readonly commands: number;
   readonly bytes: number;
-  readonly conflicts: { readonly rewritten: number; readonly ignored: number };
+  readonly conflicts: ConflictCounts;
   readonly refused: number;
   /** The first REFUSALS_KEPT of them; all are in the log file. */
   readonly refusals: readonly Refusal[];

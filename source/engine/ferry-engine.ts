@@ -1,5 +1,7 @@
 // The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
+import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
+import type { ConflictRecord } from './conflict-contract.ts';
 import type {
   CommandOutcome,
   EndpointSnapshot,
@@ -14,14 +16,14 @@ import type {
   RunPhase,
   ShardSelection,
 } from './contract.ts';
-import { NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
+import { CONFLICTS_KEPT, NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import { keyInWords } from './refusal.ts';
 import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
-import type { FromWorker, ShardJob } from './shard-job.ts';
+import type { FromWorker, ShardJob, ToWorker } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
@@ -41,6 +43,8 @@ export interface FerryEngineOptions {
   readonly prepare: (tell: (level: NoticeLevel, message: string) => void) => Promise<RunPlan>;
   /** Gets every notice and every refusal, for the log file. */
   readonly onNotice?: (notice: Notice) => void;
+  /** Gets every settled conflict, for the file of conflicts. */
+  readonly onConflicts?: (conflicts: readonly ConflictRecord[]) => void;
   readonly onRefusals?: (refusals: readonly Refusal[]) => void;
   /** How both sides are compared while the run goes on; null where one of them is a file. */
   readonly validation?: ValidationSetup | null;
@@ -65,6 +69,7 @@ export class FerryEngine implements Engine {
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
+  #conflicts: readonly ConflictRecord[] = [];
   #refusals: readonly Refusal[] = [];
   #result: EngineResult | null = null;
   #picture: EngineSnapshot | null = null;
@@ -129,6 +134,9 @@ export class FerryEngine implements Engine {
         return this.#pauseOrResume(command.type, command.shards);
       case 'repair':
         return this.#repair(command.keys);
+      case 'setConflictPolicy':
+      case 'decideConflict':
+        return this.#conflictCommand(command);
       case 'stop':
         return this.#stop();
     }
@@ -184,6 +192,10 @@ export class FerryEngine implements Engine {
         break;
       case 'refusals':
         this.#refused(message.refusals);
+        break;
+      case 'conflicts':
+        this.#conflicts = [...this.#conflicts, ...message.conflicts].slice(-CONFLICTS_KEPT);
+        this.#options.onConflicts?.(message.conflicts);
         break;
       case 'moved':
         record.moved(message.address);
@@ -261,6 +273,17 @@ export class FerryEngine implements Engine {
   async #repair(keys: readonly KeyName[]): Promise<CommandOutcome> {
     const outcome = await this.#recopies.repair(keys, this.#records);
     if (outcome.accepted) this.#notice('info', null, outcome.message);
+    return outcome;
+  }
+
+  #conflictCommand(command: ConflictCommand): CommandOutcome {
+    const outcome = conflictCommand(command, {
+      records: this.#records,
+      targetAddress: this.#target.address,
+      send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
+    });
+    if (outcome.accepted) this.#notice('info', null, outcome.message);
+    this.#changed();
     return outcome;
   }
 
@@ -354,6 +377,7 @@ export class FerryEngine implements Engine {
       memory: { rss: process.memoryUsage.rss() },
       validation: this.#desk.picture(),
       notices: this.#notices,
+      conflicts: this.#conflicts,
       result: this.#result,
     };
   }

@@ -1,23 +1,20 @@
 // Where values that are written by commands grow: temporary keys in the slot of the key they become, and one link to
 // each node that has had any.
 import { slotOf, slotTag } from '../protocol/slot.ts';
-import { BlockLink } from '../writers/block-link.ts';
+import type { BlockLink } from '../writers/block-link.ts';
 import type { NativeKey } from '../writers/native-writer.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
+import { NodeLinks } from './node-links.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
 
 export class NativePlaces {
   readonly #job: ShardJob;
-  readonly #destination: ServerDestination;
-  readonly #nodes: TargetNodes;
-  /** By number of the node. */
-  readonly #links = new Map<number, BlockLink>();
+  readonly #links: NodeLinks;
   #count = 0;
 
   constructor(job: ShardJob, destination: ServerDestination, nodes: TargetNodes) {
     this.#job = job;
-    this.#destination = destination;
-    this.#nodes = nodes;
+    this.#links = new NodeLinks(job, destination, nodes, 'values');
   }
 
   /** @param expiresAtMs, fieldExpiry as they are to be written. */
@@ -28,26 +25,11 @@ export class NativePlaces {
   }
 
   /** @throws FerryError when the node can not be reached. */
-  async link(key: Buffer): Promise<BlockLink> {
-    const node = this.#nodes.cluster ? this.#nodes.indexOfSlot(slotOf(key, 0, key.length)) : 0;
-    const known = this.#links.get(node);
-    if (known !== undefined) return known;
-    const { endpoint, topology, importMode } = this.#destination;
-    const shard = topology.shards[node];
-    if (shard === undefined) throw new RangeError(`the target has no node ${node}`);
-    const { tls, credentials, connectTimeoutMs } = endpoint;
-    const link = new BlockLink(
-      { address: shard.address, tls, credentials, connectTimeoutMs },
-      `redferry:${this.#job.run}:${this.#job.name}:${shard.id}:values`,
-      importMode,
-    );
-    await link.open();
-    this.#links.set(node, link);
-    return link;
+  link(key: Buffer): Promise<BlockLink> {
+    return this.#links.link(this.#links.nodeOf(key));
   }
 
   destroy(): void {
-    for (const link of this.#links.values()) link.destroy();
-    this.#links.clear();
+    this.#links.destroy();
   }
 }

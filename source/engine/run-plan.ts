@@ -42,6 +42,8 @@ export interface RunOrder {
   /** Where the shard with this number goes. */
   readonly destinationOf: (id: number) => ShardJob['destination'];
   readonly conflictPolicy: ConflictPolicy;
+  /** Somebody looks on who can be asked about conflicts. */
+  readonly asksOnConflict: boolean;
   /** Nothing is on the target as the run begins. */
   readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
@@ -86,6 +88,7 @@ export function planRun(order: RunOrder): RunPlan {
         origin,
         destination: order.destinationOf(id),
         conflictPolicy: order.conflictPolicy,
+        asksOnConflict: order.asksOnConflict,
         targetWasEmpty: order.targetWasEmpty,
         keyless: order.keyless,
         snapshotOnly: order.snapshotOnly,

@@ -1,4 +1,5 @@
 // How the run ended, from how its shards ended: the outcome, the exit code, one sentence when it did not complete.
+import { addConflicts, NO_CONFLICTS } from './conflict-contract.ts';
 import type { EngineResult, Outcome, Refusal } from './contract.ts';
 import { EXIT, type ExitCode } from './errors.ts';
 import type { ShardEnd } from './shard-job.ts';
@@ -39,10 +40,7 @@ export function resultOf(
     keys: sum(shards.map((shard) => shard.keys)),
     commands: sum(shards.map((shard) => shard.commands)),
     bytes: sum(records.map((record) => record.bytesReceived)),
-    conflicts: {
-      rewritten: sum(snapshots.map((shard) => shard.conflicts.rewritten)),
-      ignored: sum(snapshots.map((shard) => shard.conflicts.ignored)),
-    },
+    conflicts: snapshots.map(({ conflicts }) => conflicts).reduce(addConflicts, NO_CONFLICTS),
     refused,
     refusals,
     shards,
@@ -59,7 +57,7 @@ export function refusedResult(outcome: Outcome, exitCode: number, seconds: numbe
     keys: 0,
     commands: 0,
     bytes: 0,
-    conflicts: { rewritten: 0, ignored: 0 },
+    conflicts: NO_CONFLICTS,
     refused: 0,
     refusals: [],
     shards: [],

@@ -11,12 +11,13 @@ import { type BatchKind, BufferPool } from '../writers/batch.ts';
 import { NativeLane } from '../writers/native-lane.ts';
 import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
-import { overwriting, SnapshotWriter } from '../writers/snapshot-writer.ts';
+import { SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
 import { broadcast } from '../writers/target-broadcast.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
 import type { SlotMove } from '../writers/target-replies.ts';
 import type { Barrier } from './barrier.ts';
+import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { ExactStream } from './exact-stream.ts';
 import { HeldCommands } from './held-commands.ts';
@@ -27,6 +28,7 @@ import type { ServerDestination, ShardJob } from './shard-job.ts';
 import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { type ReplayPlan, StreamRecovery } from './stream-recovery.ts';
+import { makeConflictDesk } from './target-conflicts.ts';
 import { askNodeId, discoverTarget, openSlotsOf } from './target-questions.ts';
 import { planReplay } from './target-reconnect.ts';
 import { makeTargetNodes, makeWriter } from './target-writers.ts';
@@ -38,6 +40,7 @@ export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotIntake;
   readonly commands: CommandTaker;
   readonly setTakesExpiry: boolean;
+  readonly conflicts: ConflictDesk;
   readonly #job: ShardJob;
   readonly #destination: ServerDestination;
   readonly #host: TargetHost;
@@ -65,6 +68,7 @@ export class ServerTarget implements ShardTarget {
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1);
+    this.conflicts = makeConflictDesk(job, destination, this.#nodes, this.#deskHost());
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
     this.#hold = new ExpiryHold({ keys: !destination.importMode, fields: nativeAbilities(version).fieldExpiry });
@@ -102,6 +106,7 @@ export class ServerTarget implements ShardTarget {
   }
 
   get saturated(): boolean {
+    if (this.#inSnapshot && this.conflicts.saturated) return true;
     return this.#recovery.busy || this.#nodes.saturated || !this.#lane.idle || this.#parkedTooMuch;
   }
 
@@ -110,11 +115,12 @@ export class ServerTarget implements ShardTarget {
   }
 
   get idle(): boolean {
+    if (!this.conflicts.idle) return false;
     return !this.#recovery.busy && this.#router.parked.size === 0 && this.#nodes.idle && this.#lane.idle;
   }
 
   get settledPosition(): number {
-    return Math.min(this.#nodes.settledPosition, this.#recovery.floor);
+    return Math.min(this.#nodes.settledPosition, this.#recovery.floor, this.conflicts.position);
   }
 
   get held(): number {
@@ -126,7 +132,8 @@ export class ServerTarget implements ShardTarget {
   }
 
   get waiting(): string | null {
-    return this.#recovery.reason ?? this.#nodes.waiting ?? this.#lane.waiting ?? this.#parkedSentence;
+    const writers = this.#recovery.reason ?? this.#nodes.waiting ?? this.#lane.waiting;
+    return writers ?? this.conflicts.waiting ?? this.#parkedSentence;
   }
 
   async open(): Promise<void> {
@@ -141,6 +148,7 @@ export class ServerTarget implements ShardTarget {
 
   flush(now: boolean): void {
     this.#nodes.flush(now);
+    if (now && this.#inSnapshot && this.#nodes.idle && this.#lane.idle) this.conflicts.snapshotThrough();
   }
 
   /** Takes redferry's own keys off the target. A target that does not answer keeps them: the copy is done all the same. */
@@ -167,6 +175,17 @@ export class ServerTarget implements ShardTarget {
     this.#nodes.destroy();
     this.#lane.destroy();
     this.#places.destroy();
+    this.conflicts.destroy();
+  }
+
+  #deskHost(): DeskHost {
+    const host = this.#host;
+    return {
+      ...host.conflicts,
+      refused: (command) => this.#refused(command),
+      relieved: () => host.answered(0, 0),
+      failed: (error) => host.lost(toFerryError(error)),
+    };
   }
 
   /** A slot that stays open must not make the history grow without end. */
@@ -194,8 +213,8 @@ export class ServerTarget implements ShardTarget {
       },
       refused: (command) => this.#refused(command),
       conflict: (database, args) => {
-        const key = args[1] ?? Buffer.alloc(0);
-        return host.conflict(database, key) === 'rewrite' ? overwriting(args) : null;
+        this.conflicts.add(database, args, this.#nodes.settledPosition);
+        return null;
       },
       troubled: () => this.#recovery.troubled(),
       lost: (error) => {
@@ -318,17 +337,14 @@ export class ServerTarget implements ShardTarget {
     const host = this.#host;
     return new NativeLane(nativeAbilities(version), {
       link: (key) => this.#places.link(key.key),
-      keyThere: ({ database, key }) => host.conflict(database, key),
+      keyThere: (key, link) => this.conflicts.keyThere(key, link),
       replaces: false,
       relieved: () => host.answered(0, 0),
       written: (keys) => host.answered(keys, 0),
       refused: ({ database, key }, reason) => host.refused(database, [Buffer.from('RESTORE'), key], reason),
       loss: (loss) => host.once('warn', lossSentence(loss, version.text)),
       lost: ({ database, key }, what) => host.refused(database, [Buffer.from('XCLAIM'), key], what),
-      failed: (error) =>
-        host.lost(
-          error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
-        ),
+      failed: (error) => host.lost(toFerryError(error)),
     });
   }
 
@@ -404,6 +420,10 @@ export class ServerTarget implements ShardTarget {
 
 function slotsOf(ranges: readonly SlotRange[]): number[] {
   return ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+}
+
+function toFerryError(thrown: unknown): FerryError {
+  return thrown instanceof FerryError ? thrown : new FerryError(messageOf(thrown), { code: 'internal', cause: thrown });
 }
 
 function isAtLeast(

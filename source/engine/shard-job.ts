@@ -2,6 +2,7 @@
 import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
+import type { ConflictCounts, ConflictDecision, ConflictRecord, ConflictStanding } from './conflict-contract.ts';
 import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardState } from './contract.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
@@ -85,6 +86,8 @@ export interface ShardJob {
   readonly origin: ServerOrigin | FileOrigin;
   readonly destination: ServerDestination | FileDestination;
   readonly conflictPolicy: ConflictPolicy;
+  /** Somebody looks on who can be asked: panic halts at the key instead of ending the run. */
+  readonly asksOnConflict: boolean;
   /** Nothing was on the target when the run began: what is there now is this run's. */
   readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
@@ -122,8 +125,8 @@ export interface ShardSample {
   readonly lagSeconds: number | null;
   readonly bytesReceived: number;
   readonly commands: number;
-  readonly rewritten: number;
-  readonly ignored: number;
+  readonly conflicts: ConflictCounts;
+  readonly conflictStanding: ConflictStanding;
   readonly refused: number;
   readonly queued: number;
   readonly spoolBytes: number;
@@ -151,6 +154,13 @@ export type ToWorker =
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
   /** The source's own replication offset, told about once a second. */
   | { readonly type: 'source-at'; readonly shard: number; readonly offset: number }
+  | { readonly type: 'conflict-policy'; readonly shard: number; readonly policy: ConflictPolicy }
+  | {
+      readonly type: 'conflict-decision';
+      readonly shard: number;
+      readonly question: number;
+      readonly decision: ConflictDecision;
+    }
   /** The shard may ask its source for a snapshot now. */
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */
@@ -162,6 +172,7 @@ export type FromWorker =
   | { readonly type: 'sample'; readonly shard: number; readonly sample: ShardSample }
   | { readonly type: 'notice'; readonly shard: number; readonly level: NoticeLevel; readonly message: string }
   | { readonly type: 'refusals'; readonly shard: number; readonly refusals: readonly Refusal[] }
+  | { readonly type: 'conflicts'; readonly shard: number; readonly conflicts: readonly ConflictRecord[] }
   /** Another node is the shard's source now. */
   | { readonly type: 'moved'; readonly shard: number; readonly address: NodeAddress }
   /** null: the shard can not copy keys again at present. */

@@ -125,7 +125,17 @@ export class ShardPassage {
         this.feed.recopier?.refusedByTarget(args);
         target.refused(database, args, reason);
       },
-      conflict: (database, key) => (current() ? target.conflict(database, key) : 'leave'),
+      conflicts: {
+        settled: (conflict) => {
+          if (current()) target.conflicts.settled(conflict);
+        },
+        alreadyThere: () => {
+          if (current()) target.conflicts.alreadyThere();
+        },
+        panic: (database, key) => {
+          if (current()) target.conflicts.panic(database, key);
+        },
+      },
       notice: (level, message) => {
         if (current()) target.notice(level, message);
       },

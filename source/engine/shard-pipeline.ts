@@ -1,9 +1,11 @@
 // One source shard's way to the target: feed -> pump -> target. It owns all its connections and joins the parts: what one
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
-import type { RecopyCounts } from './contract.ts';
+import { type ConflictDecision, NO_STANDING } from './conflict-contract.ts';
+import type { ConflictPolicy, RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { keyInWords, printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
+import { ShardConflicts } from './shard-conflicts.ts';
 import { type FromWorker, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
 import { type PassageHost, ShardPassage } from './shard-passage.ts';
@@ -27,14 +29,14 @@ export class ShardPipeline {
   #keysDone = 0;
   #commands = 0;
   #bytesReceived = 0;
-  #rewritten = 0;
-  #ignored = 0;
+  readonly #conflicts: ShardConflicts;
 
   constructor(job: ShardJob, post: (message: FromWorker) => void) {
     this.#job = job;
     this.#post = post;
     this.#attempt = job.attempt;
     this.#refusals = new Refusals(job.name);
+    this.#conflicts = new ShardConflicts(job.name);
     this.#passage = new ShardPassage(job, this.#passageHost());
   }
 
@@ -93,6 +95,17 @@ export class ShardPipeline {
     this.#end({ reason: 'interrupted', message: 'stopped before everything received was applied' });
   }
 
+  /** Keys of the snapshot that are judged from now on follow this policy. */
+  setConflictPolicy(policy: ConflictPolicy): void {
+    this.#job = { ...this.#job, conflictPolicy: policy };
+    this.#passage.target.conflicts?.setPolicy(policy);
+  }
+
+  /** Answers the question that the shard has halted with. */
+  decideConflict(question: number, decision: ConflictDecision): void {
+    this.#passage.target.conflicts?.answer(question, decision);
+  }
+
   /** Copies keys again from the source; the answer goes to the main thread under this number. */
   recopy(request: number, keys: readonly DatabaseKey[]): void {
     const answer = (counts: RecopyCounts | null): void =>
@@ -115,8 +128,8 @@ export class ShardPipeline {
       keysTotal: target.announcedKeys,
       bytesReceived: this.#bytesReceived,
       commands: this.#commands,
-      rewritten: this.#rewritten,
-      ignored: this.#ignored,
+      conflicts: this.#conflicts.counts,
+      conflictStanding: target.conflicts?.standing ?? NO_STANDING,
       refused: this.#refusals.count,
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
@@ -125,10 +138,12 @@ export class ShardPipeline {
     };
   }
 
-  /** Gives the refusals since the last call to the main thread. */
+  /** Gives the refusals and conflicts since the last call to the main thread. */
   tellRefusals(): void {
     const refusals = this.#refusals.take();
     if (refusals.length > 0) this.#post({ type: 'refusals', shard: this.#job.id, refusals });
+    const conflicts = this.#conflicts.take();
+    if (conflicts.length > 0) this.#post({ type: 'conflicts', shard: this.#job.id, conflicts });
   }
 
   #passageHost(): PassageHost {
@@ -141,7 +156,11 @@ export class ShardPipeline {
           this.#commands += streamCommands;
         },
         refused: (database, args, reason) => this.#refusals.add(database, args, reason),
-        conflict: (database, key) => this.#conflict(database, key),
+        conflicts: {
+          settled: (conflict) => this.#conflicts.settled(conflict),
+          alreadyThere: () => this.#conflicts.alreadyThere(),
+          panic: (database, key) => this.#panic(database, key),
+        },
         notice: (level, message) => this.#notice(level, message),
         once: (level, message) => this.#once(level, message),
         lost: (error) => this.#fail(error),
@@ -161,22 +180,12 @@ export class ShardPipeline {
     };
   }
 
-  /** What becomes of a snapshot key that the target has already. */
-  #conflict(database: number, key: Buffer): 'rewrite' | 'leave' {
-    switch (this.#job.conflictPolicy) {
-      case 'rewrite':
-        this.#rewritten++;
-        return 'rewrite';
-      case 'ignore':
-        this.#ignored++;
-        return 'leave';
-      case 'panic':
-        this.#end({
-          reason: 'conflict',
-          message: `The ${keyInWords(printableKey(key), database)} is on the target already: empty the target, or choose --on-conflict rewrite or ignore.`,
-        });
-        return 'leave';
-    }
+  /** A conflict under panic with nobody there to be asked. */
+  #panic(database: number, key: Buffer): void {
+    this.#end({
+      reason: 'conflict',
+      message: `The ${keyInWords(printableKey(key), database)} is on the target already, with another value: empty the target, choose --on-conflict rewrite or ignore, or run with the screen to decide key by key.`,
+    });
   }
 
   #notice(level: 'info' | 'warn' | 'error', message: string): void {

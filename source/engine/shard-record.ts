@@ -3,7 +3,8 @@
 
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
-import type { Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
+import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-contract.ts';
+import type { ConflictPolicy, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { LagMarks } from './lag-marks.ts';
 import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
@@ -21,6 +22,8 @@ export class ShardRecord {
   /** Of a source that is a server. */
   probe: SourceProbe | null;
   end: ShardEnd | null = null;
+  /** In force for keys that are judged from now on. */
+  conflictPolicy: ConflictPolicy;
   /** Of a cluster's shard; empty for a standalone. */
   readonly slots: readonly SlotRange[];
   readonly #onSourceOffset: (offset: number) => void;
@@ -48,6 +51,7 @@ export class ShardRecord {
   /** @param onSourceOffset told whenever the source was asked how far it has come. */
   constructor(job: ShardJob, slots: readonly SlotRange[], onSourceOffset: (offset: number) => void) {
     this.job = job;
+    this.conflictPolicy = job.conflictPolicy;
     this.#onSourceOffset = onSourceOffset;
     this.slots = slots;
     this.#slots =
@@ -81,6 +85,10 @@ export class ShardRecord {
     return this.#sample?.paused ?? false;
   }
 
+  get conflictStanding(): ConflictStanding {
+    return this.final ? NO_STANDING : (this.#sample?.conflictStanding ?? NO_STANDING);
+  }
+
   get final(): boolean {
     return this.end !== null;
   }
@@ -91,7 +99,7 @@ export class ShardRecord {
 
   /** The thread is gone: the job for another one, or a sentence when the shard ends with it. */
   loseThread(message: string): ShardJob | string {
-    const job = jobAfterLoss(this.job, ++this.#losses);
+    const job = jobAfterLoss({ ...this.job, conflictPolicy: this.conflictPolicy }, ++this.#losses);
     if (typeof job === 'string' || this.#sample === null) return job;
     this.#countedBefore = this.#sample;
     const waitingFor = 'another thread takes it over';
@@ -133,7 +141,8 @@ export class ShardRecord {
 
   /** @param nowMs by steadyMs. */
   snapshot(nowMs: number): ShardSnapshot {
-    const { id, name, conflictPolicy } = this.job;
+    const { id, name } = this.job;
+    const { conflictPolicy } = this;
     const sample = this.#sample;
     const state: ShardState = sample?.state ?? 'connecting';
     return {
@@ -156,7 +165,8 @@ export class ShardRecord {
       opsPerSecond: this.#opsPerSecond,
       bytesPerSecond: this.#bytesPerSecond,
       commands: sample?.commands ?? 0,
-      conflicts: { rewritten: sample?.rewritten ?? 0, ignored: sample?.ignored ?? 0 },
+      conflicts: sample?.conflicts ?? NO_CONFLICTS,
+      conflictStanding: this.conflictStanding,
       errors: sample?.refused ?? 0,
       queued: sample?.queued ?? 0,
       spoolBytes: sample?.spoolBytes ?? 0,

@@ -3,6 +3,7 @@ import type { SourceHistory } from '../checkpoint/marker.ts';
 import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import type { BatchKind } from '../writers/batch.ts';
+import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import type { FerryError } from './errors.ts';
 
 /** Takes the commands of a stream, one after the other. */
@@ -39,6 +40,8 @@ export interface ShardTarget {
   readonly inFlightBytes: number;
   /** Expiries that were written held, later than they are (protocol/held-expiry.ts). */
   readonly held: number;
+  /** Where snapshot keys are judged that are there already; null for a file, which begins empty. */
+  readonly conflicts: ConflictDesk | null;
   /** Why nothing is taken, as part of a sentence, or null. */
   readonly waiting: string | null;
   /** @throws FerryError when the target can not be written to. */
@@ -81,8 +84,8 @@ export interface TargetHost extends TargetPlaces {
   taken(): void;
   /** A write that will never take effect, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
-  /** A snapshot key that the target has already. */
-  conflict(database: number, key: Buffer): 'rewrite' | 'leave';
+  /** What becomes of snapshot keys that the target has already. */
+  readonly conflicts: Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'>;
   notice(level: 'info' | 'warn', message: string): void;
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;

@@ -43,5 +43,7 @@ port.on('message', (message: ToWorker) => {
     return;
   }
   if (message.type === 'source-at') pipeline?.sourceAt(message.offset);
+  else if (message.type === 'conflict-policy') pipeline?.setConflictPolicy(message.policy);
+  else if (message.type === 'conflict-decision') pipeline?.decideConflict(message.question, message.decision);
   else pipeline?.[message.type]();
 });

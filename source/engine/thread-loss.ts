@@ -1,5 +1,6 @@
 // What becomes of a shard whose worker thread died, by a mistake of ours or for lack of memory: nothing of it is
 // acknowledged that was not applied, so another thread may begin it anew.
+import { addConflicts } from './conflict-contract.ts';
 import { FerryError } from './errors.ts';
 import type { ShardJob, ShardSample } from './shard-job.ts';
 import { obstacleToRestart } from './shard-restart.ts';
@@ -19,7 +20,7 @@ export function jobAfterLoss(job: ShardJob, losses: number): ShardJob | string {
 }
 
 /** Counters that a run tells as sums, whoever has counted. */
-type Counts = Pick<ShardSample, 'bytesReceived' | 'commands' | 'rewritten' | 'ignored' | 'refused'>;
+type Counts = Pick<ShardSample, 'bytesReceived' | 'commands' | 'conflicts' | 'refused'>;
 
 /** `sample` with what the threads before had counted. */
 export function withCounts(sample: ShardSample, before: Counts | null): ShardSample {
@@ -28,8 +29,7 @@ export function withCounts(sample: ShardSample, before: Counts | null): ShardSam
     ...sample,
     bytesReceived: sample.bytesReceived + before.bytesReceived,
     commands: sample.commands + before.commands,
-    rewritten: sample.rewritten + before.rewritten,
-    ignored: sample.ignored + before.ignored,
+    conflicts: addConflicts(sample.conflicts, before.conflicts),
     refused: sample.refused + before.refused,
   };
 }

@@ -1,9 +1,17 @@
 // The run as JSON lines, the contract of the design's section 7: scripts depend on every name here. Fields may be added,
 // never renamed; what is not known is null.
+import type { ConflictCounts } from '../engine/conflict-contract.ts';
 import type { Engine, EngineResult, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
 import { createNoticeReader } from './every-notice.ts';
 
 /** Version of the lines' shape. */
+const conflictsOf = ({ rewritten, ignored, alreadyThere, dropped }: ConflictCounts): ConflictCounts => ({
+  rewritten,
+  ignored,
+  alreadyThere,
+  dropped,
+});
+
 const VERSION = 1;
 
 /** At most one status line in this time. */
@@ -24,7 +32,7 @@ const statusShard = (shard: ShardSnapshot): object => ({
   lagBytes: shard.lagBytes,
   lagSeconds: shard.lagSeconds,
   opsPerSecond: shard.opsPerSecond,
-  conflicts: { rewritten: shard.conflicts.rewritten, ignored: shard.conflicts.ignored },
+  conflicts: conflictsOf(shard.conflicts),
   errors: shard.errors,
   spoolBytes: shard.spoolBytes,
   queued: shard.queued,
@@ -39,7 +47,7 @@ const resultBody = (result: EngineResult): object => ({
   keys: result.keys,
   commands: result.commands,
   bytes: result.bytes,
-  conflicts: { rewritten: result.conflicts.rewritten, ignored: result.conflicts.ignored },
+  conflicts: conflictsOf(result.conflicts),
   refused: result.refused,
   refusals: result.refusals,
   shards: result.shards,

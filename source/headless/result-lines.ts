@@ -17,8 +17,10 @@ export const resultLines = (result: EngineResult, messages: Messages): string[] 
   // A run that was refused has moved nothing: lines of zeros would hide the reason.
   if (result.outcome === 'refused') return lines;
   lines.push(words.amounts(formatExact(result.keys), formatExact(result.commands), formatBytes(result.bytes)));
-  const { rewritten, ignored } = result.conflicts;
-  if (rewritten + ignored > 0) lines.push(words.conflicts(formatExact(rewritten), formatExact(ignored)));
+  const { rewritten, ignored, alreadyThere, dropped } = result.conflicts;
+  if (rewritten + ignored + alreadyThere > 0)
+    lines.push(words.conflicts(formatExact(rewritten), formatExact(ignored), formatExact(alreadyThere)));
+  if (dropped > 0) lines.push(words.dropped(formatExact(dropped)));
   if (result.refused > 0) {
     lines.push(words.refused(formatExact(result.refused)));
     const shown = result.refusals.slice(0, REFUSALS_PRINTED);

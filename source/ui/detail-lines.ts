@@ -126,7 +126,12 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
       label.conflict,
       [
         value(
-          conflictCounts(shard.conflictPolicy, formatExact(conflicts.rewritten), formatExact(conflicts.ignored)),
+          conflictCounts(
+            shard.conflictPolicy,
+            formatExact(conflicts.rewritten),
+            formatExact(conflicts.ignored),
+            formatExact(conflicts.alreadyThere),
+          ),
           met > 0 ? 'warn' : 'plain',
         ),
       ],

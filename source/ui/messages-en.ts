@@ -95,7 +95,8 @@ export const MESSAGES_EN: Messages = {
   noShards: 'Looking for the shards of the source ...',
   noNotices: 'Nothing to report yet.',
   noUpdate: (age) => `no update for ${age}`,
-  conflictCounts: (policy, rewritten, ignored) => `${policy}, ${rewritten} rewritten, ${ignored} ignored`,
+  conflictCounts: (policy, rewritten, ignored, equal) =>
+    `${policy}, ${rewritten} rewritten, ${ignored} ignored, ${equal} already there`,
   applied: 'applied',
   received: 'received',
   eventsOff: '(off)',
@@ -132,7 +133,9 @@ export const MESSAGES_EN: Messages = {
   result: {
     headline: (outcome, exitCode, duration) => `redferry: ${outcome} after ${duration} (exit code ${exitCode})`,
     amounts: (keys, commands, bytes) => `  ${keys} keys, ${commands} stream commands, ${bytes} received`,
-    conflicts: (rewritten, ignored) => `  keys that were already there: ${rewritten} rewritten, ${ignored} ignored`,
+    conflicts: (rewritten, ignored, equal) =>
+      `  keys that the target had: ${rewritten} rewritten, ${ignored} ignored, ${equal} already there with the same value`,
+    dropped: (count) => `  commands of the stream dropped for keys that were kept: ${count}`,
     refused: (count) => `  refused by the target for good: ${count}`,
     refusal: (shard, database, command, key, reason) =>
       `    ${shard} db${database} ${command}${key === null ? '' : ` ${key}`}: ${reason}`,

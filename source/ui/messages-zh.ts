@@ -93,7 +93,8 @@ export const MESSAGES_ZH: Messages = {
   noShards: '正在查找源端的分片……',
   noNotices: '暂无事件。',
   noUpdate: (age) => `${age} 没有更新`,
-  conflictCounts: (policy, rewritten, ignored) => `${policy}，覆盖 ${rewritten}，忽略 ${ignored}`,
+  conflictCounts: (policy, rewritten, ignored, equal) =>
+    `${policy}，覆盖 ${rewritten}，忽略 ${ignored}，已相同 ${equal}`,
   applied: '已应用',
   received: '已接收',
   eventsOff: '(off)',
@@ -130,7 +131,8 @@ export const MESSAGES_ZH: Messages = {
   result: {
     headline: (outcome, exitCode, duration) => `redferry：${outcome}，用时 ${duration}（退出码 ${exitCode}）`,
     amounts: (keys, commands, bytes) => `  ${keys} 个键，${commands} 条增量命令，接收 ${bytes}`,
-    conflicts: (rewritten, ignored) => `  目标上已存在的键：覆盖 ${rewritten}，忽略 ${ignored}`,
+    conflicts: (rewritten, ignored, equal) => `  目标上已存在的键：覆盖 ${rewritten}，忽略 ${ignored}，值相同 ${equal}`,
+    dropped: (count) => `  因键被保留而丢弃的流命令：${count}`,
     refused: (count) => `  被目标永久拒绝：${count}`,
     refusal: (shard, database, command, key, reason) =>
       `    ${shard} db${database} ${command}${key === null ? '' : ` ${key}`}：${reason}`,

@@ -103,7 +103,7 @@ export interface Messages {
   readonly noShards: string;
   readonly noNotices: string;
   readonly noUpdate: (age: string) => string;
-  readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string) => string;
+  readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string, equal: string) => string;
   readonly applied: string;
   readonly received: string;
   readonly eventsOff: string;
@@ -143,7 +143,8 @@ export interface Messages {
   readonly result: {
     readonly headline: (outcome: string, exitCode: number, duration: string) => string;
     readonly amounts: (keys: string, commands: string, bytes: string) => string;
-    readonly conflicts: (rewritten: string, ignored: string) => string;
+    readonly conflicts: (rewritten: string, ignored: string, equal: string) => string;
+    readonly dropped: (count: string) => string;
     readonly refused: (count: string) => string;
     readonly refusal: (shard: string, database: number, command: string, key: string | null, reason: string) => string;
     readonly moreRefusals: (count: string) => string;

@@ -38,7 +38,7 @@ export class NativeLane {
     this.#host = host;
     this.#writer = new NativeWriter(abilities, {
       link: (key) => host.link(key),
-      keyThere: (key) => host.keyThere(key),
+      keyThere: (key, link) => host.keyThere(key, link),
       replaces: host.replaces,
       relieved: () => host.relieved(),
       refused: (key, reason) => host.refused(key, reason),

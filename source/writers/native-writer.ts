@@ -26,8 +26,8 @@ export type KeyThere = 'rewrite' | 'leave';
 export interface NativeHost {
   /** A link to the node that holds the key. */
   link(key: NativeKey): Promise<BlockLink>;
-  /** The target has the key; said before anything is written. */
-  keyThere(key: NativeKey): KeyThere;
+  /** The target has the key; said before anything is written. @param link to its node, not used meanwhile. */
+  keyThere(key: NativeKey, link: BlockLink): Promise<KeyThere>;
   /** How a key that is not there yet is moved into place. */
   readonly replaces: boolean;
   /** Room for more, or the value is done. */
@@ -201,7 +201,7 @@ export class NativeWriter implements ValueSink {
     await this.#link.select(key.database);
     if (!(await this.#exists(key.key))) return;
     this.#wasThere = true;
-    this.#discarding = this.#host.keyThere(key) === 'leave';
+    this.#discarding = (await this.#host.keyThere(key, this.#link)) === 'leave';
   }
 
   async #send(block: Block): Promise<void> {
@@ -281,7 +281,7 @@ export class NativeWriter implements ValueSink {
     const results = await this.#passed([block.written()], replace ? 5 : 4);
     if (replace || results[1] !== 0) return;
     // Somebody made the key meanwhile.
-    if (this.#host.keyThere(key) === 'rewrite') {
+    if ((await this.#host.keyThere(key, link)) === 'rewrite') {
       this.#wasThere = true;
       await this.#move(key, link);
     } else {

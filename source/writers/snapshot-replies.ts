@@ -81,14 +81,14 @@ export class SnapshotReplies {
         break;
       case 'refused':
         batch.refused.push(index);
-        owner.refused({ database: databaseAt(batch, index), args: batch.commandAt(index), reason: text });
+        owner.refused({ database: batch.databaseAt(index), args: batch.commandAt(index), reason: text });
         break;
     }
   }
 
   /** A key that is there already: the owner says what goes in its place, if anything. */
   conflict(batch: Batch, index: number): void {
-    const database = databaseAt(batch, index);
+    const database = batch.databaseAt(index);
     const instead = this.#host.owner.conflict(database, batch.commandAt(index));
     if (instead !== null) this.#host.append(encodeCommand(instead), database);
   }
@@ -147,14 +147,4 @@ export class SnapshotReplies {
     this.#kept = [];
     this.#host.send(batch);
   }
-}
-
-function databaseAt(batch: Batch, index: number): number {
-  let database = batch.database;
-  let i = 0;
-  for (const args of batch.arguments()) {
-    if (i++ === index) break;
-    if (args.length === 2 && args[0]?.toString('latin1') === 'SELECT') database = Number(args[1]?.toString());
-  }
-  return database;
 }

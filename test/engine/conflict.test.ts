@@ -62,7 +62,7 @@ describe('the conflict policy', () => {
     const result = await run.engine.ended;
     expect(result).toMatchObject({ outcome: 'conflict', exitCode: EXIT.conflict });
     expect(result.message).toMatch(
-      /The key "key:\d+" \(database 0\) is on the target already: empty the target, or choose/,
+      /The key "key:\d+" \(database 0\) is on the target already, with another value: empty the target, choose/,
     );
     expect(await to.get('key:0')).toBe('target');
   });

@@ -128,7 +128,8 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       opsPerSecond: paused.has(id) ? 0 : opsAt(id, age),
       bytesPerSecond: opsAt(id, age) * 500,
       commands: hasStream ? Math.round(((options.isIdle === true ? 30 : age) - 24) * 1000) : 0,
-      conflicts: { rewritten: 0, ignored: 0 },
+      conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
+      conflictStanding: { question: null, collected: 0 },
       errors: 0,
       queued: state === 'catching-up' ? lagAt(id, age) : 0,
       spoolBytes: 0,
@@ -156,6 +157,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     memory: { rss: 132 * 1024 * 1024 },
     validation,
     notices: notices.slice(-NOTICES_KEPT),
+    conflicts: [],
     result,
   });
 
@@ -220,7 +222,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
         keys: shards.reduce((sum, shard) => sum + shard.keys.done, 0),
         commands: 12_345,
         bytes: 3_000_000_000,
-        conflicts: { rewritten: 0, ignored: 0 },
+        conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
         refused: 0,
         refusals: [],
         shards: shards.map(({ name, address, state, keys, commands: applied, offset }) => ({

@@ -6,6 +6,7 @@ import { validationSetup } from '../../source/commands/validation-setup.ts';
 import type { Place as RunPlace } from '../../source/config/place.ts';
 import { defaultSettings } from '../../source/config/schema.ts';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
+import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
 import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
 import type { RunLimits } from '../../source/engine/run-plan.ts';
@@ -55,6 +56,8 @@ export interface Migration {
   readonly engine: FerryEngine;
   readonly notices: readonly Notice[];
   readonly refusals: readonly Refusal[];
+  /** Every settled conflict that was told. */
+  readonly conflicts: readonly ConflictRecord[];
   /** Resolves when every shard streams; rejects with the result's message when the run ends before. */
   streaming(): Promise<unknown>;
   /** Resolves when everything the source has written is applied; the writes must have stopped. */
@@ -73,12 +76,14 @@ export function migrate(
 ): Migration {
   const notices: Notice[] = [];
   const refusals: Refusal[] = [];
+  const conflicts: ConflictRecord[] = [];
   const setup: RunSetup = {
     run: `test-${process.pid}-${++runs}`,
     source,
     target,
     conflictPolicy: 'panic',
     exactlyOnce: true,
+    asksOnConflict: false,
     keyless: { flush: 'refuse', swapdb: 'refuse', publish: 'ignore', script: 'forward', function: 'forward' },
     limits: TEST_LIMITS,
     snapshotOnly: false,
@@ -92,6 +97,7 @@ export function migrate(
     prepare: (tell) => prepareRun(setup, tell),
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
+    onConflicts: (told) => conflicts.push(...told),
     validation: validationSetup(
       { run: setup.run, source, target, names: { source: 'source', target: 'target' } },
       defaultSettings().validation,
@@ -107,6 +113,7 @@ export function migrate(
     engine,
     notices,
     refusals,
+    conflicts,
     streaming: () =>
       waitFor(
         () => {

@@ -92,7 +92,11 @@ test.each([
 });
 
 test('counts of conflicts and refused writes are seen even in a narrow panel', () => {
-  const shard = shardAt(40, { conflictPolicy: 'rewrite', conflicts: { rewritten: 12, ignored: 3 }, errors: 7 });
+  const shard = shardAt(40, {
+    conflictPolicy: 'rewrite',
+    conflicts: { rewritten: 12, ignored: 3, alreadyThere: 2, dropped: 1 },
+    errors: 7,
+  });
   const drawn = renderToString(<Panel shard={shard} width={42} height={6} />);
   expect(drawn).toContain('conflict rewrite 15');
   expect(drawn).toContain('refused 7');
