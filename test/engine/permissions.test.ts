@@ -65,6 +65,11 @@ describe('the rights of docs/permissions.md', () => {
     await run.streaming();
     const load = await startLoad([source], { ...sample, ratePerSecond: 500 });
     await waitFor(() => load.stats().commands > 1500, { what: 'writes', deadlineMs: 20_000 });
+    // The way back needs rights of its own: the fence, the markers.
+    for (const redis of clients) await redis.call('CLIENT', 'KILL', 'USER', USER);
+    const before = load.stats().commands;
+    await waitFor(() => load.stats().commands > before + 500, { what: 'writes behind the cut', deadlineMs: 20_000 });
+    await run.streaming();
     await load.stop();
     await run.caughtUp();
     const told = [...run.notices.map(({ message }) => message), ...run.refusals.map(({ reason }) => reason)];
