@@ -17,7 +17,7 @@ export async function attach(command: AttachCommand): Promise<number> {
   const record = await chooseRun(runsFolder(process.env, homedir()), command.run);
   const settings = defaultSettings().interface;
   const language = command.language ?? settings.language;
-  const engine = await RemoteEngine.open(record, { client: clientName('attach') });
+  const engine = await RemoteEngine.open(record, { client: clientName('attach'), readOnly: command.readOnly });
   const print = (text: string): void => {
     process.stdout.write(text);
   };
@@ -33,6 +33,7 @@ export async function attach(command: AttachCommand): Promise<number> {
     logFile: record.logFile,
     leaveWhenEnded: false,
     isAttached: true,
+    readOnly: command.readOnly,
     ...(settings.ascii === undefined ? {} : { ascii: settings.ascii }),
     ...(settings.color === undefined ? {} : { color: settings.color }),
   });

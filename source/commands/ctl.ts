@@ -6,14 +6,14 @@ import { clientName } from '../control/client-name.ts';
 import { COMMAND_TYPES } from '../control/command-schema.ts';
 import { ControlLink } from '../control/control-link.ts';
 import { runsFolder } from '../control/run-registry.ts';
-import type { EngineCommand } from '../engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 
 /**
  * @returns 0 when the run accepted, 1 when it refused; its sentence goes to stdout or stderr.
  * @throws FerryError when there is no such run, it does not answer, or nothing of that name can be set.
  */
-export async function ctl({ run, request }: CtlCommand): Promise<number> {
+export async function ctl({ run, request, confirmed }: CtlCommand): Promise<number> {
   const command = request.type === 'set' ? commandFor(request) : request;
   const record = await chooseRun(runsFolder(process.env, homedir()), run);
   const { link } = await ControlLink.open(record.socket, {
@@ -21,10 +21,16 @@ export async function ctl({ run, request }: CtlCommand): Promise<number> {
     onSnapshot: () => {},
     onClosed: () => {},
   });
-  const outcome = await link.dispatch(command).finally(() => link.close());
+  const outcome = await link.dispatch(command, confirmed).finally(() => link.close());
   const stream = outcome.accepted ? process.stdout : process.stderr;
-  stream.write(`redferry: ${outcome.message}\n`);
+  stream.write(`redferry: ${outcome.message}${hintFor(outcome)}\n`);
   return outcome.accepted ? EXIT.completed : EXIT.failed;
+}
+
+/** How a script confirms what it asks for. */
+function hintFor({ needs }: CommandOutcome): string {
+  if (needs === undefined || needs === 'none') return '';
+  return needs === 'yes' ? ' Add --yes.' : ' Add --confirm with that name.';
 }
 
 /** The command that changes a setting of a running migration. @throws FerryError while the engine has none for it. */

@@ -35,7 +35,7 @@ export async function showRun(engine: Engine, options: ShowOptions): Promise<num
   let signal: NodeJS.Signals | null = null;
   const onSignal = (received: NodeJS.Signals): void => {
     signal = received;
-    void engine.dispatch({ type: 'stop' });
+    void engine.dispatch({ type: 'stop' }, { client: received, confirmed: 'self' });
   };
   // Whoever read the lines is gone (a closed pipe): the migration goes on without them.
   process.stdout.on('error', () => {});

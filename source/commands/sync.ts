@@ -10,13 +10,14 @@ import { runLimits } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import type { DetachedOrder } from '../control/detached-run.ts';
 import { runsFolder } from '../control/run-registry.ts';
-import { type ControlledCommand, ControlServer } from '../control/server.ts';
+import { ControlServer } from '../control/server.ts';
 import type { EngineSnapshot } from '../engine/contract.ts';
 import { messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
 import { resultLine } from '../headless/json-lines.ts';
+import { type AuditFile, auditPath, openAuditFile } from '../telemetry/audit-file.ts';
 import { type KeyNames, resultWithoutKeys } from '../telemetry/hidden-keys.ts';
-import { openRunLog, type RunLog } from '../telemetry/run-log.ts';
+import { openRunLog } from '../telemetry/run-log.ts';
 import { detach } from './detach.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
@@ -32,6 +33,10 @@ export function newRunName(now: Date): string {
 export function tellLogTrouble(engine: FerryEngine, sentence: string | null): void {
   if (sentence !== null) engine.report('error', sentence);
   else engine.report('info', 'The log file is written again.');
+}
+
+function tellAuditTrouble(engine: FerryEngine, sentence: string | null): void {
+  engine.report(sentence === null ? 'info' : 'error', sentence ?? 'The audit file is written again.');
 }
 
 /**
@@ -76,7 +81,17 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     },
     onNotice: (notice) => log.notice(notice),
     onRefusals: (refusals) => log.refusals(refusals),
+    onAudit: (entry) => audit?.write(entry),
   });
+  let audit: AuditFile | null = null;
+  try {
+    const path = settings.log.audit ?? auditPath();
+    const { target } = names;
+    const { keys } = settings.log;
+    audit = await openAuditFile({ path, run, target, keys, trouble: (sentence) => tellAuditTrouble(engine, sentence) });
+  } catch (error) {
+    engine.report('warn', `Commands to this run are shown on its screen and nowhere written down. ${messageOf(error)}`);
+  }
   const startedAtMs = Date.now();
   const control = ControlServer.open(engine, {
     run,
@@ -84,7 +99,6 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     ...names,
     logFile,
     startedAtMs,
-    onCommand: (controlled) => logCommand(log, controlled),
   });
   // A run that nobody can reach is told so and goes on, unless being reached is all it was started for.
   if (detached !== null) await control;
@@ -104,6 +118,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     (server) => server.close(),
     () => {},
   );
+  audit?.close();
   log.close();
   logResult(logFile, snapshot, settings.log.keys);
   // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.
@@ -117,14 +132,6 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     exitCode,
   });
   return exitCode;
-}
-
-/** What came over the control socket, until there is an audit log of its own. */
-function logCommand(log: RunLog, { client, command, outcome, timeMs }: ControlledCommand): void {
-  const asked = command === null ? 'an unknown command' : JSON.stringify(command);
-  const verdict = outcome.accepted ? 'accepted' : 'refused';
-  const message = `${client} asked for ${asked}, which was ${verdict}: ${outcome.message}`;
-  log.notice({ id: 0, timeMs, level: outcome.accepted ? 'info' : 'warn', shard: null, message });
 }
 
 /** The log file's last line is the `result` of the JSON lines: of a run that nobody watched it is the only place. */

@@ -7,6 +7,8 @@ export interface AttachCommand {
   readonly name: 'attach';
   /** null for the only run that is going on. */
   readonly run: string | null;
+  /** To watch only. */
+  readonly readOnly: boolean;
   readonly language: Language | null;
 }
 
@@ -28,17 +30,21 @@ export interface CtlCommand {
   readonly name: 'ctl';
   readonly run: string | null;
   readonly request: EngineCommand | Assignment;
+  readonly confirmed: 'no' | 'yes' | { readonly target: string };
 }
 
 export type ControlCommand = AttachCommand | StatusCommand | CtlCommand;
 
-const ACTS = ['pause', 'resume', 'stop', 'set'] as const;
+const ACTS = ['pause', 'resume', 'finish', 'stop', 'set'] as const;
 type Act = (typeof ACTS)[number];
 
 interface RawOptions {
   readonly run?: string;
   readonly shard?: readonly number[];
   readonly all?: true;
+  readonly readOnly?: true;
+  readonly yes?: true;
+  readonly confirm?: string;
   readonly json?: true;
   readonly lang?: Language;
 }
@@ -49,9 +55,10 @@ export function addControlCommands(program: Command, found: (command: ControlCom
     .command('attach')
     .description('the screen of a run that is going on; leaving it leaves the run alone')
     .argument('[run]', 'name of the run; without it the only one')
+    .option('--read-only', 'to watch only: no key steers the run')
     .addOption(languageOption())
-    .action((run: string | undefined, { lang }: RawOptions) =>
-      found({ name: 'attach', run: run ?? null, language: lang ?? null }),
+    .action((run: string | undefined, { lang, readOnly }: RawOptions) =>
+      found({ name: 'attach', run: run ?? null, readOnly: readOnly ?? false, language: lang ?? null }),
     );
   program
     .command('status')
@@ -70,8 +77,15 @@ export function addControlCommands(program: Command, found: (command: ControlCom
     .option('--run <run>', 'name of the run; without it the only one')
     .option('--shard <numbers>', 'for pause and resume: these source shards, for example 2 or 0,2', parseShards)
     .addOption(new Option('--all', 'for pause and resume: all shards, as without --shard').conflicts('shard'))
+    .option('--yes', 'confirms what needs a yes: the effect is known')
+    .addOption(new Option('--confirm <target>', "confirms what needs the target's name").conflicts('yes'))
     .action((act: Act, setting: string | undefined, options: RawOptions) =>
-      found({ name: 'ctl', run: options.run ?? null, request: requestOf(act, setting, options) }),
+      found({
+        name: 'ctl',
+        run: options.run ?? null,
+        request: requestOf(act, setting, options),
+        confirmed: options.confirm === undefined ? (options.yes ? 'yes' : 'no') : { target: options.confirm },
+      }),
     );
 }
 
@@ -87,7 +101,7 @@ function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOpt
   const shards: ShardSelection = shard ?? 'all';
   if (act === 'pause' || act === 'resume') return { type: act, shards };
   if (shard !== undefined || all !== undefined) throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
-  if (act === 'stop') return { type: 'stop' };
+  if (act === 'stop' || act === 'finish') return { type: act };
   const parts = /^([A-Za-z][\w.-]*)=(.*)$/s.exec(setting ?? '');
   if (parts === null) throw new InvalidArgumentError('ctl set needs NAME=VALUE');
   return { type: 'set', name: parts[1] ?? '', value: parts[2] ?? '' };

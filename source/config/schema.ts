@@ -192,6 +192,12 @@ const log = z.strictObject({
     .enum(['error', 'warn', 'info', 'debug'])
     .default('info')
     .describe('The least important messages that are logged.'),
+  audit: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('File to which every command to a run is appended; null is audit.jsonl in the folder for state.'),
   keys: z
     .enum(KEY_NAMES)
     .default('plain')

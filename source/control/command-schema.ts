@@ -33,6 +33,7 @@ const engineCommand = z.discriminatedUnion('type', [
     decision: z.enum(['rewrite', 'ignore', 'compare', 'one-by-one']),
     target: z.string().max(MOST_ADDRESS_CHARACTERS).nullable(),
   }),
+  z.strictObject({ type: z.literal('finish') }),
   z.strictObject({ type: z.literal('stop') }),
 ]) satisfies z.ZodType<EngineCommand>;
 

@@ -12,6 +12,7 @@ import {
   PROTOCOL_VERSION,
   parseLine,
   RELEASE,
+  type RemoteConfirmation,
   type RequestBody,
 } from './wire.ts';
 
@@ -82,8 +83,8 @@ export class ControlLink {
   }
 
   /** @throws FerryError `control` when the connection went before the answer: the command may have been obeyed. */
-  async dispatch(command: EngineCommand): Promise<CommandOutcome> {
-    const answer = await this.#ask({ type: 'dispatch', client: this.#options.client, command });
+  async dispatch(command: EngineCommand, confirmed: RemoteConfirmation): Promise<CommandOutcome> {
+    const answer = await this.#ask({ type: 'dispatch', client: this.#options.client, confirmed, command });
     if (answer.type !== 'outcome') throw unexpected(answer);
     return answer.outcome;
   }

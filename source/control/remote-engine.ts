@@ -4,7 +4,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { addConflicts, NO_CONFLICTS } from '../engine/conflict-contract.ts';
-import type { CommandOutcome, Engine, EngineCommand, EngineResult, EngineSnapshot } from '../engine/contract.ts';
+import type { CommandOutcome, Engine, EngineCommand, EngineResult, EngineSnapshot, Order } from '../engine/contract.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { ControlLink } from './control-link.ts';
 import type { RunRecord } from './run-registry.ts';
@@ -13,6 +13,8 @@ import { RELEASE } from './wire.ts';
 export interface RemoteEngineOptions {
   /** How this program calls itself in the run's audit log. */
   readonly client: string;
+  /** Nothing is asked of the run but its pictures. */
+  readonly readOnly?: boolean;
   readonly timeoutMs?: number;
 }
 
@@ -88,11 +90,14 @@ export class RemoteEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  async dispatch(command: EngineCommand): Promise<CommandOutcome> {
+  async dispatch(command: EngineCommand, order?: Order): Promise<CommandOutcome> {
     if (this.#snapshot.result !== null) return { accepted: false, message: 'The run has ended.' };
+    if (this.#options.readOnly) return { accepted: false, message: 'This connection only watches (--read-only).' };
     if (this.#link === null) return { accepted: false, message: 'There is no connection to the run at the moment.' };
     try {
-      return await this.#link.dispatch(command);
+      const confirmed = order?.confirmed ?? 'no';
+      // By itself only the run's own process does something.
+      return await this.#link.dispatch(command, confirmed === 'self' ? 'no' : confirmed);
     } catch (error) {
       return { accepted: false, message: `${messageOf(error)} Whether the command was obeyed is not known.` };
     }

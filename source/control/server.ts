@@ -4,7 +4,7 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { thisProcess } from '../checkpoint/process-identity.ts';
-import type { CommandOutcome, Engine, EngineCommand, EngineSnapshot } from '../engine/contract.ts';
+import type { CommandOutcome, Engine, EngineCommand, EngineSnapshot, Order } from '../engine/contract.ts';
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { ClientLink } from './client-link.ts';
 import { COMMAND_TYPES, commandIn } from './command-schema.ts';
@@ -21,17 +21,6 @@ import {
   snapshotLine,
 } from './wire.ts';
 
-/** A command that came over the socket, and what came of it. */
-export interface ControlledCommand {
-  /** Who says to have asked, with the number of the connection: `ctl (process 4711) #3`. */
-  readonly client: string;
-  /** null when it was none that this release has; the outcome's message says so. */
-  readonly command: EngineCommand | null;
-  readonly outcome: CommandOutcome;
-  /** Unix ms. */
-  readonly timeMs: number;
-}
-
 export interface ControlServerOptions {
   readonly run: string;
   /** Where records and sockets of runs lie, see run-registry.ts. */
@@ -40,8 +29,6 @@ export interface ControlServerOptions {
   readonly target: string;
   readonly logFile: string | null;
   readonly startedAtMs: number;
-  /** Gets every command, also those that were refused. */
-  readonly onCommand?: (command: ControlledCommand) => void;
   /** How long a client may take to read one line. */
   readonly stuckMs?: number;
 }
@@ -188,16 +175,15 @@ export class ControlServer {
         client.isSubscribed = true;
         return snapshotLine(request.id, this.#json());
       case 'dispatch': {
-        const command = commandIn(request.command);
-        const outcome = await this.#dispatch(command);
         const who = `${printableName(request.client)} #${number}`;
-        this.#options.onCommand?.({ client: who, command, outcome, timeMs: Date.now() });
+        const order: Order = { client: who, confirmed: request.confirmed };
+        const outcome = await this.#dispatch(commandIn(request.command), order);
         return lineOf({ type: 'outcome', id: request.id, outcome });
       }
     }
   }
 
-  async #dispatch(command: EngineCommand | null): Promise<CommandOutcome> {
+  async #dispatch(command: EngineCommand | null, order: Order): Promise<CommandOutcome> {
     if (command === null) {
       return { accepted: false, message: `This release has no such command: there are ${COMMAND_TYPES.join(', ')}.` };
     }
@@ -208,7 +194,7 @@ export class ControlServer {
       return { accepted: true, message };
     }
     try {
-      return await this.#engine.dispatch(command);
+      return await this.#engine.dispatch(command, order);
     } catch (error) {
       return { accepted: false, message: `The engine failed at this command: ${messageOf(error)}` };
     }

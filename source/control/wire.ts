@@ -5,13 +5,13 @@
 //   server  {"v":1,"type":"hello","release":"0.1.0","run":"20261121-031500-ab12","pid":4711}
 //   client  {"v":1,"id":1,"type":"snapshot"}
 //   client  {"v":1,"id":2,"type":"subscribe"}
-//   client  {"v":1,"id":3,"type":"dispatch","client":"ctl","command":{"type":"pause","shards":[2]}}
+//   client  {"v":1,"id":3,"type":"dispatch","client":"ctl","confirmed":"no","command":{"type":"pause","shards":[2]}}
 //   server  {"v":1,"id":1,"type":"snapshot","snapshot":{...}}
 //   server  {"v":1,"id":3,"type":"outcome","outcome":{"accepted":true,"message":"..."}}
 //   server  {"v":1,"id":9,"type":"error","message":"..."}
 import { z } from 'zod';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { CommandOutcome, EngineCommand, EngineSnapshot } from '../engine/contract.ts';
+import type { CommandOutcome, Confirmation, EngineCommand, EngineSnapshot } from '../engine/contract.ts';
 
 /** Grows when a program of one version could misread a line of the other. */
 export const PROTOCOL_VERSION = 1;
@@ -26,6 +26,10 @@ export const LONGEST_REQUEST_CHARACTERS = 64 * 1024;
 export const LONGEST_ANSWER_CHARACTERS = 256 * 1024 * 1024;
 
 const number = z.int().min(0);
+/** What the person has answered, see engine/confirmation.ts. */
+const confirmed = z.union([z.enum(['no', 'yes']), z.strictObject({ target: z.string().max(1000) })]).default('no');
+export type RemoteConfirmation = Exclude<Confirmation, 'self'>;
+
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({ v: z.literal(PROTOCOL_VERSION), id: number, type: z.literal('snapshot') }),
   z.object({ v: z.literal(PROTOCOL_VERSION), id: number, type: z.literal('subscribe') }),
@@ -35,6 +39,7 @@ export const requestSchema = z.discriminatedUnion('type', [
     type: z.literal('dispatch'),
     /** Who asks, for the audit log; the socket's rights are what is checked, not this. */
     client: z.string().max(100).default(''),
+    confirmed,
     command: z.unknown(),
   }),
 ]);
@@ -44,7 +49,12 @@ export type Request = z.infer<typeof requestSchema>;
 export type RequestBody =
   | { readonly type: 'snapshot' }
   | { readonly type: 'subscribe' }
-  | { readonly type: 'dispatch'; readonly client: string; readonly command: EngineCommand };
+  | {
+      readonly type: 'dispatch';
+      readonly client: string;
+      readonly confirmed: RemoteConfirmation;
+      readonly command: EngineCommand;
+    };
 
 const snapshot = z.custom<EngineSnapshot>(
   (value) => typeof value === 'object' && value !== null && 'shards' in value && Array.isArray(value.shards),
@@ -53,6 +63,8 @@ const recopied = z.object({ rewritten: number, removed: number, failed: number }
 const outcome = z.object({
   accepted: z.boolean(),
   message: z.string(),
+  needs: z.enum(['none', 'yes', 'target']).exactOptional(),
+  change: z.object({ from: z.string(), to: z.string() }).exactOptional(),
   recopied: recopied.exactOptional(),
 }) satisfies z.ZodType<CommandOutcome>;
 

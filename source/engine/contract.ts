@@ -153,6 +153,8 @@ export interface EngineSnapshot {
   readonly notices: readonly Notice[];
   /** Conflicts and what became of them, newest last, at most CONFLICTS_KEPT; all are in the run's file of conflicts. */
   readonly conflicts: readonly ConflictRecord[];
+  /** Newest last, at most AUDIT_KEPT. */
+  readonly audit: readonly AuditEntry[];
   readonly result: EngineResult | null;
 }
 
@@ -214,12 +216,56 @@ export type EngineCommand =
       readonly decision: ConflictDecision;
       readonly target: string | null;
     }
+  /** Ends the run as the last act of a migration, when every shard follows closely; else only with the target's name. */
+  | { readonly type: 'finish' }
+  /** Applies what was received, then ends the run. */
   | { readonly type: 'stop' };
+
+/** How far a command has to be confirmed. `yes`: its effect was read; `target`: the target's name was typed. */
+export type ConfirmationLevel = 'none' | 'yes' | 'target';
+
+/** What was answered to the question before a command; `self`: nobody asks, the process does it by itself. */
+export type Confirmation = 'no' | 'yes' | 'self' | { readonly target: string };
+
+/** Who asks for a command, and how it was confirmed. */
+export interface Order {
+  /** `screen (process 4711, alice)`, `ctl (process 4712, alice) #3`, `SIGTERM`. */
+  readonly client: string;
+  readonly confirmed: Confirmation;
+}
+
+/** What a command changed, in words: the old and the new. */
+export interface Change {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** One command in the audit log. */
+export interface AuditEntry {
+  /** Grows by one with each entry of a run. */
+  readonly id: number;
+  /** Unix ms. */
+  readonly timeMs: number;
+  readonly client: string;
+  readonly command:
+    | Exclude<EngineCommand, { readonly type: 'repair' }>
+    | { readonly type: 'repair'; readonly keys: number };
+  readonly confirmed: Exclude<Confirmation, 'self'>;
+  readonly accepted: boolean;
+  readonly message: string;
+  readonly change: Change | null;
+}
+
+/** How many entries a snapshot carries; all are in the audit file. */
+export const AUDIT_KEPT = 200;
 
 /** What came of a command: one sentence for the person either way. */
 export interface CommandOutcome {
   readonly accepted: boolean;
   readonly message: string;
+  /** Refused because this confirmation was missing. */
+  readonly needs?: ConfirmationLevel;
+  readonly change?: Change;
   /** Of a repair. */
   readonly recopied?: RecopyCounts;
 }
@@ -337,7 +383,8 @@ export interface Engine {
   snapshot(): EngineSnapshot;
   /** Calls `listener` at each new picture (at most 10 a second); the returned function ends that. */
   subscribe(listener: () => void): () => void;
-  dispatch(command: EngineCommand): Promise<CommandOutcome>;
+  /** @param order left out: the process asks by itself, and needs no confirmation. */
+  dispatch(command: EngineCommand, order?: Order): Promise<CommandOutcome>;
   /** Settles when the run has ended; never rejects: a failure is an outcome. */
   readonly ended: Promise<EngineResult>;
 }

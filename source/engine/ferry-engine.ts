@@ -1,8 +1,11 @@
 // The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
+
+import { CommandDesk } from './command-desk.ts';
 import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
 import type { ConflictRecord } from './conflict-contract.ts';
 import type {
+  AuditEntry,
   CommandOutcome,
   EndpointSnapshot,
   Engine,
@@ -12,6 +15,7 @@ import type {
   KeyName,
   Notice,
   NoticeLevel,
+  Order,
   Refusal,
   RunPhase,
   ShardSelection,
@@ -46,6 +50,8 @@ export interface FerryEngineOptions {
   /** Gets every settled conflict, for the file of conflicts. */
   readonly onConflicts?: (conflicts: readonly ConflictRecord[]) => void;
   readonly onRefusals?: (refusals: readonly Refusal[]) => void;
+  /** Gets every command and what came of it, for the audit file. */
+  readonly onAudit?: (entry: AuditEntry) => void;
   /** How both sides are compared while the run goes on; null where one of them is a file. */
   readonly validation?: ValidationSetup | null;
   /** What the worker threads run; by default the worker that belongs to this build. */
@@ -58,6 +64,7 @@ export class FerryEngine implements Engine {
   readonly #startedAtMs = steadyMs();
   readonly #listeners = new Set<() => void>();
   readonly #desk: ValidationDesk;
+  readonly #commands: CommandDesk;
   #resolveEnded: (result: EngineResult) => void = () => {};
   #phase: RunPhase = 'starting';
   #source: EndpointSnapshot;
@@ -86,6 +93,14 @@ export class FerryEngine implements Engine {
       isRunning: () => this.#phase !== 'ended',
       notice: (level, message) => this.#notice(level, null, message),
       changed: () => this.#changed(),
+    });
+    this.#commands = new CommandDesk({
+      snapshot: () => this.snapshot(),
+      obey: (command) => this.#obey(command),
+      onAudit: (entry) => {
+        options.onAudit?.(entry);
+        this.#changed();
+      },
     });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -119,7 +134,11 @@ export class FerryEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  async dispatch(command: EngineCommand): Promise<CommandOutcome> {
+  dispatch(command: EngineCommand, order?: Order): Promise<CommandOutcome> {
+    return this.#commands.handle(command, order);
+  }
+
+  async #obey(command: EngineCommand): Promise<CommandOutcome> {
     switch (command.type) {
       case 'validate':
       case 'steer-validation':
@@ -137,6 +156,8 @@ export class FerryEngine implements Engine {
       case 'setConflictPolicy':
       case 'decideConflict':
         return this.#conflictCommand(command);
+      case 'finish':
+        return this.#finishRun();
       case 'stop':
         return this.#stop();
     }
@@ -287,6 +308,12 @@ export class FerryEngine implements Engine {
     return outcome;
   }
 
+  #finishRun(): CommandOutcome {
+    if (this.#phase === 'draining') return { accepted: false, message: 'The run is being stopped already.' };
+    const outcome = this.#stop();
+    return outcome.accepted ? { accepted: true, message: `Finishing. ${outcome.message}` } : outcome;
+  }
+
   #stop(): CommandOutcome {
     if (this.#phase === 'starting') {
       this.#finish(refusedResult('interrupted', EXIT.interrupted, this.#seconds(), 'Stopped before the run began.'));
@@ -378,6 +405,7 @@ export class FerryEngine implements Engine {
       validation: this.#desk.picture(),
       notices: this.#notices,
       conflicts: this.#conflicts,
+      audit: this.#commands.entries,
       result: this.#result,
     };
   }

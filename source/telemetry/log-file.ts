@@ -8,7 +8,17 @@ const OWNER_ONLY = 0o600;
 const MOST_HELD_BYTES = 1024 * 1024;
 const RETRY_MS = 1000;
 
+/** What a file is called where it makes trouble, and the setting that names another. */
+export interface FileRole {
+  readonly what: string;
+  readonly setting: string;
+}
+
+const LOG: FileRole = { what: 'The log file', setting: 'log.file' };
+
 export interface LogFileOptions {
+  /** Left out: the run's log. */
+  readonly role?: FileRole;
   /** Created when missing, appended to otherwise, readable by its owner only. */
   readonly path: string;
   /** Told once for each outage, with a sentence; null: writing works again. */
@@ -19,6 +29,7 @@ export interface LogFileOptions {
 
 export class LogFile {
   readonly #options: LogFileOptions;
+  readonly #role: FileRole;
   readonly #write: (descriptor: number, bytes: Uint8Array) => number;
   readonly #descriptor: number;
   /** Lines that are not on disk, the first of them perhaps in part. */
@@ -31,13 +42,14 @@ export class LogFile {
   /** @throws FerryError when the file cannot be opened. */
   constructor(options: LogFileOptions) {
     this.#options = options;
+    this.#role = options.role ?? LOG;
     this.#write = options.write ?? writeSync;
     try {
       mkdirSync(dirname(options.path), { recursive: true });
       this.#descriptor = openSync(options.path, 'a', OWNER_ONLY);
     } catch (thrown) {
       throw new FerryError(
-        `The log file ${options.path} cannot be opened (${messageOf(thrown)}): name another with log.file.`,
+        `${this.#role.what} ${options.path} cannot be opened (${messageOf(thrown)}): name another with ${this.#role.setting}.`,
         { code: 'log', exitCode: EXIT.usage, cause: thrown },
       );
     }
@@ -103,7 +115,7 @@ export class LogFile {
     if (this.#failing) return;
     this.#failing = true;
     this.#options.trouble(
-      `The log file ${this.#options.path} cannot be written (${messageOf(thrown)}): make room there. The run goes on; the last ${MOST_HELD_BYTES / 1024} KB of the log wait in memory.`,
+      `${this.#role.what} ${this.#options.path} cannot be written (${messageOf(thrown)}): make room there. The run goes on; the last ${MOST_HELD_BYTES / 1024} KB of it wait in memory.`,
     );
   }
 }

@@ -1,5 +1,8 @@
 // The questions asked before an act that the same key does not undo: what will happen, in one line, and what yes means.
-// No is the default: enter, escape and n all mean it.
+// No is the default: enter, escape and n all mean it. What the engine wants confirmed with the target's name is typed.
+import { levelOf } from '../engine/confirmation.ts';
+import type { EngineCommand } from '../engine/contract.ts';
+import { namesTarget } from '../engine/target-name.ts';
 import { printable } from './cell-width.ts';
 import type { KeyName } from './key-parser.ts';
 import type { Acting } from './keymap.ts';
@@ -10,8 +13,9 @@ import type { DialogName } from './ui-state.ts';
 
 export interface Question {
   readonly title: (state: ScreenState, look: Look) => string;
-  readonly effect: (messages: Messages) => string;
-  readonly yes: (acting: Acting) => void;
+  readonly effect: (messages: Messages, state: ScreenState) => string;
+  /** What yes asks of the engine; null for what the screen does by itself. */
+  readonly command: ((state: ScreenState) => EngineCommand) | null;
 }
 
 /** The way that the migration goes: a question must name what it is about. */
@@ -22,22 +26,28 @@ export const QUESTIONS: Readonly<Record<DialogName, Question>> = {
   stop: {
     title: (state, look) => `${look.messages.dialog.stopTitle} ${way(state, look)}`,
     effect: ({ dialog }) => dialog.stopEffect,
-    yes: ({ ask }) => ask({ type: 'stop' }),
+    command: () => ({ type: 'stop' }),
+  },
+  finish: {
+    title: (state, look) => `${look.messages.dialog.finishTitle} ${way(state, look)}`,
+    effect: ({ dialog }, state) =>
+      neededFor('finish', state) === 'yes' ? dialog.finishEffect : dialog.finishEarlyEffect,
+    command: () => ({ type: 'finish' }),
   },
   leave: {
     title: (_, { messages }) => messages.dialog.leaveTitle,
     effect: ({ dialog }) => dialog.leaveEffect,
-    yes: ({ leave }) => leave(),
+    command: null,
   },
   'pause-all': {
     title: ({ snapshot }, { messages }) => messages.dialog.pauseAllTitle(snapshot.shards.length),
     effect: ({ dialog }) => dialog.pauseAllEffect,
-    yes: ({ ask }) => ask({ type: 'pause', shards: 'all' }),
+    command: () => ({ type: 'pause', shards: 'all' }),
   },
   'resume-all': {
     title: ({ snapshot }, { messages }) => messages.dialog.resumeAllTitle(snapshot.shards.length),
     effect: ({ dialog }) => dialog.resumeAllEffect,
-    yes: ({ ask }) => ask({ type: 'resume', shards: 'all' }),
+    command: () => ({ type: 'resume', shards: 'all' }),
   },
 };
 
@@ -45,11 +55,39 @@ export const QUESTIONS: Readonly<Record<DialogName, Question>> = {
 export const openDialog = ({ ui, snapshot }: ScreenState): DialogName | null =>
   snapshot.phase === 'ended' ? null : ui.dialog;
 
+/** How it is answered: with y, or by typing the target's name. */
+export const neededFor = (dialog: DialogName, state: ScreenState): 'yes' | 'target' => {
+  const command = QUESTIONS[dialog].command?.(state);
+  return command !== undefined && levelOf(command, state.snapshot) === 'target' ? 'target' : 'yes';
+};
+
 const NO: readonly KeyName[] = ['n', 'N', 'enter', 'esc', 'q', 'backspace'];
+const GIVE_UP: readonly KeyName[] = ['esc', 'ctrl+c'];
+
+const isCharacter = (key: KeyName): boolean => [...key].length === 1;
+
+/** A name takes several keys; only the whole of it, and enter, is a yes. */
+const typeName = (dialog: DialogName, key: KeyName, acting: Acting, messages: Messages): void => {
+  const { state, change, say } = acting;
+  const { typed } = state.ui;
+  if (GIVE_UP.includes(key) || (key === 'enter' && typed === '')) change({ type: 'close' });
+  else if (key === 'backspace') change({ type: 'type', text: typed.slice(0, -1) });
+  else if (key === 'ctrl+u') change({ type: 'type', text: '' });
+  else if (isCharacter(key)) change({ type: 'type', text: typed + key });
+  else if (key === 'enter' && !namesTarget(typed, state.snapshot.target.address)) say(() => messages.dialog.otherName);
+  else if (key === 'enter') agree(dialog, { target: typed }, acting);
+};
+
+const agree = (dialog: DialogName, confirmed: 'yes' | { readonly target: string }, acting: Acting): void => {
+  acting.change({ type: 'close' });
+  const { command } = QUESTIONS[dialog];
+  if (command === null) acting.leave();
+  else acting.ask(command(acting.state), confirmed);
+};
 
 /** A key while a question is open: only its answers act. */
-export const answer = (dialog: DialogName, key: KeyName, acting: Acting): void => {
-  if (key !== 'y' && key !== 'Y' && !NO.includes(key)) return;
-  acting.change({ type: 'close' });
-  if (!NO.includes(key)) QUESTIONS[dialog].yes(acting);
+export const answer = (dialog: DialogName, key: KeyName, acting: Acting, messages: Messages): void => {
+  if (neededFor(dialog, acting.state) === 'target') typeName(dialog, key, acting, messages);
+  else if (key === 'y' || key === 'Y') agree(dialog, 'yes', acting);
+  else if (NO.includes(key)) acting.change({ type: 'close' });
 };

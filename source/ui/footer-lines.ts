@@ -1,7 +1,7 @@
 // The foot of the screen: the result when there is one, else a passing sentence, else the keys that act here. Pure.
 import type { EngineResult } from '../engine/contract.ts';
 import { printable, wrap } from './cell-width.ts';
-import { type Cell, cutLine, fitCells, type Line, segment } from './cells.ts';
+import { type Cell, cell, cutLine, fitCells, type Line, segment } from './cells.ts';
 import { formatDuration } from './format.ts';
 import { footerBindings } from './keymap.ts';
 import type { Look } from './look.ts';
@@ -30,6 +30,7 @@ const hints = (state: ScreenState, width: number, { messages }: Look): Line => {
     const rank = binding.id === 'help' || binding.id === 'quit' || binding.id === 'leave' ? 0 : index + 1;
     return { rank, segments: [segment(binding.shown, 'key'), segment(` ${label.hint ?? label.help}`, 'dim')] };
   });
+  if (state.ui.readOnly) cells.unshift(cell(0, messages.readOnly, 'warn'));
   return [segment(' '), ...fitCells(cells, width - 1)];
 };
 

@@ -24,17 +24,24 @@ const legendLines = ({ messages }: Look): Line[] => [
   [segment(`${FLAG_LOOKS.throttled.glyph} ${messages.throttled}`, FLAG_LOOKS.throttled.tone)],
 ];
 
-/** The help in `height` lines: keys at the left, signs at the right. */
-export const helpLines = (width: number, height: number, logFile: string | null, look: Look): Line[] => {
-  const { messages } = look;
+/** The help in `height` lines, from key number `top` on: keys at the left, signs at the right. */
+export const helpLines = (
+  { width, height, top }: { readonly width: number; readonly height: number; readonly top: number },
+  logFile: string | null,
+  look: Look,
+): Line[] => {
+  const { messages, glyphs } = look;
   const keys = keyLines(look);
   const legend = legendLines(look);
   const legendWidth = Math.max(...legend.map((line) => cellWidth(line.map((piece) => piece.text).join('')))) + 2;
   const left = Math.min(60, width - legendWidth);
-  const lines: Line[] = [ruleLine(messages.helpTitle, width, look)];
-  for (let row = 0; row < Math.max(keys.length, legend.length); row += 1) {
-    lines.push([...padLine(keys[row] ?? [], left), ...(legend[row] ?? [])]);
-  }
-  if (logFile !== null) lines.push([], [segment(` ${messages.logFile(logFile)}`, 'dim')]);
+  const rows = Math.max(keys.length, legend.length);
+  const below = rows - top - (height - 1);
+  const parts = [messages.helpTitle];
+  if (top > 0) parts.push(`${glyphs.above} ${messages.moreAbove(top)}`);
+  if (below > 0) parts.push(`${glyphs.below} ${messages.moreBelow(below)}`);
+  if (logFile !== null) parts.push(messages.logFile(logFile));
+  const lines: Line[] = [ruleLine(parts.join('  '), width, look)];
+  for (let row = top; row < rows; row += 1) lines.push([...padLine(keys[row] ?? [], left), ...(legend[row] ?? [])]);
   return lines.slice(0, height);
 };

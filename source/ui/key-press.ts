@@ -2,7 +2,7 @@
 // a plain function.
 import { answer, openDialog } from './confirm.ts';
 import type { KeyName } from './key-parser.ts';
-import { type Acting, bindingFor } from './keymap.ts';
+import { type Acting, bindingFor, isHeldBack } from './keymap.ts';
 import type { Messages } from './messages.ts';
 
 /** Within this time a second ctrl+c means it. */
@@ -22,7 +22,7 @@ const ctrlC = ({ state, change, ask }: Acting, messages: Messages, nowMs: number
   }
   if (nowMs < state.ui.ctrlCUntilMs) {
     change({ type: 'arm-ctrl-c', untilMs: 0 });
-    ask({ type: 'stop' });
+    ask({ type: 'stop' }, 'yes');
     return;
   }
   const untilMs = nowMs + CTRL_C_AGAIN_MS;
@@ -34,12 +34,14 @@ const ctrlC = ({ state, change, ask }: Acting, messages: Messages, nowMs: number
 export const pressKey = (key: KeyName, acting: Acting, messages: Messages, nowMs: number): void => {
   const dialog = openDialog(acting.state);
   if (dialog !== null) {
-    answer(dialog, key, acting);
+    answer(dialog, key, acting, messages);
     return;
   }
   if (key === 'ctrl+c' && acting.state.snapshot.phase !== 'ended' && !acting.isAttached) {
     ctrlC(acting, messages, nowMs);
     return;
   }
-  bindingFor(key, acting.state)?.run(acting, key);
+  const binding = bindingFor(key, acting.state);
+  if (binding !== undefined) binding.run(acting, key);
+  else if (isHeldBack(key, acting.state)) acting.say(() => messages.readOnlyKey);
 };

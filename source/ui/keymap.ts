@@ -1,10 +1,11 @@
 // The keys as data. Footer, help and what happens on a press all come from this one table, so that they can't disagree.
 // Rules: single letters never destroy; whatever cannot be undone by the same key is `dangerous` and asks first.
-import type { EngineCommand } from '../engine/contract.ts';
+import type { Confirmation, EngineCommand } from '../engine/contract.ts';
 import type { KeyName } from './key-parser.ts';
 import { orderShards, type Plan } from './layout.ts';
 import { scrollLog } from './log-scroll.ts';
 import type { BindingId, Messages } from './messages.ts';
+import type { Numbered } from './paged-lines.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
 
 /** What a binding may look at and do. */
@@ -13,7 +14,7 @@ export interface Acting {
   readonly plan: Plan;
   readonly change: ScreenModel['change'];
   /** Sends a command to the engine; the answer appears at the foot of the screen. */
-  readonly ask: (command: EngineCommand) => void;
+  readonly ask: (command: EngineCommand, confirmed?: Confirmation) => void;
   /** Shows a sentence at the foot for a while. */
   readonly say: (pick: (messages: Messages) => string) => void;
   readonly leave: () => void;
@@ -30,6 +31,8 @@ export interface Binding {
   readonly when: (state: ScreenState) => boolean;
   /** Asks before it acts. */
   readonly dangerous: boolean;
+  /** It steers the run, which who only watches can not. */
+  readonly steers?: true;
   readonly run: (acting: Acting, key: KeyName) => void;
 }
 
@@ -39,6 +42,12 @@ const isOn = (...screens: readonly ScreenState['ui']['screen'][]) => {
   return ({ ui }: ScreenState): boolean => screens.includes(ui.screen) && !ui.help;
 };
 const always = (): boolean => true;
+
+/** What the screen lists that is open; null where it is no list. */
+const listed = ({ ui, notices, snapshot }: ScreenState): readonly Numbered[] | null => {
+  if (ui.screen === 'log') return notices;
+  return ui.screen === 'audit' ? snapshot.audit : null;
+};
 
 /** Lines that the log has: all but head, rule and foot. */
 const logHeight = ({ bodyHeight, noticeHeight }: Plan): number => Math.max(1, bodyHeight + noticeHeight - 1);
@@ -62,11 +71,23 @@ const STEPS: Readonly<Record<KeyName, readonly [horizontal: number, vertical: nu
   l: [1, 0],
 };
 
+/** The help is longer than a small terminal. */
+const scrollHelp = ({ state, plan, change }: Acting, step: number): void => {
+  const room = plan.bodyHeight + plan.noticeHeight - 1;
+  const top = Math.max(0, Math.min(KEYMAP.length - room, state.ui.helpTop + step));
+  change({ type: 'scroll-help', top });
+};
+
 const move = (acting: Acting, key: KeyName): void => {
   const [horizontal, vertical] = STEPS[key] ?? [0, 0];
   const { state, plan } = acting;
-  if (state.ui.screen === 'log') {
-    acting.change({ type: 'scroll-log', end: scrollLog(state.notices, state.ui.logEnd, vertical, logHeight(plan)) });
+  if (state.ui.help) {
+    scrollHelp(acting, vertical);
+    return;
+  }
+  const list = listed(state);
+  if (list !== null) {
+    acting.change({ type: 'scroll-log', end: scrollLog(list, state.ui.logEnd, vertical, logHeight(plan)) });
     return;
   }
   // In the detail view every arrow goes to the next or previous shard; in a grid up and down go by rows.
@@ -82,11 +103,14 @@ const move = (acting: Acting, key: KeyName): void => {
 const page = (acting: Acting, key: KeyName): void => {
   const { state, plan } = acting;
   const sign = key === 'pgup' ? -1 : 1;
-  if (state.ui.screen === 'log') {
-    acting.change({
-      type: 'scroll-log',
-      end: scrollLog(state.notices, state.ui.logEnd, sign * logHeight(plan), logHeight(plan)),
-    });
+  if (state.ui.help) {
+    scrollHelp(acting, sign * (plan.bodyHeight + plan.noticeHeight - 1));
+    return;
+  }
+  const list = listed(state);
+  if (list !== null) {
+    const end = scrollLog(list, state.ui.logEnd, sign * logHeight(plan), logHeight(plan));
+    acting.change({ type: 'scroll-log', end });
     return;
   }
   moveSelection(acting, sign * Math.max(1, plan.mode === 'panels' ? plan.grid.columns : plan.bodyHeight - 2));
@@ -95,9 +119,10 @@ const page = (acting: Acting, key: KeyName): void => {
 const toEnd = (acting: Acting, key: KeyName): void => {
   const { state, plan } = acting;
   const isFirst = key === 'g' || key === 'home';
-  if (state.ui.screen === 'log') {
-    const step = isFirst ? -state.notices.length : state.notices.length;
-    acting.change({ type: 'scroll-log', end: scrollLog(state.notices, state.ui.logEnd, step, logHeight(plan)) });
+  const list = listed(state);
+  if (list !== null) {
+    const step = isFirst ? -list.length : list.length;
+    acting.change({ type: 'scroll-log', end: scrollLog(list, state.ui.logEnd, step, logHeight(plan)) });
     return;
   }
   moveSelection(acting, isFirst ? -state.snapshot.shards.length : state.snapshot.shards.length);
@@ -139,7 +164,7 @@ export const KEYMAP: readonly Binding[] = [
     id: 'move',
     keys: Object.keys(STEPS),
     shown: 'hjkl',
-    when: (state) => isOn('log')(state) || (hasShards(state) && !state.ui.help),
+    when: (state) => state.ui.help || isOn('log', 'audit')(state) || hasShards(state),
     dangerous: false,
     run: move,
   },
@@ -147,7 +172,7 @@ export const KEYMAP: readonly Binding[] = [
     id: 'page',
     keys: ['pgup', 'pgdn'],
     shown: 'pgup, pgdn',
-    when: isOn('overview', 'detail', 'log'),
+    when: always,
     dangerous: false,
     run: page,
   },
@@ -155,7 +180,7 @@ export const KEYMAP: readonly Binding[] = [
     id: 'ends',
     keys: ['g', 'G', 'home', 'end'],
     shown: 'g, G',
-    when: isOn('overview', 'detail', 'log'),
+    when: isOn('overview', 'detail', 'log', 'audit'),
     dangerous: false,
     run: toEnd,
   },
@@ -208,11 +233,20 @@ export const KEYMAP: readonly Binding[] = [
     run: ({ change }) => change({ type: 'show', screen: 'log' }),
   },
   {
+    id: 'audit',
+    keys: ['4'],
+    shown: '4',
+    when: always,
+    dangerous: false,
+    run: ({ change }) => change({ type: 'show', screen: 'audit' }),
+  },
+  {
     id: 'pause',
     keys: ['p'],
     shown: 'p',
     when: (state) => isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state),
     dangerous: false,
+    steers: true,
     run: togglePause,
   },
   {
@@ -221,6 +255,7 @@ export const KEYMAP: readonly Binding[] = [
     shown: 'P',
     when: (state) => !state.ui.help && hasShards(state) && isRunning(state),
     dangerous: true,
+    steers: true,
     run: togglePauseAll,
   },
   {
@@ -248,7 +283,16 @@ export const KEYMAP: readonly Binding[] = [
     run: ({ change }) => change({ type: 'toggle-help' }),
   },
   { id: 'repaint', keys: ['ctrl+l'], shown: 'ctrl+l', when: always, dangerous: false, run: ({ repaint }) => repaint() },
-  { id: 'stop', keys: ['S'], shown: 'S', when: isRunning, dangerous: true, run: stop },
+  {
+    id: 'finish',
+    keys: ['F'],
+    shown: 'F',
+    when: ({ snapshot }) => snapshot.phase === 'running' && snapshot.shards.length > 0,
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'finish' }),
+  },
+  { id: 'stop', keys: ['S'], shown: 'S', when: isRunning, dangerous: true, steers: true, run: stop },
   {
     id: 'quit',
     keys: ['q', 'ctrl+c'],
@@ -259,9 +303,15 @@ export const KEYMAP: readonly Binding[] = [
   },
 ];
 
+const isAllowed = (binding: Binding, { ui }: ScreenState): boolean => !(ui.readOnly && binding.steers === true);
+
 /** The binding that `key` means in this state, or undefined. */
 export const bindingFor = (key: KeyName, state: ScreenState): Binding | undefined =>
-  KEYMAP.find((binding) => binding.keys.includes(key) && binding.when(state));
+  KEYMAP.find((binding) => binding.keys.includes(key) && binding.when(state) && isAllowed(binding, state));
+
+/** Whether `key` would act if the person did not only watch. */
+export const isHeldBack = (key: KeyName, state: ScreenState): boolean =>
+  KEYMAP.some((binding) => binding.keys.includes(key) && binding.when(state) && !isAllowed(binding, state));
 
 /** What the footer shows, in this order, as far as it acts and fits. */
 export const FOOTER: readonly BindingId[] = [
@@ -279,4 +329,6 @@ export const FOOTER: readonly BindingId[] = [
 
 /** The bindings of the footer that act in this state. */
 export const footerBindings = (state: ScreenState): readonly Binding[] =>
-  FOOTER.flatMap((id) => KEYMAP.filter((binding) => binding.id === id && binding.when(state)));
+  FOOTER.flatMap((id) =>
+    KEYMAP.filter((binding) => binding.id === id && binding.when(state) && isAllowed(binding, state)),
+  );

@@ -25,12 +25,14 @@ export type BindingId =
   | 'overview'
   | 'detail'
   | 'log'
+  | 'audit'
   | 'pause'
   | 'pauseAll'
   | 'layout'
   | 'sort'
   | 'help'
   | 'repaint'
+  | 'finish'
   | 'stop'
   | 'quit'
   | 'leave';
@@ -50,7 +52,13 @@ export interface Messages {
   readonly outcome: Readonly<Record<Outcome, string>>;
   readonly level: Readonly<Record<NoticeLevel, string>>;
   readonly snapshotKind: { readonly disk: string; readonly diskless: string };
-  readonly screen: { readonly overview: string; readonly detail: string; readonly log: string; readonly help: string };
+  readonly screen: {
+    readonly overview: string;
+    readonly detail: string;
+    readonly log: string;
+    readonly audit: string;
+    readonly help: string;
+  };
   readonly keys: Readonly<Record<BindingId, KeyLabel>>;
   /** What stands in place of them on a screen that is attached to another process's run. */
   readonly attachedKeys: Readonly<Pick<Record<BindingId, KeyLabel>, 'quit'>>;
@@ -125,6 +133,11 @@ export interface Messages {
     readonly answers: string;
     readonly stopTitle: string;
     readonly stopEffect: string;
+    readonly typeName: (target: string) => string;
+    readonly otherName: string;
+    readonly finishTitle: string;
+    readonly finishEffect: string;
+    readonly finishEarlyEffect: string;
     readonly leaveTitle: string;
     readonly leaveEffect: string;
     readonly pauseAllTitle: (shards: number) => string;
@@ -134,6 +147,15 @@ export interface Messages {
   };
   readonly ctrlCAgain: string;
   readonly stopAsked: string;
+  readonly readOnly: string;
+  readonly readOnlyKey: string;
+  readonly audit: {
+    readonly by: (client: string) => string;
+    readonly yes: string;
+    readonly target: (name: string) => string;
+    readonly refused: string;
+    readonly empty: string;
+  };
   readonly pasteIgnored: string;
   readonly helpTitle: string;
   readonly helpLegend: string;

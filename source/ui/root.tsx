@@ -11,6 +11,7 @@ import type { KeyName } from './key-parser.ts';
 import { type Plan, planOverview } from './layout.ts';
 import { useLook } from './look.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
+import { Audit } from './screens/audit.tsx';
 import { Detail } from './screens/detail.tsx';
 import { Help } from './screens/help.tsx';
 import { Log } from './screens/log.tsx';
@@ -32,7 +33,7 @@ interface BodyProps {
 
 const Body = ({ state, plan, width, logFile }: BodyProps): ReactElement | null => {
   if (plan.mode === 'status') return null;
-  if (state.ui.help) return <Help plan={plan} width={width} logFile={logFile} />;
+  if (state.ui.help) return <Help top={state.ui.helpTop} plan={plan} width={width} logFile={logFile} />;
   switch (state.ui.screen) {
     case 'overview':
       return <Overview state={state} plan={plan} width={width} />;
@@ -40,6 +41,8 @@ const Body = ({ state, plan, width, logFile }: BodyProps): ReactElement | null =
       return <Detail state={state} plan={plan} width={width} />;
     case 'log':
       return <Log state={state} plan={plan} width={width} logFile={logFile} />;
+    case 'audit':
+      return <Audit state={state} plan={plan} width={width} />;
   }
 };
 

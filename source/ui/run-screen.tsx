@@ -1,7 +1,7 @@
 // Runs the screen from its first frame until the person has left it. It knows the engine by its three methods only, and
 // gives the terminal back clean however it ends.
 import { type Instance, render } from 'ink';
-import type { CommandOutcome, Engine, EngineCommand } from '../engine/contract.ts';
+import type { CommandOutcome, Confirmation, Engine, EngineCommand } from '../engine/contract.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS, unicodeWanted } from './glyphs.ts';
 import { FLASH_MS, pressKey } from './key-press.ts';
 import type { Acting } from './keymap.ts';
@@ -27,6 +27,8 @@ export interface ScreenOptions {
   readonly isStopped?: () => boolean;
   /** The run is another process's: q and ctrl+c leave it alone, and only S stops it, after a question. */
   readonly isAttached?: boolean;
+  /** No key steers the run. */
+  readonly readOnly?: boolean;
   /** Aborted when the terminal has hung up: the screen ends, and its end is that of the run. */
   readonly hangup?: AbortSignal;
   /** Where all notices stand, for the log view. */
@@ -44,6 +46,9 @@ const MAX_FPS = 15;
 
 const REFRESH_HZ = 2;
 
+/** How this screen calls itself in the audit log of the run. */
+const SCREEN = 'screen';
+
 /** Erases the whole screen and goes to its corner. */
 const ERASE_ALL = '\x1b[2J\x1b[H';
 
@@ -51,10 +56,16 @@ const flash = (model: ScreenModel, text: string, tone: Tone): void =>
   model.change({ type: 'flash', flash: { text, tone, untilMs: model.now() + FLASH_MS } });
 
 /** Sends a command and shows what came of it. */
-const ask = async (engine: Engine, model: ScreenModel, command: EngineCommand, messages: Messages): Promise<void> => {
+const ask = async (
+  engine: Engine,
+  model: ScreenModel,
+  command: EngineCommand,
+  confirmed: Confirmation,
+  messages: Messages,
+): Promise<void> => {
   if (command.type === 'stop') flash(model, messages.stopAsked, 'warn');
   try {
-    const outcome: CommandOutcome = await engine.dispatch(command);
+    const outcome: CommandOutcome = await engine.dispatch(command, { client: SCREEN, confirmed });
     const isUndoable = command.type === 'pause' && command.shards !== 'all';
     flash(model, isUndoable ? messages.undoPause(outcome) : outcome.message, outcome.accepted ? 'good' : 'bad');
   } catch (error) {
@@ -89,6 +100,7 @@ export const runScreen = async (
   options.hangup?.addEventListener('abort', lose);
   const model = createScreenModel(engine, {
     refreshHz: options.refreshHz ?? REFRESH_HZ,
+    readOnly: options.readOnly ?? false,
     now: Date.now,
     isBackedUp: guard.isBackedUp,
     bytesWritten: guard.bytesWritten,
@@ -111,9 +123,9 @@ export const runScreen = async (
               state: model.get(),
               plan,
               change: model.change,
-              ask: (command) => {
+              ask: (command, confirmed = 'no') => {
                 if (command.type === 'stop') isStopAsked = true;
-                void ask(engine, model, command, messages);
+                void ask(engine, model, command, confirmed, messages);
               },
               say: (pick) => flash(model, pick(messages), 'plain'),
               leave,

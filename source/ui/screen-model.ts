@@ -29,6 +29,8 @@ export interface ScreenModel {
 
 export interface ScreenModelOptions {
   readonly refreshHz: number;
+  /** The person only watches. */
+  readonly readOnly: boolean;
   readonly now: () => number;
   /** Whether the terminal has still to take what was written. */
   readonly isBackedUp: () => boolean;
@@ -53,6 +55,7 @@ const sameForTheEye = (old: EngineSnapshot, next: EngineSnapshot): boolean =>
   old.phase === next.phase &&
   old.result === next.result &&
   Math.round(old.memory.rss / MEMORY_STEP) === Math.round(next.memory.rss / MEMORY_STEP) &&
+  old.audit.at(-1)?.id === next.audit.at(-1)?.id &&
   isDeepStrictEqual(old.source, next.source) &&
   isDeepStrictEqual(old.target, next.target);
 
@@ -93,7 +96,7 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
   let state: ScreenState = {
     snapshot: first,
     notices: addNotices([], first.notices),
-    ui: { ...INITIAL_UI, selected: first.shards[0]?.id ?? null },
+    ui: { ...INITIAL_UI, readOnly: options.readOnly, selected: first.shards[0]?.id ?? null },
     nowMs: wholeSecond(options.now()),
   };
   let isDirty = false;

@@ -2,10 +2,10 @@
 // a shard is remembered by its id, so that a new picture never moves the selection to another shard.
 import type { Tone } from './theme.ts';
 
-export type ScreenName = 'overview' | 'detail' | 'log';
+export type ScreenName = 'overview' | 'detail' | 'log' | 'audit';
 
 /** A question that must be answered before any other key acts; `no` is always the answer of enter. */
-export type DialogName = 'stop' | 'leave' | 'pause-all' | 'resume-all';
+export type DialogName = 'stop' | 'finish' | 'leave' | 'pause-all' | 'resume-all';
 
 /** One sentence at the foot of the screen, which goes by itself. */
 export interface Flash {
@@ -17,12 +17,18 @@ export interface Flash {
 export interface UiState {
   readonly screen: ScreenName;
   readonly help: boolean;
+  /** The first key that the help shows. */
+  readonly helpTop: number;
   readonly dialog: DialogName | null;
+  /** What was typed as its answer, where a name is asked for. */
+  readonly typed: string;
+  /** The person only watches: no key steers the run. */
+  readonly readOnly: boolean;
   /** Id of the selected shard; null until there is one. */
   readonly selected: number | null;
   readonly layout: 'panels' | 'lines';
   readonly sort: 'shard' | 'severity';
-  /** Id of the last notice the log shows; null follows the newest. */
+  /** Id of the last notice that the log shows, or entry of the audit; null follows the newest. */
   readonly logEnd: number | null;
   readonly flash: Flash | null;
   /** Until when a second ctrl+c stops the run. */
@@ -32,7 +38,10 @@ export interface UiState {
 export const INITIAL_UI: UiState = {
   screen: 'overview',
   help: false,
+  helpTop: 0,
   dialog: null,
+  typed: '',
+  readOnly: false,
   selected: null,
   layout: 'panels',
   sort: 'shard',
@@ -44,7 +53,9 @@ export const INITIAL_UI: UiState = {
 export type UiAction =
   | { readonly type: 'show'; readonly screen: ScreenName }
   | { readonly type: 'toggle-help' }
+  | { readonly type: 'scroll-help'; readonly top: number }
   | { readonly type: 'ask'; readonly dialog: DialogName }
+  | { readonly type: 'type'; readonly text: string }
   | { readonly type: 'close' }
   | { readonly type: 'select'; readonly shard: number }
   | { readonly type: 'toggle-layout' }
@@ -64,11 +75,20 @@ const closed = (state: UiState): UiState => {
 export const changeUi = (state: UiState, action: UiAction): UiState => {
   switch (action.type) {
     case 'show':
-      return { ...state, screen: action.screen, help: false };
+      return {
+        ...state,
+        screen: action.screen,
+        help: false,
+        logEnd: state.screen === action.screen ? state.logEnd : null,
+      };
     case 'toggle-help':
-      return { ...state, help: !state.help };
+      return { ...state, help: !state.help, helpTop: 0 };
+    case 'scroll-help':
+      return { ...state, helpTop: action.top };
     case 'ask':
-      return { ...state, dialog: action.dialog, flash: null };
+      return { ...state, dialog: action.dialog, typed: '', flash: null };
+    case 'type':
+      return { ...state, typed: action.text };
     case 'close':
       return closed(state);
     case 'select':

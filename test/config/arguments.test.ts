@@ -54,15 +54,24 @@ describe('parseArguments', () => {
   });
 
   test('reads attach, status and ctl', () => {
-    expect(parseArguments(['attach', 'r1', '--lang', 'zh'])).toEqual({ name: 'attach', run: 'r1', language: 'zh' });
+    expect(parseArguments(['attach', 'r1', '--lang', 'zh'])).toEqual({
+      name: 'attach',
+      run: 'r1',
+      readOnly: false,
+      language: 'zh',
+    });
+    expect(parseArguments(['attach', '--read-only'])).toMatchObject({ run: null, readOnly: true });
     expect(parseArguments(['status', '--json'])).toEqual({ name: 'status', run: null, json: true, language: null });
     const ctl = (...args: string[]): unknown => parseArguments(['ctl', ...args]);
     expect(ctl('pause', '--shard', '2,0,2')).toEqual({
       name: 'ctl',
       run: null,
       request: { type: 'pause', shards: [2, 0] },
+      confirmed: 'no',
     });
     expect(ctl('resume', '--all', '--run', 'r1')).toMatchObject({ run: 'r1', request: { shards: 'all' } });
+    expect(ctl('finish', '--yes')).toMatchObject({ request: { type: 'finish' }, confirmed: 'yes' });
+    expect(ctl('finish', '--confirm', 'b')).toMatchObject({ confirmed: { target: 'b' } });
     expect(ctl('set', 'conflict=ignore')).toMatchObject({ request: { name: 'conflict', value: 'ignore' } });
   });
 
@@ -82,6 +91,7 @@ describe('parseArguments', () => {
     [['ctl', 'pause', '--shard', '1', '--all'], /--all' cannot be used with option '--shard/],
     [['ctl', 'pause', 'geheim=1'], /takes no argument/],
     [['ctl', 'stop', '--shard', '1'], /whole run/],
+    [['ctl', 'finish', '--yes', '--confirm', 'b'], /cannot be used with/],
     [['ctl', 'set', 'conflict'], /NAME=VALUE/],
     [['redis://u:geheim@db1'], /too many arguments|too many/],
     [['--surce=redis://u:geheim@db1'], /unknown option/],

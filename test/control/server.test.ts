@@ -56,14 +56,15 @@ test('greets, answers with the picture, and pushes new ones to who subscribed', 
 const taken = (snapshot: unknown): unknown =>
   typeof snapshot === 'object' && snapshot !== null && 'takenAtMs' in snapshot ? snapshot.takenAtMs : null;
 
-test('every command goes through the log, the refused and the unknown as well', async () => {
-  const { fake, server, controlled } = await openStage();
+test('commands are obeyed in the name of who asks, with what was confirmed; others are refused', async () => {
+  const { fake, server } = await openStage();
   const client = rawClient(server.record.socket);
   client.send({ id: 1, type: 'dispatch', client: 'ctl\u001b[2J', command: { type: 'pause', shards: [1] } });
   client.send({ id: 2, type: 'dispatch', client: 'ctl', command: { type: 'explode' } });
   client.send({ id: 3, type: 'dispatch', command: { type: 'pause', shards: 'some' } });
   client.send({ id: 4, type: 'dispatch', command: { type: 'repair', keys: [{ database: 0, key: 'a key' }] } });
-  client.send({ id: 5, type: 'dispatch', command: { type: 'repair', keys: [{ database: 0, key: 'YQ==' }] } });
+  const keys = [{ database: 0, key: 'YQ==' }];
+  client.send({ id: 5, type: 'dispatch', confirmed: { target: '10.9.4.20:6379' }, command: { type: 'repair', keys } });
   await client.until('the last answer', ({ id }) => id === 5);
   const answers = client.lines.slice(1);
   expect(answers).toMatchObject([
@@ -79,19 +80,19 @@ test('every command goes through the log, the refused and the unknown as well', 
   ]);
   expect(fake.commands).toEqual([
     { type: 'pause', shards: [1] },
-    { type: 'repair', keys: [{ database: 0, key: 'YQ==' }] },
+    { type: 'repair', keys },
   ]);
-  expect(controlled).toMatchObject([
-    { client: 'ctl?[2J #1', command: { type: 'pause', shards: [1] }, outcome: { accepted: true } },
-    { client: 'ctl #1', command: null, outcome: { accepted: false } },
-    { client: 'unnamed #1', command: null, outcome: { accepted: false } },
-    { command: null, outcome: { accepted: false } },
-    { command: { type: 'repair' }, outcome: { accepted: true } },
+  expect(fake.orders).toEqual([
+    { client: 'ctl?[2J #1', confirmed: 'no' },
+    { client: 'unnamed #1', confirmed: { target: '10.9.4.20:6379' } },
   ]);
+  // What a process does by itself can not be claimed from outside.
+  client.send({ id: 6, type: 'dispatch', confirmed: 'self', command: { type: 'stop' } });
+  await client.until('the refusal', ({ id, type }) => id === 6 && type === 'error');
 });
 
 test('a second stop is no impatience: the drain goes on', async () => {
-  const { fake, server, controlled } = await openStage();
+  const { fake, server } = await openStage();
   const client = rawClient(server.record.socket);
   for (const id of [1, 2]) client.send({ id, type: 'dispatch', client: 'ctl', command: { type: 'stop' } });
   await client.until('both answers', ({ id }) => id === 2);
@@ -99,7 +100,6 @@ test('a second stop is no impatience: the drain goes on', async () => {
   expect(client.lines.at(-1)).toMatchObject({
     outcome: { accepted: true, message: expect.stringContaining('stopping already') },
   });
-  expect(controlled).toHaveLength(2);
 });
 
 test.each([

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type ControlledCommand, ControlServer, type ControlServerOptions } from '../../source/control/server.ts';
+import { ControlServer, type ControlServerOptions } from '../../source/control/server.ts';
 import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../support/fake-engine.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -14,8 +14,6 @@ export interface Stage {
   readonly fake: FakeEngine;
   readonly server: ControlServer;
   readonly folder: string;
-  /** What the audit log got. */
-  readonly controlled: readonly ControlledCommand[];
 }
 
 export function ownFolder(): string {
@@ -31,14 +29,12 @@ export async function openStage(
   const { engine, folder = ownFolder(), ...others } = options;
   const fake = createFakeEngine({ startMs: Date.now() - 40_000, ...engine });
   fake.advance(40_000);
-  const controlled: ControlledCommand[] = [];
   const server = await ControlServer.open(fake.engine, {
     ...{ run: RUN, folder, source: 'a', target: 'b', logFile: null, startedAtMs: Date.now() },
-    onCommand: (command) => controlled.push(command),
     ...others,
   });
   onTestFinished(() => server.close());
-  return { fake, server, folder, controlled };
+  return { fake, server, folder };
 }
 
 export interface RawClient {

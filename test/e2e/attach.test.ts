@@ -1,6 +1,6 @@
 // A run and those who look at it from elsewhere: screens that come and go, commands from scripts, a terminal that dies, a
 // run without any terminal.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -49,6 +49,8 @@ const logLines = (log: string): readonly Record<string, unknown>[] =>
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+const auditLines = ({ folder }: Stage): readonly Record<string, unknown>[] => logLines(join(folder, 'audit.jsonl'));
 
 const status = async (env: NodeJS.ProcessEnv): Promise<{ readonly shards: readonly { readonly state: string }[] }> => {
   const { code, stdout, stderr } = await runProgram(['status', '--json'], env);
@@ -125,10 +127,16 @@ test('two screens and a script on one run: a pause is seen in both, one leaves, 
 
   const report = await compare(source.masters, target.masters, { sourceCluster: true, targetCluster: true });
   expect(report.differences).toEqual([]);
-  const asked = logLines(log).map(({ msg }) => String(msg));
-  expect(asked).toContainEqual(expect.stringMatching(/^ctl \(process \d+.*\) #\d+ asked for .*pause.*accepted/));
-  expect(asked).toContainEqual(expect.stringMatching(/^ctl .*refused: There is no such shard/));
-  expect(asked).toContainEqual(expect.stringMatching(/^attach \(process \d+.*asked for \{"type":"stop"\}/));
+  expect(auditLines(place)).toMatchObject([
+    {
+      ...{ v: 1, client: expect.stringMatching(/^ctl \(process \d+.*\) #\d+$/), accepted: true, confirmed: 'no' },
+      ...{ command: { type: 'pause', shards: [1] }, target: expect.stringContaining('127.0.0.1:') },
+    },
+    { command: { type: 'pause', shards: [7] }, accepted: false, message: 'There is no such shard at work.' },
+    { command: { type: 'resume', shards: 'all' }, accepted: true },
+    { client: expect.stringMatching(/^attach /), command: { type: 'stop' }, confirmed: 'yes', accepted: true },
+  ]);
+  expect(statSync(join(place.folder, 'audit.jsonl')).mode & 0o777).toBe(0o600);
   await expectNoRun(place);
 }, 120_000);
 

@@ -1,6 +1,7 @@
 // An engine without sockets for the tests of screens: its clock moves only when told, every figure follows from the clock,
 // and every shard passes through all states of a life. Tests may overrule single fields.
 import type {
+  AuditEntry,
   CommandOutcome,
   Engine,
   EngineCommand,
@@ -8,6 +9,7 @@ import type {
   EngineSnapshot,
   Notice,
   NoticeLevel,
+  Order,
   RunPhase,
   ShardSnapshot,
   ShardState,
@@ -51,6 +53,10 @@ export interface FakeEngine {
   readonly notice: (level: NoticeLevel, shard: string | null, message: string) => void;
   /** Overrules fields of one shard from now on. */
   readonly edit: (id: number, fields: Partial<ShardSnapshot>) => void;
+  /** Who asked for each of the commands. */
+  readonly orders: readonly (Order | null)[];
+  /** Shows these as the audit log from now on. */
+  readonly writeAudit: (entries: readonly AuditEntry[]) => void;
   /** Shows this comparison from now on. */
   readonly showValidation: (picture: ValidationPicture | null) => void;
   /** Ends the run. */
@@ -74,6 +80,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   const count = options.shards ?? 3;
   const startMs = options.startMs ?? Date.UTC(2026, 10, 21, 12, 0, 0);
   const commands: EngineCommand[] = [];
+  const orders: (Order | null)[] = [];
   const listeners = new Set<() => void>();
   const paused = new Set<number>();
   const edits = new Map<number, Partial<ShardSnapshot>>();
@@ -82,6 +89,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   let nowMs = startMs;
   let phase: RunPhase = 'running';
   let result: EngineResult | null = null;
+  let audit: readonly AuditEntry[] = [];
   let validation: ValidationPicture | null = null;
 
   const opsAt = (id: number, age: number): number => {
@@ -158,6 +166,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     validation,
     notices: notices.slice(-NOTICES_KEPT),
     conflicts: [],
+    audit,
     result,
   });
 
@@ -165,8 +174,9 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     for (const listener of listeners) listener();
   };
 
-  const dispatch = async (command: EngineCommand): Promise<CommandOutcome> => {
+  const dispatch = async (command: EngineCommand, order?: Order): Promise<CommandOutcome> => {
     commands.push(command);
+    orders.push(order ?? null);
     if (command.type === 'stop') {
       phase = 'draining';
       wake();
@@ -195,6 +205,11 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       ended: end.promise,
     },
     commands,
+    orders,
+    writeAudit: (entries) => {
+      audit = entries;
+      wake();
+    },
     now: () => nowMs,
     advance: (ms) => {
       nowMs += ms;

@@ -163,7 +163,10 @@ test('the head tells the age of its figures when the engine is silent', () => {
 
 test('help shows every key and every state, in both languages, at 80x24', () => {
   for (const look of LOOKS) {
-    const help = helpLines(80, 20, '/var/log/redferry.log', look).map(text);
+    const pageAt = (top: number): string[] =>
+      helpLines({ width: 80, height: 20, top }, '/var/log/redferry.log', look).map(text);
+    const help = [...pageAt(0), ...pageAt(KEYMAP.length - 19)];
+    expect(help).toHaveLength(40);
     for (const binding of KEYMAP) {
       const words = look.messages.keys[binding.id].help;
       expect(help.some((line) => line.includes(binding.shown) && line.includes(words))).toBe(true);

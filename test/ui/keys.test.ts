@@ -205,3 +205,16 @@ test('control characters in foreign text reach the screen as text', async () => 
   await terminal.until('the notice', (text) => text.includes('evil \\x1b]0;title\\x07 \\x1b[2J key'));
   await finish();
 });
+
+test('the help is paged where it is longer than the terminal', async () => {
+  const { terminal, finish } = await openSession({ rows: 18 });
+  terminal.press('?');
+  await terminal.until('the first page', (text) => text.includes('Keys') && text.includes('move; the arrow keys too'));
+  terminal.press('G\x1b[6~');
+  await terminal.until('the last page', (text) => text.includes('stop and leave') && !text.includes('move; the arrow'));
+  terminal.press('kk');
+  await terminal.until('lines below', (text) => /Keys .* 2 below/.test(text));
+  terminal.press('?');
+  await terminal.until('the overview', (text) => !text.includes('Keys'));
+  await finish();
+});

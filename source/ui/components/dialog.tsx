@@ -2,9 +2,10 @@
 // lies below would show through.
 import { Box } from 'ink';
 import type { ReactElement } from 'react';
-import { wrap } from '../cell-width.ts';
+import { targetName } from '../../engine/target-name.ts';
+import { printable, wrap } from '../cell-width.ts';
 import { type Line, padLine, segment } from '../cells.ts';
-import { QUESTIONS } from '../confirm.ts';
+import { neededFor, QUESTIONS } from '../confirm.ts';
 import type { Size } from '../layout.ts';
 import { useLook } from '../look.ts';
 import type { ScreenState } from '../screen-model.ts';
@@ -26,11 +27,19 @@ export const Dialog = ({ name, state, size }: DialogProps): ReactElement => {
   const width = Math.min(WIDTH_MAX, size.columns - 2);
   const inner = Math.max(10, width - 4);
   const question = QUESTIONS[name];
+  const target = printable(targetName(state.snapshot.target.address));
+  const answers: readonly Line[] =
+    neededFor(name, state) === 'yes'
+      ? [[segment(messages.dialog.answers, 'key')]]
+      : [
+          ...wrap(messages.dialog.typeName(target), inner).map((text): Line => [segment(text, 'key')]),
+          [segment(`> ${printable(state.ui.typed)}_`, 'title')],
+        ];
   const lines: Line[] = [
     ...wrap(question.title(state, look), inner).map((text): Line => [segment(text, 'title')]),
-    ...wrap(question.effect(messages), inner).map((text): Line => [segment(text)]),
+    ...wrap(question.effect(messages, state), inner).map((text): Line => [segment(text)]),
     [],
-    [segment(messages.dialog.answers, 'key')],
+    ...answers,
   ].slice(0, Math.max(1, size.rows - 2));
   const height = lines.length + 2;
   return (

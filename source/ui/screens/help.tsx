@@ -6,14 +6,15 @@ import type { Plan } from '../layout.ts';
 import { useLook } from '../look.ts';
 
 export interface HelpProps {
+  readonly top: number;
   readonly plan: Plan;
   readonly width: number;
   readonly logFile: string | null;
 }
 
 /** All keys and signs. */
-export const Help = ({ plan, width, logFile }: HelpProps): ReactElement => {
+export const Help = ({ top, plan, width, logFile }: HelpProps): ReactElement => {
   const look = useLook();
   const height = plan.bodyHeight + plan.noticeHeight;
-  return <TextLines lines={helpLines(width, height, logFile, look)} height={height} />;
+  return <TextLines lines={helpLines({ width, height, top }, logFile, look)} height={height} />;
 };

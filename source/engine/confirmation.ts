@@ -1,0 +1,46 @@
+// How far a command has to be confirmed before it is obeyed, whoever asks (design, section 9): the screens choose their
+// question by it, a script has to say it in words, and the engine checks both.
+import type { Confirmation, ConfirmationLevel, EngineCommand, EngineSnapshot } from './contract.ts';
+import { namesTarget } from './target-name.ts';
+
+type Level = ConfirmationLevel | ((snapshot: EngineSnapshot) => ConfirmationLevel);
+
+const LEVELS: Readonly<Record<EngineCommand['type'], Level>> = {
+  pause: 'none',
+  resume: 'none',
+  repair: 'target',
+  validate: 'none',
+  'steer-validation': 'none',
+  'set-validation-rate': 'none',
+  'export-validation': 'none',
+  // They carry the target's name themselves where it is needed (conflict-commands.ts).
+  setConflictPolicy: 'none',
+  decideConflict: 'none',
+  finish: (snapshot) => (isInSync(snapshot) ? 'yes' : 'target'),
+  // What was received is applied first, and the outcome says what is missing.
+  stop: 'none',
+};
+
+/** What `command` needs at this moment. */
+export function levelOf({ type }: EngineCommand, snapshot: EngineSnapshot): ConfirmationLevel {
+  const level = LEVELS[type];
+  return typeof level === 'function' ? level(snapshot) : level;
+}
+
+/** What a drain makes up for at once. */
+const CLOSE_SECONDS = 5;
+
+/** Every shard follows its source closely, and nobody holds one back. */
+export function isInSync({ shards }: EngineSnapshot): boolean {
+  return shards.every(
+    ({ state, paused, lagSeconds }) =>
+      state === 'done' || (state === 'streaming' && !paused && (lagSeconds ?? 0) <= CLOSE_SECONDS),
+  );
+}
+
+/** Whether what was answered is as much as `level` asks for. */
+export function isConfirmed(level: ConfirmationLevel, confirmed: Confirmation, target: string): boolean {
+  if (level === 'none' || confirmed === 'self') return true;
+  if (typeof confirmed === 'string') return level === 'yes' && confirmed === 'yes';
+  return namesTarget(confirmed.target, target);
+}
