@@ -1,8 +1,9 @@
 // `npm run bench`: measures full sync, stream and latency on real servers of this machine and prints tables with ratios.
-// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|stream|walk.
+// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|stream|exact|walk.
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../source/demo/local-servers.ts';
+import { type ExactFigure, measureExact } from './exact.ts';
 import { type FullSyncFigure, measureFullSync } from './full-sync.ts';
 import { fill } from './load.ts';
 import { fillMixed, MIXED_KEYS } from './mixed.ts';
@@ -47,6 +48,26 @@ function printFullSync(figures: readonly FullSyncFigure[], what: string): void {
       thousands(figure.keysPerSecond),
       number(figure.cpuMicrosPerKey, 2),
       mib(figure.peakBytes),
+    ]),
+  );
+}
+
+function printExact(figures: readonly ExactFigure[], commands: number): void {
+  console.log(`\nExactly once: a backlog of ${commands} commands, with markers and without\n`);
+  const without = (figure: ExactFigure): ExactFigure | undefined =>
+    figures.find(
+      (each) => each.target === figure.target && each.barePercent === figure.barePercent && !each.exactlyOnce,
+    );
+  printTable(
+    ['target', 'bare %', 'exactly once', 'commands/s', 'target CPU us', 'x without', 'own CPU us'],
+    figures.map((figure) => [
+      figure.target,
+      String(figure.barePercent),
+      figure.exactlyOnce ? 'yes' : 'no',
+      thousands(figure.commandsPerSecond),
+      number(figure.targetMicrosPerCommand, 2),
+      number(figure.targetMicrosPerCommand / (without(figure)?.targetMicrosPerCommand ?? Number.NaN), 2),
+      number(figure.ownMicrosPerCommand, 2),
     ]),
   );
 }
@@ -108,6 +129,10 @@ try {
   if (wanted('stream')) {
     const order = { commands: Number(values.commands), backlog: Number(values.backlog) };
     printStream(await measureStream(order, shake), order.commands);
+  }
+  if (wanted('exact')) {
+    const backlog = Number(values.backlog);
+    printExact(await measureExact(backlog), backlog);
   }
 } finally {
   await stopAll();
