@@ -15,6 +15,7 @@ export async function check(command: CheckCommand): Promise<number> {
     source: source.kind === 'server' ? source : null,
     target: target.kind === 'server' ? target : null,
     conflictPolicy: settings.conflict,
+    exactlyOnce: settings.target.exactlyOnce,
   });
   if (command.json)
     process.stdout.write(`${JSON.stringify({ v: 1, event: 'check', time: new Date().toISOString(), ...report })}\n`);

@@ -38,6 +38,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
       source: source.kind === 'server' ? source : null,
       target: target.kind === 'server' ? target : null,
       conflictPolicy: setup.conflictPolicy,
+      exactlyOnce: setup.exactlyOnce,
       shards: setup.shards,
     },
     tell,

@@ -360,6 +360,9 @@ export class ServerTarget implements ShardTarget {
         get offset() {
           return host.offset;
         },
+        get earliestOffset() {
+          return host.offsetAt(host.historyStart);
+        },
         get position() {
           return host.position;
         },

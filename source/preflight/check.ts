@@ -42,6 +42,8 @@ export interface PreflightContext {
   readonly source: PreflightSide;
   readonly target: PreflightSide;
   readonly conflictPolicy: ConflictPolicy;
+  /** target.exactlyOnce */
+  readonly exactlyOnce: boolean;
 }
 
 export interface Check {

@@ -18,6 +18,8 @@ export interface PreflightOrder {
   readonly source: ServerSide | null;
   readonly target: ServerSide | null;
   readonly conflictPolicy: ConflictPolicy;
+  /** target.exactlyOnce */
+  readonly exactlyOnce: boolean;
   /** Only these source shards; left out or null for all. */
   readonly shards?: readonly number[] | null;
 }
@@ -49,7 +51,8 @@ export async function withContext<T>(
     ]);
     if (source.status === 'rejected') throw source.reason;
     if (target.status === 'rejected') throw target.reason;
-    return await look({ source: source.value, target: target.value, conflictPolicy: order.conflictPolicy });
+    const { conflictPolicy, exactlyOnce } = order;
+    return await look({ source: source.value, target: target.value, conflictPolicy, exactlyOnce });
   } finally {
     for (const { connection } of opened) connection.disconnect();
   }

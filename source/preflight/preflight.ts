@@ -3,6 +3,7 @@ import { messageOf } from '../engine/errors.ts';
 import { warn } from './answers.ts';
 import type { Check, Finding, PreflightContext, Verdict } from './check.ts';
 import { databases } from './checks/databases.ts';
+import { exactlyOnce } from './checks/exactly-once.ts';
 import { openSlots } from './checks/open-slots.ts';
 import { sameServer } from './checks/same-server.ts';
 import { sourceBuffer } from './checks/source-buffer.ts';
@@ -29,6 +30,7 @@ const CHECKS: readonly (readonly [check: Check, needs: Needs])[] = [
   [openSlots, 'target'],
   [sourcePermission, 'source'],
   [targetPermission, 'target'],
+  [exactlyOnce, 'target'],
   [targetEmpty, 'target'],
   [targetMemory, 'both'],
   [versions, 'both'],

@@ -26,6 +26,7 @@ export const QUESTIONS = {
   'open-slots': 'Are the slots of both clusters at rest?',
   'source-permission': 'May this user replicate from the source?',
   'target-permission': 'May this user write to the target?',
+  'exactly-once': 'Can every command of the stream take effect exactly once?',
   'target-empty': 'Is the target empty?',
   'target-memory': 'Has the target room for the data of the source?',
   versions: 'Does the target take the value formats of the source?',
@@ -88,6 +89,18 @@ export const TARGET_PERMISSION = {
   limitedRemedy: (user: string) =>
     `Writes to other keys are refused and reported: see that its patterns cover the source, or ACL SETUSER ${user} ~*.`,
   unknown: 'The rights on the target could not be asked; the first write will tell.',
+};
+
+export const EXACTLY_ONCE = {
+  ok: 'Markers on the target and a fence against older connections are allowed.',
+  off: 'target.exactlyOnce is off: a broken link to the target means another full sync of its shards.',
+  denied: (target: string, user: string, commands: string) =>
+    `The user ${user} may not run ${commands} on the target ${target}, so that older connections could not be shut out and writes could take effect twice.`,
+  remedy: (user: string) =>
+    `Grant it: ACL SETUSER ${user} +client|id +client|list +client|kill +client|setname +get, or set target.exactlyOnce to false.`,
+  evicts: (target: string, policy: string) =>
+    `The target ${target} removes any keys when it is short of memory (maxmemory-policy ${policy}), redferry's markers among them, and copied keys.`,
+  evictsRemedy: 'Set maxmemory-policy to noeviction while the migration runs: a full target then makes it wait.',
 };
 
 export const TARGET_EMPTY = {

@@ -106,7 +106,7 @@ export class StreamHistory implements ByteSource {
   /** Lets go of the oldest chunks that nobody needs and that the limit does not allow. */
   #forget(): void {
     const needed = Math.min(this.#options.needed(), this.#next);
-    while (this.#end - this.#start > this.#options.bytes && this.#start + CHUNK_BYTES <= needed) {
+    while (this.#end - this.#start - CHUNK_BYTES >= this.#options.bytes && this.#start + CHUNK_BYTES <= needed) {
       this.#spare = this.#chunks.shift() ?? null;
       this.#start += CHUNK_BYTES;
     }

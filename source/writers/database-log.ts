@@ -1,8 +1,12 @@
 // Which database the source's stream had selected at which offset: a stream that is played again begins in the right one.
 
+/** Fewer entries than this are not worth the looking through. */
+const FEW = 1000;
+
 export class DatabaseLog {
   readonly #offsets: number[] = [];
   readonly #databases: number[] = [];
+  #forgetAt = FEW;
   /** All that were ever selected, and 0. */
   readonly seen = new Set<number>([0]);
 
@@ -25,11 +29,17 @@ export class DatabaseLog {
     return this.#databases[at] ?? 0;
   }
 
+  /** So many entries that it is time to forget the oldest. */
+  get full(): boolean {
+    return this.#offsets.length >= this.#forgetAt;
+  }
+
   /** Nobody asks for what lies before this offset any more. */
   forget(offset: number): void {
     let known = 0;
     while (known + 1 < this.#offsets.length && (this.#offsets[known + 1] as number) <= offset) known++;
     this.#offsets.splice(0, known);
     this.#databases.splice(0, known);
+    this.#forgetAt = FEW + 2 * this.#offsets.length;
   }
 }

@@ -1,12 +1,12 @@
 // One pipelined connection to one target node: commands are appended to a batch, batches are written at once and kept
 // until answered. Order on the wire is the order of appending. Nothing counts as applied before its reply was read. What
 // the replies mean is another's: of the snapshot snapshot-replies.ts, of the stream stream-replies.ts.
+import { killFormerConnections, ownConnectionId } from '../checkpoint/fence.ts';
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { putBulkNumber } from '../protocol/resp-encode.ts';
 import { parseClusterNodes } from '../topology/cluster-nodes.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
-import { killFormerConnections } from './former-connections.ts';
 import { becomeImportSource } from './import-source.ts';
 import { LINE } from './line-record.ts';
 import { type PartError, ReplyReader } from './reply-reader.ts';
@@ -121,7 +121,7 @@ export class NodeWriter {
     await this.#connection.open();
     const { clientName, fence, importSource, nodeId } = this.#options;
     await this.#connection.request(['CLIENT', 'SETNAME', clientName]);
-    if (fence) await killFormerConnections(this.#connection, clientName);
+    if (fence) await shutOutFormer(this.#connection, clientName);
     if (importSource) await becomeImportSource(this.#connection);
     this.identity = await readIdentity(this.#connection, nodeId);
     const replies = new ReplyReader({
@@ -383,6 +383,22 @@ export class NodeWriter {
     this.destroy();
     this.#owner.lost(new FerryError(message, { code: 'target-lost', cause }));
   }
+}
+
+/**
+ * Ends what earlier connections of that name have left at the node: commands in a socket's buffer would still be executed,
+ * in the middle of what is written now. @throws FerryError `fence` when the node does not allow it.
+ */
+async function shutOutFormer(connection: Connection, name: string): Promise<void> {
+  const node = {
+    address: connection.address,
+    request: async (args: readonly string[]): Promise<string> => {
+      const reply = await connection.request(args);
+      if (reply.startsWith('-')) throw new Error(reply.slice(1));
+      return reply.replace(/^[+:]/, '');
+    },
+  };
+  await killFormerConnections(node, name, new Set([await ownConnectionId(node)]));
 }
 
 /** Asks the node who it is; a user that may not ask leaves it open. */

@@ -20,6 +20,8 @@ import type { TargetNodes } from './target-nodes.ts';
 export interface RouterHost {
   /** Offset at which the command that is handled ends in the source's stream. */
   readonly offset: number;
+  /** The stream can be played again from this offset on. */
+  readonly earliestOffset: number;
   /** Everything before this position was handed over. */
   readonly position: number;
   /** A command that does not reach the target, with the reason. */
@@ -86,6 +88,7 @@ export class StreamRouter {
   set database(database: number) {
     this.#database = database;
     this.databases.selected(database, this.#host.offset);
+    if (this.databases.full) this.databases.forget(this.#host.earliestOffset);
   }
 
   /** The stream goes on from another place. */

@@ -25,6 +25,7 @@ async function preflight(from: NodeAddress, to: NodeAddress, more: More = {}): P
     source: { endpoint: source, topology: sourceTopology },
     target: { endpoint: target, topology: targetTopology },
     conflictPolicy,
+    exactlyOnce: true,
     shards,
   });
 }
@@ -170,9 +171,28 @@ describe('refuses', () => {
     if (target.version.major >= 7) expect(found.evidence).toContain('may not run RESTORE, SET, DEL');
     else expect(found.verdict).toBe('ok');
   });
+
+  test('a user who may not shut out older connections', async ({ skip }) => {
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    skip(target.version.major < 7, 'before 7.0 there is no ACL DRYRUN');
+    await askServer(target, ['ACL', 'SETUSER', 'meek', 'on', '>x', '~*', '+@all', '-client|kill']);
+    const more = { target: { credentials: { username: 'meek', password: 'x' } } };
+    const found = finding(await preflight(source, target, more), 'exactly-once');
+    expect(found).toMatchObject({ verdict: 'refuse' });
+    expect(found.evidence).toContain('may not run CLIENT KILL');
+    expect(found.remedy).toContain('target.exactlyOnce');
+  });
 });
 
 describe('warns', () => {
+  test('of a target that evicts any key', async () => {
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    await askServer(target, ['CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru']);
+    const found = finding(await preflight(source, target), 'exactly-once');
+    expect(found).toMatchObject({ verdict: 'warn' });
+    expect(found.evidence).toContain('allkeys-lru');
+  });
+
   test('of keys on the target, by what the policy does to them', async () => {
     const [source, target] = await Promise.all([testServer(), testServer()]);
     await askServer(target, ['MSET', 'a', '1', 'b', '2']);
@@ -223,6 +243,7 @@ describe('warns', () => {
       source: { endpoint: from, topology: { ...sourceTopology, version: redis(7) } },
       target: { endpoint: to, topology: { ...targetTopology, version: redis(5) } },
       conflictPolicy: 'panic',
+      exactlyOnce: true,
     });
     expect(finding(report, 'versions')).toMatchObject({
       verdict: 'warn',
@@ -278,6 +299,7 @@ test('a node that went away is an error and not a finding', async () => {
     source: { endpoint: from, topology: sourceTopology },
     target: { endpoint: to, topology: targetTopology },
     conflictPolicy: 'panic',
+    exactlyOnce: true,
   } as const;
   await expect(runPreflight(order)).rejects.toThrow(`${placeOf(target)} refused the connection`);
 });
