@@ -4,13 +4,15 @@ import { ok, refuse, rightTo, warn } from '../answers.ts';
 import type { Answer, Check, PreflightNode, Verdict } from '../check.ts';
 import { QUESTIONS, TARGET_PERMISSION } from '../sentences.ts';
 
-/** One of each kind the writer sends; the key stands for any. */
+/** One of each kind the writer sends, and what gives the keys their expiries at the end; the key stands for any. */
 const NEEDED: readonly (readonly string[])[] = [
   ['RESTORE', 'redferry', '0', ''],
   ['SET', 'redferry', ''],
   ['DEL', 'redferry'],
   ['MULTI'],
   ['EXEC'],
+  ['SCAN', '0'],
+  ['PEXPIREAT', 'redferry', '1'],
 ];
 
 export const targetPermission: Check = {
