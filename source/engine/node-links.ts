@@ -25,10 +25,10 @@ export class NodeLinks {
     return this.#nodes.cluster ? this.#nodes.indexOfSlot(slotOf(key, 0, key.length)) : 0;
   }
 
-  /** @throws FerryError when the node can not be reached. */
+  /** A new one in the place of one that broke. @throws FerryError when the node can not be reached. */
   async link(node: number): Promise<BlockLink> {
     const known = this.#links.get(node);
-    if (known !== undefined) return known;
+    if (known !== undefined && !known.closed) return known;
     const { endpoint, topology, importMode } = this.#destination;
     const shard = topology.shards[node];
     if (shard === undefined) throw new RangeError(`the target has no node ${node}`);

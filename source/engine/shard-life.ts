@@ -14,8 +14,12 @@ export class ShardLife {
   /** A source has framed its snapshot once: what breaks from now on is worth another attempt. */
   hasBegun = false;
 
+  /** It has caught up since somebody set this back. */
+  hasStreamed = false;
+
   on(event: ShardEvent): void {
     if (event === 'snapshot-begins') this.hasBegun = true;
+    if (event === 'caught-up') this.hasStreamed = true;
     const next = nextShardState(this.state, event);
     if (next !== this.state) this.sinceMs = steadyMs();
     this.state = next;

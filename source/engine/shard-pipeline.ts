@@ -20,6 +20,8 @@ export class ShardPipeline {
   readonly #refusals: Refusals;
   #passage: ShardPassage;
   #attempt: number;
+  /** Since the shard last streamed. */
+  #failures = 0;
   #restartTimer: NodeJS.Timeout | null = null;
   /** Notices that are said once. */
   readonly #said = new Set<string>();
@@ -216,7 +218,7 @@ export class ShardPipeline {
   /** Lets go of everything and begins this shard anew after a while. What it wrote before is taken off the target. */
   #restart(error: FerryError): void {
     this.#attempt++;
-    const delayMs = restartDelayMs(this.#attempt);
+    const delayMs = this.#nextDelayMs();
     const message = `${error.message} This shard begins a new full sync (attempt ${this.#attempt}).`;
     this.#notice('warn', message);
     this.#life.setError(error.message);
@@ -226,6 +228,14 @@ export class ShardPipeline {
     passage.stop();
     this.#keysDone = 0;
     this.#restartTimer = setTimeout(() => void this.#beginAnew(passage), delayMs);
+  }
+
+  /** Grows with each failure until the shard streams again: one that did for days waits no longer than at first. */
+  #nextDelayMs(): number {
+    if (this.#life.hasStreamed) this.#failures = 0;
+    this.#life.hasStreamed = false;
+    this.#failures++;
+    return restartDelayMs(this.#failures + 1);
   }
 
   async #beginAnew(former: ShardPassage): Promise<void> {
@@ -258,7 +268,7 @@ export class ShardPipeline {
   /** A side can not be reached yet. */
   #restartLater(error: FerryError, passage: ShardPassage): void {
     this.#attempt++;
-    const delayMs = restartDelayMs(this.#attempt);
+    const delayMs = this.#nextDelayMs();
     this.#life.setError(error.message);
     this.#life.waitFor(`${error.message} Next attempt in ${Math.round(delayMs / 1000)} s.`);
     this.#restartTimer = setTimeout(() => void this.#beginAnew(passage), delayMs);

@@ -5,9 +5,6 @@ import { NodeWriter, type WriterOwner } from '../writers/node-writer.ts';
 import { TargetNodes } from '../writers/target-nodes.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
 
-/** A link that owes replies and is silent for this long is given up: a value of 512 MB is freed in less. */
-const SILENCE_MS = 20_000;
-
 /** A node to write to. */
 export interface WriterPlace {
   readonly address: NodeAddress;
@@ -51,7 +48,6 @@ export function makeWriter(
       importSource: destination.importMode,
       fence,
       nodeId,
-      silenceMs: SILENCE_MS,
       inFlightBytes: job.limits.inFlightPerNode,
       flushDelayMs: job.limits.flushDelayMs,
     },

@@ -3,6 +3,7 @@
 import { FerryError } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { becomeImportSource } from './import-source.ts';
+import { watchReplies } from './reply-silence.ts';
 
 /** An error reply of the target. */
 export class TargetRefusal {
@@ -31,12 +32,20 @@ export class BlockLink {
   #received: Buffer[] = [];
   #waiting: Waiting | null = null;
   #database = 0;
+  readonly #watch = watchReplies(
+    () => this.#waiting !== null,
+    (seconds) => this.#silent(seconds),
+  );
 
   /** @param importSource the target is in import-mode. */
   constructor(options: ConnectionOptions, clientName: string, importSource: boolean) {
     this.#connection = new Connection({ ...options, readBufferBytes: REPLY_BUFFER_BYTES });
     this.#clientName = clientName;
     this.#importSource = importSource;
+  }
+
+  get closed(): boolean {
+    return this.#connection.closed;
   }
 
   get address(): string {
@@ -48,8 +57,10 @@ export class BlockLink {
     await this.#connection.open();
     await this.#connection.request(['CLIENT', 'SETNAME', this.#clientName]);
     if (this.#importSource) await becomeImportSource(this.#connection);
+    this.#watch.start();
     this.#connection.listen(
       (bytes) => {
+        this.#watch.heard();
         this.#take(bytes);
         return true;
       },
@@ -76,11 +87,13 @@ export class BlockLink {
         return;
       }
       this.#waiting = { count, resolve, reject };
+      this.#watch.heard();
       for (const part of parts) this.#connection.write(part);
     });
   }
 
   destroy(): void {
+    this.#watch.stop();
     this.#connection.destroy();
   }
 
@@ -105,7 +118,13 @@ export class BlockLink {
     waiting.resolve(replies);
   }
 
+  #silent(seconds: number): void {
+    this.#connection.destroy();
+    this.#lost(new Error(`no answer for ${seconds} s`));
+  }
+
   #lost(error: Error | null): void {
+    this.#watch.stop();
     this.#waiting?.reject(this.#brokenLink(error));
     this.#waiting = null;
   }

@@ -5,11 +5,13 @@ import { killFormerConnections, ownConnectionId } from '../checkpoint/fence.ts';
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { putBulkNumber } from '../protocol/resp-encode.ts';
+import type { SilenceWatch } from '../protocol/silence-watch.ts';
 import { parseClusterNodes } from '../topology/cluster-nodes.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
 import { becomeImportSource } from './import-source.ts';
 import { LINE } from './line-record.ts';
 import { type PartError, ReplyReader } from './reply-reader.ts';
+import { watchReplies } from './reply-silence.ts';
 import { SnapshotReplies } from './snapshot-replies.ts';
 import { StreamReplies } from './stream-replies.ts';
 import { PlainWrap, type StreamWrap } from './stream-wrap.ts';
@@ -62,8 +64,6 @@ export interface WriterOptions extends ConnectionOptions {
   readonly importSource: boolean;
   readonly inFlightBytes: number;
   readonly flushDelayMs: number;
-  /** A link that owes replies and says nothing for this long is taken for broken. */
-  readonly silenceMs: number;
   /** Of a cluster. */
   readonly nodeId: string | null;
 }
@@ -91,8 +91,7 @@ export class NodeWriter {
   #database = 0;
   #kind: BatchKind = 'snapshot';
   #flushTimer: NodeJS.Timeout | null = null;
-  #silenceTimer: NodeJS.Timeout | null = null;
-  #heardAtMs = 0;
+  readonly #watch: SilenceWatch;
   #ended = false;
 
   constructor(options: WriterOptions, owner: WriterOwner, pool: BufferPool) {
@@ -101,6 +100,10 @@ export class NodeWriter {
     this.#pool = pool;
     this.#connection = new Connection({ ...options, readBufferBytes: REPLY_BUFFER_BYTES });
     this.address = this.#connection.address;
+    this.#watch = watchReplies(
+      () => this.#inFlight.length > 0,
+      (seconds) => this.#end(`The target ${this.address} has not answered for ${seconds} s.`, null),
+    );
     const host = {
       address: this.address,
       owner,
@@ -130,9 +133,10 @@ export class NodeWriter {
       nothing: () => this.#nothing(),
       partlyFailed: (errors) => this.#partlyFailed(errors),
     });
+    this.#watch.start();
     this.#connection.listen(
       (bytes) => {
-        this.#heardAtMs = performance.now();
+        this.#watch.heard();
         try {
           replies.feed(bytes);
         } catch (error) {
@@ -249,7 +253,7 @@ export class NodeWriter {
     this.#ended = true;
     this.#snapshot.destroy();
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
-    if (this.#silenceTimer !== null) clearTimeout(this.#silenceTimer);
+    this.#watch.stop();
     this.#connection.destroy();
   }
 
@@ -284,7 +288,7 @@ export class NodeWriter {
       const last = batch.lastOffset;
       if (last !== null) this.sentOffset = Math.floor(last);
     }
-    if (this.#inFlight.length === 0) this.#listenForSilence();
+    if (this.#inFlight.length === 0) this.#watch.heard();
     this.#inFlight.push(batch);
     this.inFlightBytes += batch.bytes;
     this.#connection.write(batch.head);
@@ -293,24 +297,6 @@ export class NodeWriter {
       batch.unwritten--;
     };
     for (const part of batch.tail) this.#connection.write(part, written);
-  }
-
-  /** Half of a broken link may look whole: no reset comes from a host that is gone (pulled cable, frozen machine). */
-  #listenForSilence(): void {
-    this.#heardAtMs = performance.now();
-    if (this.#silenceTimer !== null) return;
-    const { silenceMs } = this.#options;
-    const look = (): void => {
-      this.#silenceTimer = null;
-      if (this.#ended || this.#inFlight.length === 0) return;
-      const silentMs = performance.now() - this.#heardAtMs;
-      if (silentMs >= silenceMs) {
-        this.#end(`The target ${this.address} has not answered for ${Math.round(silentMs / 1000)} s.`, null);
-        return;
-      }
-      this.#silenceTimer = setTimeout(look, silenceMs - silentMs);
-    };
-    this.#silenceTimer = setTimeout(look, silenceMs);
   }
 
   #succeeded(count: number): void {

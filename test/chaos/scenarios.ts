@@ -7,9 +7,6 @@ import type { Bounds, Expectation, LoadShape, Scenario, SideShape } from './scen
 
 const EQUAL: Expectation = { kind: 'equal' };
 const NO_RESUME = knownFailure('redferry does not resume yet: after kill -9 it meets its own keys on the target');
-const COPIES_AGAIN = knownFailure(
-  'what a target has lost is copied again as a whole, where the missing part should be replayed',
-);
 
 /** The issue's promise: a kill -9 in the stream costs two seconds and no snapshot. */
 const GOES_ON: Bounds = { fullSyncs: 0, resumeMs: 2000 };
@@ -200,7 +197,6 @@ export const SCENARIOS: readonly Scenario[] = [
     script: [scripted('target-restart-behind', { gapMs: 3000, shard: 1 })],
     faultCount: 1,
     bounds: GOES_ON,
-    expectation: COPIES_AGAIN,
   },
   {
     ...common('peer-shard-failover'),
@@ -211,7 +207,6 @@ export const SCENARIOS: readonly Scenario[] = [
     script: [scripted('target-failover-behind', { gapMs: 3000, shard: 1, holdMs: 500 })],
     faultCount: 1,
     bounds: GOES_ON,
-    expectation: COPIES_AGAIN,
   },
   // ... and writes into the wrong database.
   {

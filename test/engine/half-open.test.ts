@@ -32,3 +32,24 @@ it('the source: noticed by what the source has written, and gone on from there',
   expect(report.differences).toEqual([]);
   expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
 });
+
+it('the target: noticed by the replies that do not come, and nothing is doubled', async () => {
+  const [source, target] = [await testServer(), await testServer()];
+  const [from, to] = [client(source), client(target)];
+  const proxy = await startTcpProxy(target);
+  onTestFinished(() => proxy.stop());
+  const run = migrate(endpointOf(source), endpointOf(proxy));
+  await run.streaming();
+  await from.incr('counter');
+  await waitFor(() => to.get('counter'), { what: 'the first write' });
+  proxy.vanish();
+  for (let i = 0; i < 100; i++) await from.incr('counter');
+  await waitFor(async () => (await to.get('counter')) === '101', {
+    what: 'the writes behind the silence',
+    deadlineMs: 45_000,
+  });
+  expect(run.notices.some(({ message }) => /has not answered for \d+ s/.test(message))).toBe(true);
+  expect(run.notices.some(({ message }) => message.includes('begins a new full sync'))).toBe(false);
+  await run.caughtUp();
+  expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+});
