@@ -125,7 +125,7 @@ export class ConflictDesk {
     return this.#judge.question !== null || this.#pending.length >= MOST_PENDING;
   }
 
-  get standing(): ConflictStanding {
+  get standing(): Omit<ConflictStanding, 'kept'> {
     return { question: this.#judge.question, collected: this.#file.count };
   }
 

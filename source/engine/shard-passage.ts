@@ -135,6 +135,9 @@ export class ShardPassage {
         panic: (database, key) => {
           if (current()) target.conflicts.panic(database, key);
         },
+        dropped: () => {
+          if (current()) target.conflicts.dropped();
+        },
       },
       notice: (level, message) => {
         if (current()) target.notice(level, message);
