@@ -78,12 +78,13 @@ function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedO
           origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
           slots: [],
         }))
-      : source.topology.shards.map(({ id, address, slots }) => ({
+      : source.topology.shards.map(({ id, address, nodeId, slots }) => ({
           id,
           origin: {
             kind: 'server',
             address,
             endpoint: source.endpoint,
+            nodeId,
             slots,
             version: source.topology.version,
             shards: source.topology.shards.length,

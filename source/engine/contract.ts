@@ -87,6 +87,8 @@ export interface ShardSnapshot {
   readonly targets: readonly string[];
   /** Lowest and highest slot the source shard owns, `0-5460,9000`; null for a standalone. */
   readonly slots: string | null;
+  /** Slots on their way to this shard from another of the source: their commands wait until they are copied. */
+  readonly slotsArriving: number;
   /** `disk` or `diskless` once the source has said so. */
   readonly snapshotKind: 'disk' | 'diskless' | null;
   /** The last thing that went wrong, and what to do; null when nothing did. */

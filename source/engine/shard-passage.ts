@@ -4,6 +4,7 @@ import { ByteWindow } from '../readers/byte-window.ts';
 import { Barrier } from './barrier.ts';
 import { FileRun } from './file-run.ts';
 import { FileTarget } from './file-target.ts';
+import type { OwnedSlots } from './owned-slots.ts';
 import { ReplicationFeed } from './replication-feed.ts';
 import { ServerTarget } from './server-target.ts';
 import type { FeedHost } from './shard-feed.ts';
@@ -30,7 +31,8 @@ export class ShardPassage {
   readonly #job: ShardJob;
   readonly #host: PassageHost;
 
-  constructor(job: ShardJob, host: PassageHost) {
+  /** @param slots of a cluster's node: those that the pipeline carries. */
+  constructor(job: ShardJob, slots: OwnedSlots | null, host: PassageHost) {
     this.#job = job;
     this.#host = host;
     const { origin, destination } = job;
@@ -40,7 +42,8 @@ export class ShardPassage {
         ? new ServerTarget(job, destination, this.window, this.#barrier, targetHost)
         : new FileTarget(job, destination, targetHost);
     const feedHost = this.#feedHost(job, host);
-    this.feed = origin.kind === 'server' ? new ReplicationFeed(job, origin, feedHost) : new FileRun(origin, feedHost);
+    this.feed =
+      origin.kind === 'server' ? new ReplicationFeed(job, origin, slots, feedHost) : new FileRun(origin, feedHost);
     const { script } = this.feed;
     this.pump = new ShardPump(
       { window: this.window, target: this.target, barrier: this.#barrier, script },
@@ -60,7 +63,9 @@ export class ShardPassage {
   async start(stillWanted: () => boolean): Promise<void> {
     await this.target.open();
     const { attempt, targetWasEmpty, origin, destination } = this.#job;
-    if (attempt > 1 && targetWasEmpty && origin.kind === 'server' && destination.kind === 'server') {
+    // A cluster's shard that carries no slot has written nothing that is its own.
+    const wrote = origin.kind === 'server' && (origin.nodeId === null || origin.slots.length > 0);
+    if (attempt > 1 && targetWasEmpty && wrote && destination.kind === 'server') {
       this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
       // Brings the client library into this thread, which most runs never need.
       const { clearShard } = await import('./clear-shard.ts');

@@ -97,6 +97,7 @@ export const MESSAGES_EN: Messages = {
   noShards: 'Looking for the shards of the source ...',
   noNotices: 'Nothing to report yet.',
   noUpdate: (age) => `no update for ${age}`,
+  slotsArriving: (count) => `${count} slots arriving from another shard; their writes wait until it has let go`,
   conflictCounts: (policy, rewritten, ignored, equal) =>
     `${policy}, ${rewritten} rewritten, ${ignored} ignored, ${equal} already there`,
   applied: 'applied',

@@ -95,6 +95,7 @@ export const MESSAGES_ZH: Messages = {
   noShards: '正在查找源端的分片……',
   noNotices: '暂无事件。',
   noUpdate: (age) => `${age} 没有更新`,
+  slotsArriving: (count) => `${count} 个槽正从另一分片迁来；待原分片放手后才写入`,
   conflictCounts: (policy, rewritten, ignored, equal) =>
     `${policy}，覆盖 ${rewritten}，忽略 ${ignored}，已相同 ${equal}`,
   applied: '已应用',

@@ -111,6 +111,8 @@ export interface Messages {
   readonly noShards: string;
   readonly noNotices: string;
   readonly noUpdate: (age: string) => string;
+  /** Why a shard shows less than its node has. */
+  readonly slotsArriving: (count: number) => string;
   readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string, equal: string) => string;
   readonly applied: string;
   readonly received: string;

@@ -47,6 +47,7 @@ export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | 
   if (shard.waitingFor !== null) return segment(printable(shard.waitingFor), 'warn');
   if (shard.paused) return segment(messages.isPaused, 'warn');
   if (shard.throttled !== null) return segment(messages.isThrottled(printable(shard.throttled)), 'warn');
+  if (shard.slotsArriving > 0) return segment(messages.slotsArriving(shard.slotsArriving), 'warn');
   return shard.lastError === null ? null : segment(`${messages.label.lastError}: ${printable(shard.lastError)}`, 'dim');
 };
 

@@ -146,6 +146,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       keyspaceEvents: age < 1 ? null : id === 1 ? 'AKE' : '',
       targets: [`10.9.4.${20 + id}:6379`, `10.9.4.${40 + id}:6379`],
       slots: `${id * 100}-${id * 100 + 99}`,
+      slotsArriving: 0,
       snapshotKind: age < SYNC_FROM ? null : 'diskless',
       lastError: null,
       history: { opsPerSecond: history(opsAt), lagBytes: history(lagAt) },
