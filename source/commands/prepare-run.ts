@@ -115,11 +115,11 @@ async function expiriesOf(
   const own = covered === SLOT_COUNT ? [] : slots;
   const { endpoint, topology } = target;
   if (hasImportMode(topology.version)) {
-    const fields = new HeldExpiries(endpoint, own, { keys: false });
+    const fields = new HeldExpiries(run, endpoint, own, { keys: false });
     const mode = new ImportMode(run, endpoint, fields);
     if (await mode.enter(topology, tell)) return { care: mode, importMode: true };
   }
-  return { care: new HeldExpiries(endpoint, own, { keys: true }), importMode: false };
+  return { care: new HeldExpiries(run, endpoint, own, { keys: true }), importMode: false };
 }
 
 function planOf(side: AskedSource | AskedTarget): SidePlan {

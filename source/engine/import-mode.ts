@@ -10,6 +10,7 @@ import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endp
 import type { ServerVersion, Topology } from '../topology/topology.ts';
 import { messageOf } from './errors.ts';
 import type { ExpiryCare, Tell } from './expiry-care.ts';
+import { runsAt } from './runs-at-target.ts';
 
 /** Valkey 8.1 and newer. */
 export function hasImportMode({ product, major, minor }: ServerVersion): boolean {
@@ -48,6 +49,15 @@ export class ImportMode implements ExpiryCare {
     return true;
   }
 
+  /** Nothing is entered: only what runs before have left is to be ended by `release`. @throws when a node can not be asked. */
+  async takeOver(topology: Topology, tell: Tell): Promise<void> {
+    for (const { address, slots } of topology.shards) {
+      const marker = markerOf(slots[0]?.first ?? null);
+      const on = await this.#at(address, (node) => this.#isOnAlready(node, address, marker, tell));
+      if (on && !this.#foreign.has(formatAddress(address))) this.#entered.push(address);
+    }
+  }
+
   async release(stopped: () => boolean, tell: Tell): Promise<string | null> {
     // Nodes that have become masters since are in the mode too: our connections saw to that.
     const topology = await discoverTopology(this.#target).catch(() => null);
@@ -58,24 +68,29 @@ export class ImportMode implements ExpiryCare {
   }
 
   async #enterNode(node: Redis, address: NodeAddress, marker: string, tell: Tell): Promise<void> {
+    if (await this.#isOnAlready(node, address, marker, tell)) return;
+    // Before the mode: killed between the two we leave a key, and not a server that never expires anything.
+    await node.set(marker, this.#run);
+    await node.config('SET', 'import-mode', 'yes');
+    if (!(await isOn(node))) throw new Error(`${formatAddress(address)} says OK and stays as it was`);
+  }
+
+  async #isOnAlready(node: Redis, address: NodeAddress, marker: string, tell: Tell): Promise<boolean> {
     if (await isOn(node)) {
       const owner = await node.get(marker);
-      const others = await otherRuns(node, this.#run);
+      const others = await runsAt(node, this.#run);
       if (owner === null) {
         this.#foreign.add(formatAddress(address));
         tell('warn', `${formatAddress(address)} was in import-mode already, and stays so when this run ends.`);
-      } else if (others === 0) {
+      } else if (others.length === 0) {
         tell(
           'warn',
           `${formatAddress(address)} was left in import-mode by run ${owner}; it is turned off when this run ends.`,
         );
       }
-      return;
+      return true;
     }
-    // Before the mode: killed between the two we leave a key, and not a server that never expires anything.
-    await node.set(marker, this.#run);
-    await node.config('SET', 'import-mode', 'yes');
-    if (!(await isOn(node))) throw new Error(`${formatAddress(address)} says OK and stays as it was`);
+    return false;
   }
 
   /** @returns what remains to be done by a person, or null. */
@@ -100,7 +115,7 @@ export class ImportMode implements ExpiryCare {
   async #leaveNode(node: Redis, topology: Topology | null): Promise<void> {
     const on = await isOn(node);
     // Another run's data is still on its way: the last one turns it off.
-    if (on && (await otherRuns(node, this.#run)) > 0) return;
+    if (on && (await runsAt(node, this.#run)).length > 0) return;
     if (on) {
       await node.config('SET', 'import-mode', 'no');
       if (await isOn(node)) throw new Error('it says OK and stays as it was');
@@ -134,11 +149,4 @@ function markersOf(topology: Topology | null): readonly string[] {
 async function isOn(node: Redis): Promise<boolean> {
   const [, value] = (await node.config('GET', 'import-mode')) as string[];
   return value === 'yes';
-}
-
-/** Runs other than this one with connections for data here, by their names (redferry:<run>:<shard>:<node>). */
-async function otherRuns(node: Redis, run: string): Promise<number> {
-  const list = String(await node.client('LIST'));
-  const names = [...list.matchAll(/ name=redferry:([^: ]+):shard-/g)].map(([, name]) => name);
-  return new Set(names.filter((name) => name !== run)).size;
 }
