@@ -21,6 +21,11 @@ const engineCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-validation-rate'), keysPerSecond: z.int().min(1).nullable() }),
   z.strictObject({ type: z.literal('export-validation') }),
   z.strictObject({
+    type: z.literal('repair-differences'),
+    kind: z.enum(['differing', 'extra']),
+    keys: z.array(keyName).min(1).max(MOST_KEYS).nullable(),
+  }),
+  z.strictObject({
     type: z.literal('setConflictPolicy'),
     shards,
     policy: z.enum(CONFLICT_POLICIES),

@@ -76,5 +76,8 @@ function nameIn(command: EngineCommand): { readonly target: string } | null {
 
 /** The command without what may be long or private: of keys their number. */
 function summaryOf(command: EngineCommand): AuditEntry['command'] {
-  return command.type === 'repair' ? { type: 'repair', keys: command.keys.length } : command;
+  if (command.type === 'repair') return { type: 'repair', keys: command.keys.length };
+  if (command.type !== 'repair-differences') return command;
+  const { type, kind, keys } = command;
+  return { type, kind, keys: keys === null ? null : keys.length };
 }

@@ -13,6 +13,7 @@ const LEVELS: Readonly<Record<EngineCommand['type'], Level>> = {
   'steer-validation': 'none',
   'set-validation-rate': 'none',
   'export-validation': 'none',
+  'repair-differences': 'target',
   // They carry the target's name themselves where it is needed (conflict-commands.ts).
   setConflictPolicy: 'none',
   decideConflict: 'none',

@@ -195,7 +195,19 @@ export type ValidationCommand =
   /** Keys a second; null for as fast as it goes. */
   | { readonly type: 'set-validation-rate'; readonly keysPerSecond: number | null }
   /** Writes what was found to files: JSON lines and a page. */
-  | { readonly type: 'export-validation' };
+  | { readonly type: 'export-validation' }
+  /**
+   * Copies keys that were found to differ again and compares them once more; of kind `extra` deletes them. `keys` is null for
+   * all of that kind.
+   */
+  | {
+      readonly type: 'repair-differences';
+      readonly kind: RepairKind;
+      readonly keys: readonly KeyName[] | null;
+    };
+
+/** Keys that both sides should have, or keys that only the target has. */
+export type RepairKind = 'differing' | 'extra';
 
 export type EngineCommand =
   | ValidationCommand
@@ -250,8 +262,9 @@ export interface AuditEntry {
   readonly timeMs: number;
   readonly client: string;
   readonly command:
-    | Exclude<EngineCommand, { readonly type: 'repair' }>
-    | { readonly type: 'repair'; readonly keys: number };
+    | Exclude<EngineCommand, { readonly type: 'repair' | 'repair-differences' }>
+    | { readonly type: 'repair'; readonly keys: number }
+    | { readonly type: 'repair-differences'; readonly kind: RepairKind; readonly keys: number | null };
   readonly confirmed: Exclude<Confirmation, 'self'>;
   readonly accepted: boolean;
   readonly message: string;
@@ -367,7 +380,11 @@ export interface DifferencePicture {
   readonly detail: string;
   /** What each side has that the other has not. */
   readonly diff: readonly DiffLine[];
+  /** null when nobody has asked for it. */
+  readonly repair: RepairState | null;
 }
+
+export type RepairState = 'under-way' | 'repaired' | 'failed';
 
 export interface DiffLine {
   readonly side: 'source' | 'target';

@@ -94,6 +94,7 @@ export class FerryEngine implements Engine {
     this.#desk = new ValidationDesk(options.validation ?? null, {
       shards: () => this.snapshot().shards,
       isRunning: () => this.#phase !== 'ended',
+      recopy: (keys) => this.#repair(keys),
       notice: (level, message) => this.#notice(level, null, message),
       changed: () => this.#changed(),
     });
@@ -147,6 +148,7 @@ export class FerryEngine implements Engine {
       case 'steer-validation':
       case 'set-validation-rate':
       case 'export-validation':
+      case 'repair-differences':
         return this.#desk.handle(command);
     }
     if (this.#phase === 'ended') return { accepted: false, message: 'The run has ended.' };

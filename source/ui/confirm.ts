@@ -8,6 +8,7 @@ import type { KeyName } from './key-parser.ts';
 import type { Acting } from './keymap.ts';
 import type { Look } from './look.ts';
 import type { Messages } from './messages.ts';
+import { REPAIR_QUESTIONS } from './repair-questions.ts';
 import type { ScreenState } from './screen-model.ts';
 import type { DialogName } from './ui-state.ts';
 
@@ -16,6 +17,8 @@ export interface Question {
   readonly effect: (messages: Messages, state: ScreenState) => string;
   /** What yes asks of the engine; null for what the screen does by itself. */
   readonly command: ((state: ScreenState) => EngineCommand) | null;
+  /** Asked after the end of the run too. */
+  readonly afterEnd?: true;
 }
 
 /** The way that the migration goes: a question must name what it is about. */
@@ -23,6 +26,7 @@ const way = ({ snapshot }: ScreenState, { glyphs }: Look): string =>
   printable(`${snapshot.source.address} ${glyphs.arrow} ${snapshot.target.address}`);
 
 export const QUESTIONS: Readonly<Record<DialogName, Question>> = {
+  ...REPAIR_QUESTIONS,
   stop: {
     title: (state, look) => `${look.messages.dialog.stopTitle} ${way(state, look)}`,
     effect: ({ dialog }) => dialog.stopEffect,
@@ -51,9 +55,9 @@ export const QUESTIONS: Readonly<Record<DialogName, Question>> = {
   },
 };
 
-/** The open question; the end of the run answers every one. */
+/** The open question; the end of the run answers those that are about the run. */
 export const openDialog = ({ ui, snapshot }: ScreenState): DialogName | null =>
-  snapshot.phase === 'ended' ? null : ui.dialog;
+  ui.dialog !== null && snapshot.phase === 'ended' && QUESTIONS[ui.dialog].afterEnd !== true ? null : ui.dialog;
 
 /** How it is answered: with y, or by typing the target's name. */
 export const neededFor = (dialog: DialogName, state: ScreenState): 'yes' | 'target' => {

@@ -7,6 +7,7 @@ import { scrollLog } from './log-scroll.ts';
 import type { BindingId, Messages } from './messages.ts';
 import type { Numbered } from './paged-lines.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
+import { moveInValidation, VALIDATION_KEYS } from './validation-keys.ts';
 
 /** What a binding may look at and do. */
 export interface Acting {
@@ -88,6 +89,10 @@ const move = (acting: Acting, key: KeyName): void => {
   const list = listed(state);
   if (list !== null) {
     acting.change({ type: 'scroll-log', end: scrollLog(list, state.ui.logEnd, vertical, logHeight(plan)) });
+    return;
+  }
+  if (state.ui.screen === 'validation') {
+    moveInValidation(acting, horizontal, vertical);
     return;
   }
   // In the detail view every arrow goes to the next or previous shard; in a grid up and down go by rows.
@@ -240,6 +245,7 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: false,
     run: ({ change }) => change({ type: 'show', screen: 'audit' }),
   },
+  ...VALIDATION_KEYS,
   {
     id: 'pause',
     keys: ['p'],
@@ -320,9 +326,17 @@ export const FOOTER: readonly BindingId[] = [
   'open',
   'move',
   'pause',
+  'comparePause',
+  'repairOne',
+  'removeExtra',
+  'sampleSize',
   'help',
+  'validate',
+  'compareCancel',
+  'compareExport',
+  'repairAll',
+  'compareRate',
   'log',
-  'layout',
   'sort',
   'quit',
 ];

@@ -1,5 +1,6 @@
 // The screen's words in English.
 import type { Messages } from './messages.ts';
+import { VALIDATION_EN } from './validation-messages-en.ts';
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
@@ -28,8 +29,16 @@ export const MESSAGES_EN: Messages = {
   },
   level: { info: 'info', warn: 'warning', error: 'ERROR' },
   snapshotKind: { disk: 'disk', diskless: 'diskless' },
-  screen: { overview: 'overview', detail: 'shard', log: 'notices', audit: 'commands', help: 'help' },
+  screen: {
+    overview: 'overview',
+    detail: 'shard',
+    log: 'notices',
+    audit: 'commands',
+    validation: 'validation',
+    help: 'help',
+  },
   keys: {
+    ...VALIDATION_EN.keys,
     move: { help: 'move; the arrow keys too', hint: 'move' },
     page: { help: 'page up, page down' },
     ends: { help: 'first, last' },
@@ -73,6 +82,7 @@ export const MESSAGES_EN: Messages = {
     inFlight: 'in flight',
     held: 'expiries held',
     refused: 'refused',
+    verified: 'verified',
     commands: 'commands',
     replid: 'replid',
     offset: 'offset',
@@ -116,6 +126,7 @@ export const MESSAGES_EN: Messages = {
   shownAsPanels: 'Panels, where they fit.',
   undoPause: (outcome) => (outcome.accepted ? `${outcome.message} (p undoes it)` : outcome.message),
   engineGaveNoAnswer: (reason) => `The engine did not answer: ${reason}`,
+  validation: VALIDATION_EN,
   dialog: {
     answers: 'y = yes, n or enter = no',
     stopTitle: 'Stop the migration?',

@@ -1,5 +1,6 @@
 // 界面文字（简体中文）。The screen's words in simplified Chinese.
 import type { Messages } from './messages.ts';
+import { VALIDATION_ZH } from './validation-messages-zh.ts';
 
 export const MESSAGES_ZH: Messages = {
   state: {
@@ -26,8 +27,9 @@ export const MESSAGES_ZH: Messages = {
   },
   level: { info: '信息', warn: '警告', error: '错误' },
   snapshotKind: { disk: '磁盘', diskless: '无盘' },
-  screen: { overview: '总览', detail: '分片', log: '事件', audit: '命令', help: '帮助' },
+  screen: { overview: '总览', detail: '分片', log: '事件', audit: '命令', validation: '校验', help: '帮助' },
   keys: {
+    ...VALIDATION_ZH.keys,
     move: { help: '移动；方向键亦可', hint: '移动' },
     page: { help: '上一页、下一页' },
     ends: { help: '最前、最后' },
@@ -71,6 +73,7 @@ export const MESSAGES_ZH: Messages = {
     inFlight: '未确认',
     held: '暂缓过期',
     refused: '被拒',
+    verified: '校验',
     commands: '命令',
     replid: '复制 ID',
     offset: '偏移',
@@ -114,6 +117,7 @@ export const MESSAGES_ZH: Messages = {
   shownAsPanels: '放得下时显示面板。',
   undoPause: (outcome) => (outcome.accepted ? `${outcome.message}（再按 p 撤销）` : outcome.message),
   engineGaveNoAnswer: (reason) => `引擎没有应答：${reason}`,
+  validation: VALIDATION_ZH,
   dialog: {
     answers: 'y = 是，n 或回车 = 否',
     stopTitle: '停止迁移？',

@@ -10,6 +10,7 @@ import type {
 } from '../engine/contract.ts';
 import { MESSAGES_EN } from './messages-en.ts';
 import { MESSAGES_ZH } from './messages-zh.ts';
+import type { ValidationBindingId, ValidationMessages } from './validation-messages.ts';
 
 /** The languages of `--lang`. */
 export const LANGUAGES = ['en', 'zh'] as const;
@@ -35,7 +36,8 @@ export type BindingId =
   | 'finish'
   | 'stop'
   | 'quit'
-  | 'leave';
+  | 'leave'
+  | ValidationBindingId;
 
 export interface KeyLabel {
   /** In the help. */
@@ -57,6 +59,7 @@ export interface Messages {
     readonly detail: string;
     readonly log: string;
     readonly audit: string;
+    readonly validation: string;
     readonly help: string;
   };
   readonly keys: Readonly<Record<BindingId, KeyLabel>>;
@@ -86,6 +89,7 @@ export interface Messages {
     readonly inFlight: string;
     readonly held: string;
     readonly refused: string;
+    readonly verified: string;
     readonly commands: string;
     readonly replid: string;
     readonly offset: string;
@@ -147,6 +151,8 @@ export interface Messages {
     readonly resumeAllTitle: (shards: number) => string;
     readonly resumeAllEffect: string;
   };
+  /** The view of comparisons, and their verdicts beside the shards. */
+  readonly validation: ValidationMessages;
   readonly ctrlCAgain: string;
   readonly stopAsked: string;
   readonly readOnly: string;

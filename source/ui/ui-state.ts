@@ -2,10 +2,18 @@
 // a shard is remembered by its id, so that a new picture never moves the selection to another shard.
 import type { Tone } from './theme.ts';
 
-export type ScreenName = 'overview' | 'detail' | 'log' | 'audit';
+export type ScreenName = 'overview' | 'detail' | 'log' | 'audit' | 'validation';
 
 /** A question that must be answered before any other key acts; `no` is always the answer of enter. */
-export type DialogName = 'stop' | 'finish' | 'leave' | 'pause-all' | 'resume-all';
+export type DialogName =
+  | 'stop'
+  | 'finish'
+  | 'leave'
+  | 'pause-all'
+  | 'resume-all'
+  | 'repair-one'
+  | 'repair-all'
+  | 'remove-extra';
 
 /** One sentence at the foot of the screen, which goes by itself. */
 export interface Flash {
@@ -30,6 +38,9 @@ export interface UiState {
   readonly sort: 'shard' | 'severity';
   /** Id of the last notice that the log shows, or entry of the audit; null follows the newest. */
   readonly logEnd: number | null;
+  /** In the validation view: the size that is chosen, and the differing key. */
+  readonly size: number;
+  readonly difference: number;
   readonly flash: Flash | null;
   /** Until when a second ctrl+c stops the run. */
   readonly ctrlCUntilMs: number;
@@ -46,6 +57,8 @@ export const INITIAL_UI: UiState = {
   layout: 'panels',
   sort: 'shard',
   logEnd: null,
+  size: 0,
+  difference: 0,
   flash: null,
   ctrlCUntilMs: 0,
 };
@@ -60,6 +73,7 @@ export type UiAction =
   | { readonly type: 'select'; readonly shard: number }
   | { readonly type: 'toggle-layout' }
   | { readonly type: 'toggle-sort' }
+  | { readonly type: 'choose-size' | 'choose-difference'; readonly index: number }
   | { readonly type: 'scroll-log'; readonly end: number | null }
   | { readonly type: 'flash'; readonly flash: Flash | null }
   | { readonly type: 'arm-ctrl-c'; readonly untilMs: number };
@@ -97,6 +111,10 @@ export const changeUi = (state: UiState, action: UiAction): UiState => {
       return { ...state, layout: state.layout === 'panels' ? 'lines' : 'panels' };
     case 'toggle-sort':
       return { ...state, sort: state.sort === 'shard' ? 'severity' : 'shard' };
+    case 'choose-size':
+      return { ...state, size: action.index };
+    case 'choose-difference':
+      return { ...state, difference: action.index };
     case 'scroll-log':
       return { ...state, logEnd: action.end };
     case 'flash':
