@@ -292,12 +292,22 @@ export class ServerTarget implements ShardTarget {
     });
   }
 
-  /** Other nodes own these slots now. */
+  /**
+   * Other nodes own these slots now. To a master that is known a slot brings all that it had. Any other one may have been a
+   * replica just now, and lack what its master had answered for: its markers have to be read.
+   * @throws FerryError for such a node, and when one can not be reached.
+   */
   async #follow(moves: readonly SlotMove[]): Promise<void> {
     const { endpoint } = this.#destination;
     for (const { slot, address } of moves) {
       const reachable = mapAddress(endpoint.addressMap, address);
       let writer = this.#nodes.at(formatAddress(reachable));
+      if (this.#exact !== null && (writer === null || this.#nodes.slotsOf(writer).length === 0)) {
+        throw new FerryError(`Slots of the target have gone to ${formatAddress(reachable)}, which had none before.`, {
+          code: 'target-replaced',
+          retriable: true,
+        });
+      }
       if (writer === null) {
         const nodeId = await askNodeId(endpoint, reachable);
         writer = makeWriter(
