@@ -53,7 +53,7 @@ export class CommandDesk {
       timeMs: wallMs(steadyMs()),
       client,
       command: summaryOf(command),
-      confirmed: nameIn(command) ?? (confirmed === 'self' ? 'no' : confirmed),
+      confirmed: confirmed === 'self' ? 'no' : confirmed,
       accepted,
       message,
       change: change ?? null,
@@ -66,12 +66,6 @@ export class CommandDesk {
 function unconfirmed(level: ConfirmationLevel, { target }: EngineSnapshot): CommandOutcome {
   const how = level === 'yes' ? 'yes' : `the target's name, ${targetName(target.address)}`;
   return { accepted: false, needs: level, message: `This has to be confirmed with ${how}.` };
-}
-
-/** The target's name where it stands in the command. */
-function nameIn(command: EngineCommand): { readonly target: string } | null {
-  const target = 'target' in command ? command.target : null;
-  return target === null ? null : { target };
 }
 
 /** The command without what may be long or private: of keys their number. */

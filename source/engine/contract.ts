@@ -215,20 +215,18 @@ export type EngineCommand =
   | { readonly type: 'resume'; readonly shards: ShardSelection }
   /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
   | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
-  /** For keys that are judged from now on; answers open questions. `target`: for rewrite the target's name, as typed. */
+  /** For keys that are judged from now on; answers open questions. */
   | {
       readonly type: 'setConflictPolicy';
       readonly shards: ShardSelection;
       readonly policy: ConflictPolicy;
-      readonly target: string | null;
     }
-  /** Answers the question with that number of one shard. `target`: to rewrite all that were collected, its name as typed. */
+  /** Answers the question with that number of one shard. */
   | {
       readonly type: 'decideConflict';
       readonly shard: number;
       readonly question: number;
       readonly decision: ConflictDecision;
-      readonly target: string | null;
     }
   /** Ends the run as the last act of a migration, when every shard follows closely; else only with the target's name. */
   | { readonly type: 'finish' }

@@ -336,7 +336,6 @@ export class FerryEngine implements Engine {
   #conflictCommand(command: ConflictCommand): CommandOutcome {
     const outcome = conflictCommand(command, {
       records: this.#records,
-      targetAddress: this.#target.address,
       send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
     });
     if (outcome.accepted) this.#notice('info', null, outcome.message);

@@ -143,6 +143,16 @@ const togglePauseAll = ({ state, change }: Acting): void => {
   change({ type: 'ask', dialog: areAllPaused ? 'resume-all' : 'pause-all' });
 };
 
+/** The question that the shard waits with, when it was put off; else its policy. */
+const askPolicy = ({ state, change }: Acting): void => {
+  const { selected } = state.ui;
+  const shard = state.snapshot.shards.find(({ id }) => id === selected);
+  if (shard === undefined) return;
+  if (shard.conflictStanding.question === null)
+    change({ type: 'ask', dialog: 'policy-shard', about: { shard: shard.id, question: 0 } });
+  else change({ type: 'put-off', about: null });
+};
+
 const toggleLayout = ({ state, change, say }: Acting): void => {
   change({ type: 'toggle-layout' });
   say((messages) => (state.ui.layout === 'panels' ? messages.shownAsLines : messages.shownAsPanels));
@@ -263,6 +273,24 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: true,
     steers: true,
     run: togglePauseAll,
+  },
+  {
+    id: 'policy',
+    keys: ['c'],
+    shown: 'c',
+    when: (state) => isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: askPolicy,
+  },
+  {
+    id: 'policyAll',
+    keys: ['C'],
+    shown: 'C',
+    when: (state) => !state.ui.help && hasShards(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'policy-all' }),
   },
   {
     id: 'layout',

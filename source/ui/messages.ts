@@ -1,5 +1,6 @@
 // Every word that the screen, the plain lines and the final result print, as one type: a language that misses a word does
 // not compile. Contract words (panic, rewrite, ignore, settings, reasons from the engine) are not translated.
+import type { ConflictDifference } from '../engine/conflict-contract.ts';
 import type {
   CommandOutcome,
   ConflictPolicy,
@@ -29,6 +30,8 @@ export type BindingId =
   | 'audit'
   | 'pause'
   | 'pauseAll'
+  | 'policy'
+  | 'policyAll'
   | 'layout'
   | 'sort'
   | 'help'
@@ -153,6 +156,35 @@ export interface Messages {
   };
   /** The view of comparisons, and their verdicts beside the shards. */
   readonly validation: ValidationMessages;
+  readonly conflict: {
+    readonly difference: Readonly<Record<ConflictDifference, string>>;
+    readonly field: {
+      readonly type: string;
+      readonly size: string;
+      readonly bytes: string;
+      readonly expires: string;
+      readonly encoding: string;
+      readonly preview: string;
+    };
+    readonly never: string;
+    readonly nothing: string;
+    readonly snapshotSide: string;
+    readonly targetSide: string;
+    readonly keyTitle: (shard: string, difference: string) => string;
+    readonly keyOptions: readonly (readonly [key: string, text: string])[];
+    readonly collectedTitle: (shard: string, count: string) => string;
+    readonly collectedOptions: readonly (readonly [key: string, text: string])[];
+    readonly allShards: string;
+    readonly policyTitle: (shards: string, policy: string) => string;
+    readonly policyNote: string;
+    readonly policyOptions: readonly (readonly [key: string, text: string])[];
+    readonly rewriteShardTitle: (shard: string) => string;
+    readonly rewriteAllTitle: string;
+    readonly rewriteEffect: string;
+    readonly rewriteKeyTitle: (key: string) => string;
+    readonly rewriteKeyEffect: (target: string) => string;
+    readonly rewriteCollectedTitle: (shard: string) => string;
+  };
   readonly ctrlCAgain: string;
   readonly stopAsked: string;
   readonly readOnly: string;

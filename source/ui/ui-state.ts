@@ -13,7 +13,21 @@ export type DialogName =
   | 'resume-all'
   | 'repair-one'
   | 'repair-all'
-  | 'remove-extra';
+  | 'remove-extra'
+  | 'rewrite-shard'
+  | 'rewrite-all'
+  | 'rewrite-key'
+  | 'rewrite-collected'
+  | MenuName;
+
+/** A dialog with more answers than yes and no; see conflict-menu.ts. */
+export type MenuName = 'conflict' | 'policy-shard' | 'policy-all';
+
+/** What a dialog about conflicts means: a shard, and the question that it had asked when the dialog was opened. */
+export interface ConflictSubject {
+  readonly shard: number;
+  readonly question: number;
+}
 
 /** One sentence at the foot of the screen, which goes by itself. */
 export interface Flash {
@@ -28,6 +42,10 @@ export interface UiState {
   /** The first key that the help shows. */
   readonly helpTop: number;
   readonly dialog: DialogName | null;
+  /** Of a dialog about conflicts. */
+  readonly about: ConflictSubject | null;
+  /** Questions about conflicts that were put off: the last one of each shard. */
+  readonly putOff: readonly ConflictSubject[];
   /** What was typed as its answer, where a name is asked for. */
   readonly typed: string;
   /** The person only watches: no key steers the run. */
@@ -51,6 +69,8 @@ export const INITIAL_UI: UiState = {
   help: false,
   helpTop: 0,
   dialog: null,
+  about: null,
+  putOff: [],
   typed: '',
   readOnly: false,
   selected: null,
@@ -67,7 +87,9 @@ export type UiAction =
   | { readonly type: 'show'; readonly screen: ScreenName }
   | { readonly type: 'toggle-help' }
   | { readonly type: 'scroll-help'; readonly top: number }
-  | { readonly type: 'ask'; readonly dialog: DialogName }
+  | { readonly type: 'ask'; readonly dialog: DialogName; readonly about?: ConflictSubject }
+  /** The shard waits with its question; null takes all of them up again. */
+  | { readonly type: 'put-off'; readonly about: ConflictSubject | null }
   | { readonly type: 'type'; readonly text: string }
   | { readonly type: 'close' }
   | { readonly type: 'select'; readonly shard: number }
@@ -85,6 +107,11 @@ const closed = (state: UiState): UiState => {
   return { ...state, screen: 'overview', logEnd: null };
 };
 
+const withPutOff = (old: readonly ConflictSubject[], about: ConflictSubject): readonly ConflictSubject[] => [
+  ...old.filter(({ shard }) => shard !== about.shard),
+  about,
+];
+
 /** The next state of the screen. */
 export const changeUi = (state: UiState, action: UiAction): UiState => {
   switch (action.type) {
@@ -100,7 +127,9 @@ export const changeUi = (state: UiState, action: UiAction): UiState => {
     case 'scroll-help':
       return { ...state, helpTop: action.top };
     case 'ask':
-      return { ...state, dialog: action.dialog, typed: '', flash: null };
+      return { ...state, dialog: action.dialog, about: action.about ?? null, typed: '', flash: null };
+    case 'put-off':
+      return { ...state, dialog: null, putOff: action.about === null ? [] : withPutOff(state.putOff, action.about) };
     case 'type':
       return { ...state, typed: action.text };
     case 'close':
