@@ -15,7 +15,8 @@ export async function check(command: CheckCommand): Promise<number> {
     source: source.kind === 'server' ? source : null,
     target: target.kind === 'server' ? target : null,
     conflictPolicy: settings.conflict,
-    exactlyOnce: settings.target.exactlyOnce,
+    reader: settings.source.reader,
+    exactlyOnce: settings.target.exactlyOnce && settings.source.reader === 'sync',
   });
   if (command.json)
     process.stdout.write(`${JSON.stringify({ v: 1, event: 'check', time: new Date().toISOString(), ...report })}\n`);

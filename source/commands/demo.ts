@@ -105,7 +105,7 @@ async function setTheStage(
       source: endpoint(stage.source),
       target: endpoint(stage.target),
       conflictPolicy: settings.conflict,
-      asksOnConflict: chooseOutput(command) === 'screen',
+      asksOnConflict: false,
       keyless: settings.filter,
       exactlyOnce: settings.target.exactlyOnce,
       limits: { ...runLimits(settings), threads: availableParallelism() },

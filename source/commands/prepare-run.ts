@@ -6,7 +6,7 @@ import { EXIT, FerryError } from '../engine/errors.ts';
 import { type ExpiryCare, HeldExpiries } from '../engine/expiry-care.ts';
 import { hasImportMode, ImportMode } from '../engine/import-mode.ts';
 import { type PlannedOrigin, planRun, type RunLimits, type RunPlan, type SidePlan } from '../engine/run-plan.ts';
-import type { KeylessRules, ShardJob } from '../engine/shard-job.ts';
+import type { KeylessRules, ScanOrder, ShardJob } from '../engine/shard-job.ts';
 import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
 import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
@@ -20,6 +20,8 @@ export interface RunSetup {
   readonly conflictPolicy: ConflictPolicy;
   /** A screen shows the run: a conflict under panic is asked for. */
   readonly asksOnConflict: boolean;
+  /** null or left out: the source is followed by replication. */
+  readonly scan?: ScanOrder | null;
   readonly keyless: KeylessRules;
   readonly exactlyOnce: boolean;
   readonly limits: RunLimits;
@@ -32,13 +34,17 @@ type Tell = (level: NoticeLevel, message: string) => void;
 /** @param tell what the person should know before the run begins. */
 export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> {
   const { source, target } = await askSides(setup.source, setup.target);
+  const scans = (setup.scan ?? null) !== null;
+  if (scans) checkScannable(source, target);
   const origins = originsOf(source, setup);
   await passPreflight(
     {
       source: source.kind === 'server' ? source : null,
       target: target.kind === 'server' ? target : null,
       conflictPolicy: setup.conflictPolicy,
-      exactlyOnce: setup.exactlyOnce,
+      // What the scan writes can be written again.
+      exactlyOnce: setup.exactlyOnce && !scans,
+      reader: scans ? 'scan' : 'sync',
       shards: setup.shards,
     },
     tell,
@@ -60,6 +66,16 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
   });
 }
 
+/** @throws FerryError for sides that the scan reader is not for. */
+function checkScannable(source: AskedSource, target: AskedTarget): void {
+  const side = source.kind === 'file' ? 'read files' : 'write files, which could hold a key twice';
+  if (source.kind === 'server' && target.kind === 'server') return;
+  throw new FerryError(`The scan reader does not ${side}: give servers, or --reader sync.`, {
+    code: 'usage',
+    exitCode: EXIT.usage,
+  });
+}
+
 async function passPreflight(order: PreflightOrder, tell: Tell): Promise<void> {
   const report = await runPreflight(order);
   for (const { verdict, evidence, remedy } of report.findings) {
@@ -70,7 +86,7 @@ async function passPreflight(order: PreflightOrder, tell: Tell): Promise<void> {
 }
 
 /** The source's shards that were chosen. @throws FerryError when one of them is not there. */
-function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedOrigin[] {
+function originsOf(source: AskedSource, { shards, scan = null }: RunSetup): readonly PlannedOrigin[] {
   const all: readonly PlannedOrigin[] =
     source.kind === 'file'
       ? source.inputs.map(({ name, format, files, totalBytes }, id) => ({
@@ -78,16 +94,16 @@ function originsOf(source: AskedSource, { shards }: RunSetup): readonly PlannedO
           origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
           slots: [],
         }))
-      : source.topology.shards.map(({ id, address, nodeId, slots }) => ({
+      : source.topology.shards.map(({ id, address, slots }) => ({
           id,
           origin: {
             kind: 'server',
             address,
             endpoint: source.endpoint,
-            nodeId,
             slots,
             version: source.topology.version,
             shards: source.topology.shards.length,
+            scan,
           },
           slots,
         }));
@@ -115,11 +131,11 @@ async function expiriesOf(
   const own = covered === SLOT_COUNT ? [] : slots;
   const { endpoint, topology } = target;
   if (hasImportMode(topology.version)) {
-    const fields = new HeldExpiries(run, endpoint, own, { keys: false });
+    const fields = new HeldExpiries(endpoint, own, { keys: false });
     const mode = new ImportMode(run, endpoint, fields);
     if (await mode.enter(topology, tell)) return { care: mode, importMode: true };
   }
-  return { care: new HeldExpiries(run, endpoint, own, { keys: true }), importMode: false };
+  return { care: new HeldExpiries(endpoint, own, { keys: true }), importMode: false };
 }
 
 function planOf(side: AskedSource | AskedTarget): SidePlan {

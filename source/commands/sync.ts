@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
 import type { SyncCommand } from '../config/arguments.ts';
 import { toPlace } from '../config/place.ts';
-import { runLimits } from '../config/schema.ts';
+import { runLimits, scanOrder } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import type { DetachedOrder } from '../control/detached-run.ts';
 import { runsFolder } from '../control/run-registry.ts';
@@ -69,7 +69,8 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           source,
           target,
           conflictPolicy: settings.conflict,
-          asksOnConflict: chooseOutput(command) === 'screen',
+          asksOnConflict: false,
+          scan: scanOrder(settings),
           keyless: settings.filter,
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),

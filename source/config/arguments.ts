@@ -2,7 +2,7 @@
 // a secret. Help and version are printed here, since the parser makes them.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { CONFLICT_POLICIES } from '../engine/contract.ts';
+import { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { describeAddress, passwordIn } from './address.ts';
@@ -71,19 +71,7 @@ export interface ValidateCommand extends RunCommand {
   readonly stateFile: string | null;
 }
 
-/** Ends what runs have left on a target: held expiries, import-mode. */
-export interface SettleCommand extends RunCommand {
-  readonly name: 'settle';
-}
-
-export type ParsedCommand =
-  | SyncCommand
-  | CheckCommand
-  | ValidateCommand
-  | SettleCommand
-  | DemoCommand
-  | ControlCommand
-  | DoneCommand;
+export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | ControlCommand | DoneCommand;
 
 interface RawOptions {
   readonly config?: string;
@@ -93,6 +81,7 @@ interface RawOptions {
   readonly sourcePasswordFile?: string;
   readonly targetPasswordEnv?: string;
   readonly targetPasswordFile?: string;
+  readonly reader?: (typeof READERS)[number];
   readonly onConflict?: (typeof CONFLICT_POLICIES)[number];
   readonly snapshotOnly?: true;
   readonly shards?: readonly number[];
@@ -116,7 +105,7 @@ interface RawOptions {
 const MOST_VALIDATE_RATE = 10_000_000;
 const MOST_SEED = 2 ** 32 - 1;
 const MOST_TOLERANCE_MS = 3_600_000;
-const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'settle', 'demo', 'status', 'attach', 'ctl'];
+const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo', 'status', 'attach', 'ctl'];
 /** In the design, not in the program. */
 const LATER_COMMANDS: readonly string[] = ['convert'];
 
@@ -178,7 +167,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .command('sync', { isDefault: true })
     .description('run a migration (what happens without a command)');
   addShards(addEndpoints(sync))
-    .addOption(new Option('--reader <kind>', 'how the source is read').argParser(parseReader).default('sync'))
+    .addOption(readerOption())
     .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
     .option('--snapshot-only', 'leave when the full sync is done')
     .option('--until <time>', 'stop in an AOF with timestamps there, for example 2026-11-21T03:00:00Z', parseTime)
@@ -189,6 +178,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
   addShards(
     addEndpoints(program.command('check').description('look whether a migration can begin, and change nothing')),
   )
+    .addOption(readerOption())
     .option('--json', 'the findings as one JSON object')
     .action((options: RawOptions) =>
       found({
@@ -217,17 +207,6 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .option('--state <file>', 'where --full keeps its progress, and goes on from')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(validateCommand(options)));
-  addTarget(
-    program.command('settle').description('give expiries on a target their time back after a run was killed'),
-  ).action((options: RawOptions) =>
-    found({
-      name: 'settle',
-      file: options.config ?? null,
-      overrides: overridesOf(options),
-      passwords: passwordsOf(options),
-      json: false,
-    }),
-  );
   program
     .command('demo')
     .description('two local clusters with data and live writes, and the sync between them')
@@ -250,14 +229,6 @@ function optionsOf(command: Command): string {
   return help.slice(help.indexOf('Options:')).replace('Options:', `Options of ${command.name()}:`);
 }
 
-function addTarget(command: Command): Command {
-  return command
-    .option('--config <file>', 'configuration file (JSON)')
-    .option('--target <address>', 'redis://HOST:PORT, rediss:// or redis-sentinel://HOST,HOST/NAME')
-    .option('--target-password-env <name>', "environment variable with the target's password")
-    .option('--target-password-file <file>', "file with the target's password");
-}
-
 function addEndpoints(command: Command): Command {
   return command
     .option('--config <file>', 'configuration file (JSON)')
@@ -275,6 +246,12 @@ function addEndpoints(command: Command): Command {
 
 function addShards(command: Command): Command {
   return command.option('--shards <numbers>', 'only these source shards, for example 0,2', parseShards);
+}
+
+function readerOption(): Option {
+  return new Option('--reader <kind>', 'sync follows by replication, scan reads keys where that is closed').choices([
+    ...READERS,
+  ]);
 }
 
 function languageOption(): Option {
@@ -351,6 +328,7 @@ function overridesOf(options: RawOptions): SettingsInput {
   return {
     source: {
       ...(options.source === undefined ? {} : { address: options.source }),
+      ...(options.reader === undefined ? {} : { reader: options.reader }),
       ...(options.shards === undefined ? {} : { shards: options.shards }),
       ...(options.until === undefined ? {} : { until: options.until }),
     },
@@ -360,13 +338,6 @@ function overridesOf(options: RawOptions): SettingsInput {
     ...(options.onConflict === undefined ? {} : { conflict: options.onConflict }),
     ...(options.lang === undefined ? {} : { interface: { language: options.lang } }),
   };
-}
-
-function parseReader(value: string): 'sync' {
-  if (value === 'sync') return value;
-  throw new InvalidArgumentError(
-    value === 'scan' ? 'The scan reader is not available yet; there is sync.' : 'There is sync.',
-  );
 }
 
 function parseTime(value: string): string {

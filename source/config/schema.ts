@@ -1,8 +1,9 @@
 // The one description of redferry's settings: it gives the type, the checks, the defaults and config.schema.json.
 import { availableParallelism, tmpdir } from 'node:os';
 import { z } from 'zod';
-import { CONFLICT_POLICIES } from '../engine/contract.ts';
+import { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
 import type { RunLimits } from '../engine/run-plan.ts';
+import type { ScanOrder } from '../engine/shard-job.ts';
 import { KEY_NAMES } from '../telemetry/hidden-keys.ts';
 import { parseNodeAddress } from '../topology/endpoint.ts';
 import { parseSize } from '../validation/sample-size.ts';
@@ -57,9 +58,28 @@ const side = {
     .describe('How long one attempt to connect may take, milliseconds.'),
 };
 
+const scan = z.strictObject({
+  connections: z.int().min(1).max(64).default(4).describe('Connections to each source shard that fetch values.'),
+  match: z.string().min(1).nullable().default(null).describe('Only keys that match this glob (SCAN MATCH).'),
+  type: z.string().min(1).nullable().default(null).describe('Only keys of this type (SCAN TYPE).'),
+  databases: z.array(z.int().min(0)).min(1).nullable().default(null).describe('Only these databases; null is all.'),
+  keysPerSecond: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("Keys a second that are scanned in each shard, for the source's sake; null is as fast as it goes."),
+  bigValue: sizeSetting('8mb', '64kb', 'A value that is larger in the source is read by elements, never whole.'),
+});
+
 const source = z.strictObject({
   ...side,
   preferReplica: z.boolean().default(false).describe('Read from a replica of each master where there is one.'),
+  reader: z
+    .enum(READERS)
+    .default('sync')
+    .describe('sync follows the source by replication; scan reads its keys by SCAN, where replication is closed.'),
+  scan: scan.prefault({}).describe('The scan reader.'),
   shards: z
     .array(z.int().min(0))
     .min(1)
@@ -241,4 +261,9 @@ export function runLimits(settings: Settings): RunLimits {
     spoolDirectory: spoolDirectory ?? tmpdir(),
     threads: threads === 0 ? availableParallelism() : threads,
   };
+}
+
+/** How the source is to be scanned; null where it is followed by replication. */
+export function scanOrder({ source: { reader, scan: order } }: Settings): ScanOrder | null {
+  return reader === 'scan' ? order : null;
 }

@@ -17,6 +17,10 @@ export const SHARD_STATES = [
 ] as const;
 export type ShardState = (typeof SHARD_STATES)[number];
 
+/** How a source is read. */
+export const READERS = ['sync', 'scan'] as const;
+export type Reader = (typeof READERS)[number];
+
 /** What happens to a snapshot key that already exists on the target. */
 export const CONFLICT_POLICIES = ['panic', 'rewrite', 'ignore'] as const;
 export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number];
@@ -87,8 +91,6 @@ export interface ShardSnapshot {
   readonly targets: readonly string[];
   /** Lowest and highest slot the source shard owns, `0-5460,9000`; null for a standalone. */
   readonly slots: string | null;
-  /** Slots on their way to this shard from another of the source: their commands wait until they are copied. */
-  readonly slotsArriving: number;
   /** `disk` or `diskless` once the source has said so. */
   readonly snapshotKind: 'disk' | 'diskless' | null;
   /** The last thing that went wrong, and what to do; null when nothing did. */
@@ -195,19 +197,7 @@ export type ValidationCommand =
   /** Keys a second; null for as fast as it goes. */
   | { readonly type: 'set-validation-rate'; readonly keysPerSecond: number | null }
   /** Writes what was found to files: JSON lines and a page. */
-  | { readonly type: 'export-validation' }
-  /**
-   * Copies keys that were found to differ again and compares them once more; of kind `extra` deletes them. `keys` is null for
-   * all of that kind.
-   */
-  | {
-      readonly type: 'repair-differences';
-      readonly kind: RepairKind;
-      readonly keys: readonly KeyName[] | null;
-    };
-
-/** Keys that both sides should have, or keys that only the target has. */
-export type RepairKind = 'differing' | 'extra';
+  | { readonly type: 'export-validation' };
 
 export type EngineCommand =
   | ValidationCommand
@@ -215,18 +205,20 @@ export type EngineCommand =
   | { readonly type: 'resume'; readonly shards: ShardSelection }
   /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
   | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
-  /** For keys that are judged from now on; answers open questions. */
+  /** For keys that are judged from now on; answers open questions. `target`: for rewrite the target's name, as typed. */
   | {
       readonly type: 'setConflictPolicy';
       readonly shards: ShardSelection;
       readonly policy: ConflictPolicy;
+      readonly target: string | null;
     }
-  /** Answers the question with that number of one shard. */
+  /** Answers the question with that number of one shard. `target`: to rewrite all that were collected, its name as typed. */
   | {
       readonly type: 'decideConflict';
       readonly shard: number;
       readonly question: number;
       readonly decision: ConflictDecision;
+      readonly target: string | null;
     }
   /** Ends the run as the last act of a migration, when every shard follows closely; else only with the target's name. */
   | { readonly type: 'finish' }
@@ -260,9 +252,8 @@ export interface AuditEntry {
   readonly timeMs: number;
   readonly client: string;
   readonly command:
-    | Exclude<EngineCommand, { readonly type: 'repair' | 'repair-differences' }>
-    | { readonly type: 'repair'; readonly keys: number }
-    | { readonly type: 'repair-differences'; readonly kind: RepairKind; readonly keys: number | null };
+    | Exclude<EngineCommand, { readonly type: 'repair' }>
+    | { readonly type: 'repair'; readonly keys: number };
   readonly confirmed: Exclude<Confirmation, 'self'>;
   readonly accepted: boolean;
   readonly message: string;
@@ -378,11 +369,7 @@ export interface DifferencePicture {
   readonly detail: string;
   /** What each side has that the other has not. */
   readonly diff: readonly DiffLine[];
-  /** null when nobody has asked for it. */
-  readonly repair: RepairState | null;
 }
-
-export type RepairState = 'under-way' | 'repaired' | 'failed';
 
 export interface DiffLine {
   readonly side: 'source' | 'target';

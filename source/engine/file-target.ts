@@ -23,7 +23,6 @@ export class FileTarget implements ShardTarget {
   readonly waiting = null;
   readonly held = 0;
   readonly conflicts = null;
-  readonly kept = 0;
   /** An AOF is for whichever server it is given to; what it holds is as the source wrote it. */
   readonly setTakesExpiry = true;
   announcedKeys: number | null = null;
@@ -75,6 +74,11 @@ export class FileTarget implements ShardTarget {
   }
 
   setKind(_kind: BatchKind): void {}
+
+  /** Keys are scanned to servers only. */
+  setManner(): void {}
+
+  remove(): void {}
 
   flush(_now: boolean): void {
     this.#output?.note(this.#host.position);

@@ -18,10 +18,16 @@ export class NativePlaces {
   }
 
   /** @param expiresAtMs, fieldExpiry as they are to be written. */
-  place(database: number, key: Buffer, expiresAtMs: number, fieldExpiry: (expiresAtMs: number) => number): NativeKey {
+  place(
+    database: number,
+    key: Buffer,
+    expiresAtMs: number,
+    fieldExpiry: (expiresAtMs: number) => number,
+    isOwn: boolean,
+  ): NativeKey {
     const tag = slotTag(slotOf(key, 0, key.length));
     const name = `redferry:${this.#job.run}:{${tag}}:${this.#job.name}:value-${this.#job.attempt}-${this.#count++}`;
-    return { database, key, temporaryKey: Buffer.from(name), expiresAtMs, fieldExpiry };
+    return { database, key, temporaryKey: Buffer.from(name), expiresAtMs, fieldExpiry, isOwn };
   }
 
   /** @throws FerryError when the node can not be reached. */

@@ -30,6 +30,10 @@ export interface ShardFeed {
   /** Of the stream: the source's offset at that position of what was received, and the other way round. */
   offsetAt(position: number): number;
   positionAt(offset: number): number;
+  /** Keys that the source announced, where the feed knows that and not the target; else left out. */
+  readonly announcedKeys?: number | null;
+  /** The conflict policy left the target's own value of that key. */
+  leftAlone?(database: number, key: Buffer): void;
   /** Bytes received and not yet taken by the pump. */
   readonly queued: number;
   /** Why nothing comes, as a sentence, or null. */

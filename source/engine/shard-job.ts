@@ -29,18 +29,32 @@ export interface ShardLimits {
   readonly flushDelayMs: number;
 }
 
-/** A server that is followed by replication. */
+/** How a source is read by SCAN, where replication is closed. */
+export interface ScanOrder {
+  /** Connections that fetch values. */
+  readonly connections: number;
+  /** Glob for keys, and a type; null for all. */
+  readonly match: string | null;
+  readonly type: string | null;
+  /** Only these databases; null for all. */
+  readonly databases: readonly number[] | null;
+  readonly keysPerSecond: number | null;
+  /** Values of more bytes in the source's memory are read by elements. */
+  readonly bigValue: number;
+}
+
+/** A server that is followed by replication, or scanned. */
 export interface ServerOrigin {
   readonly kind: 'server';
   readonly address: NodeAddress;
   readonly endpoint: Endpoint;
   readonly version: ServerVersion;
-  /** The cluster's node id of the master; null outside of a cluster. */
-  readonly nodeId: string | null;
-  /** Of a cluster's shard, where a new one may have none yet; empty for a standalone. */
+  /** Of a cluster's shard; empty for a standalone. */
   readonly slots: readonly SlotRange[];
   /** More than one source shard: a keyless command of one is not the whole source's. */
   readonly shards: number;
+  /** null: it is followed by replication. */
+  readonly scan: ScanOrder | null;
 }
 
 /** Files that make one stream: an RDB, an AOF with all its parts, or JSON lines. */
@@ -139,7 +153,7 @@ export interface ShardSample {
 
 /** How a shard came to its end. */
 export interface ShardEnd {
-  readonly reason: 'snapshot-done' | 'drained' | 'left' | 'interrupted' | 'failed' | 'conflict';
+  readonly reason: 'snapshot-done' | 'drained' | 'interrupted' | 'failed' | 'conflict';
   readonly message: string | null;
 }
 
@@ -154,8 +168,6 @@ export type ToWorker =
   | { readonly type: 'pause' | 'resume'; readonly shard: number }
   /** `drain`: receive no more, apply what was received; `abort`: leave at once. */
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
-  /** Its node is no master of the source any more. */
-  | { readonly type: 'leave'; readonly shard: number }
   /** The source's own replication offset, told about once a second. */
   | { readonly type: 'source-at'; readonly shard: number; readonly offset: number }
   | { readonly type: 'conflict-policy'; readonly shard: number; readonly policy: ConflictPolicy }
@@ -169,10 +181,6 @@ export type ToWorker =
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */
   | { readonly type: 'recopy'; readonly shard: number; readonly request: number; readonly keys: readonly SentKey[] }
-  /** Another shard carries these slots from now on. */
-  | { readonly type: 'lose-slots'; readonly shard: number; readonly slots: readonly number[] }
-  /** This shard carries these slots from now on; `slots-taken` answers. */
-  | { readonly type: 'take-slots'; readonly shard: number; readonly slots: readonly number[]; readonly sweep: boolean }
   /** All shards have ended: the thread may. */
   | { readonly type: 'end' };
 
@@ -190,7 +198,5 @@ export type FromWorker =
       readonly request: number;
       readonly counts: RecopyCounts | null;
     }
-  /** done: their keys are on the target as the source has them. */
-  | { readonly type: 'slots-taken'; readonly shard: number; readonly slots: readonly number[]; readonly done: boolean }
   | { readonly type: 'permit-wanted' | 'permit-returned'; readonly shard: number }
   | { readonly type: 'ended'; readonly shard: number; readonly end: ShardEnd };

@@ -4,10 +4,11 @@ import { ByteWindow } from '../readers/byte-window.ts';
 import { Barrier } from './barrier.ts';
 import { FileRun } from './file-run.ts';
 import { FileTarget } from './file-target.ts';
-import type { OwnedSlots } from './owned-slots.ts';
+import type { PumpScript } from './pump-script.ts';
 import { ReplicationFeed } from './replication-feed.ts';
+import { ScanRun } from './scan-run.ts';
 import { ServerTarget } from './server-target.ts';
-import type { FeedHost } from './shard-feed.ts';
+import type { FeedHost, ShardFeed } from './shard-feed.ts';
 import type { ShardJob } from './shard-job.ts';
 import { ShardPump } from './shard-pump.ts';
 import type { ShardTarget, TargetHost, TargetPlaces } from './shard-target.ts';
@@ -22,28 +23,35 @@ export interface PassageHost {
   broken(thrown: unknown): void;
 }
 
+/** A feed with what the pump does with its bytes. */
+type Feed = ShardFeed & { readonly script: PumpScript };
+
+function makeFeed(job: ShardJob, host: FeedHost): Feed {
+  const { origin } = job;
+  if (origin.kind === 'file') return new FileRun(origin, host);
+  return origin.scan === null ? new ReplicationFeed(job, origin, host) : new ScanRun(job, origin, origin.scan, host);
+}
+
 export class ShardPassage {
   readonly target: ShardTarget;
-  readonly feed: ReplicationFeed | FileRun;
+  readonly feed: Feed;
   readonly pump: ShardPump;
   readonly window = new ByteWindow();
   readonly #barrier = new Barrier();
   readonly #job: ShardJob;
   readonly #host: PassageHost;
 
-  /** @param slots of a cluster's node: those that the pipeline carries. */
-  constructor(job: ShardJob, slots: OwnedSlots | null, host: PassageHost) {
+  constructor(job: ShardJob, host: PassageHost) {
     this.#job = job;
     this.#host = host;
-    const { origin, destination } = job;
+    const { destination } = job;
     const targetHost = this.#targetHost(host);
     this.target =
       destination.kind === 'server'
         ? new ServerTarget(job, destination, this.window, this.#barrier, targetHost)
         : new FileTarget(job, destination, targetHost);
     const feedHost = this.#feedHost(job, host);
-    this.feed =
-      origin.kind === 'server' ? new ReplicationFeed(job, origin, slots, feedHost) : new FileRun(origin, feedHost);
+    this.feed = makeFeed(job, feedHost);
     const { script } = this.feed;
     this.pump = new ShardPump(
       { window: this.window, target: this.target, barrier: this.#barrier, script },
@@ -63,9 +71,7 @@ export class ShardPassage {
   async start(stillWanted: () => boolean): Promise<void> {
     await this.target.open();
     const { attempt, targetWasEmpty, origin, destination } = this.#job;
-    // A cluster's shard that carries no slot has written nothing that is its own.
-    const wrote = origin.kind === 'server' && (origin.nodeId === null || origin.slots.length > 0);
-    if (attempt > 1 && targetWasEmpty && wrote && destination.kind === 'server') {
+    if (attempt > 1 && targetWasEmpty && origin.kind === 'server' && destination.kind === 'server') {
       this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
       // Brings the client library into this thread, which most runs never need.
       const { clearShard } = await import('./clear-shard.ts');
@@ -90,7 +96,7 @@ export class ShardPassage {
 
   #targetHost(host: PassageHost): TargetHost {
     const pump = (): ShardPump => this.pump;
-    const feed = (): ReplicationFeed | FileRun => this.feed;
+    const feed = (): Feed => this.feed;
     const { window } = this;
     const { target } = host;
     const current = (): boolean => host.current(this);
@@ -132,16 +138,15 @@ export class ShardPassage {
       },
       conflicts: {
         settled: (conflict) => {
-          if (current()) target.conflicts.settled(conflict);
+          if (!current()) return;
+          if (conflict.outcome === 'ignored') this.feed.leftAlone?.(conflict.database, conflict.key);
+          target.conflicts.settled(conflict);
         },
         alreadyThere: () => {
           if (current()) target.conflicts.alreadyThere();
         },
         panic: (database, key) => {
           if (current()) target.conflicts.panic(database, key);
-        },
-        dropped: () => {
-          if (current()) target.conflicts.dropped();
         },
       },
       notice: (level, message) => {

@@ -1,6 +1,6 @@
 // Where one shard's data goes, as the pump and the pipeline see it: a server's nodes or a file.
 import type { SourceHistory } from '../checkpoint/marker.ts';
-import type { SnapshotSink } from '../readers/snapshot-sink.ts';
+import type { SnapshotSink, WriteManner } from '../readers/snapshot-sink.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import type { BatchKind } from '../writers/batch.ts';
 import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
@@ -40,8 +40,6 @@ export interface ShardTarget {
   readonly inFlightBytes: number;
   /** Expiries that were written held, later than they are (protocol/held-expiry.ts). */
   readonly held: number;
-  /** Keys that `ignore` has kept on it, and the stream leaves alone. */
-  readonly kept: number;
   /** Where snapshot keys are judged that are there already; null for a file, which begins empty. */
   readonly conflicts: ConflictDesk | null;
   /** Why nothing is taken, as part of a sentence, or null. */
@@ -50,6 +48,10 @@ export interface ShardTarget {
   open(): Promise<void>;
   /** What comes from now on belongs to this part of the source. */
   setKind(kind: BatchKind): void;
+  /** How the keys that the sink takes from now on are written. */
+  setManner(manner: WriteManner): void;
+  /** A key that the source does not have: it goes from the target too. */
+  remove(database: number, bytes: Buffer, start: number, length: number): void;
   /** Sends what was taken, unless it is better to gather a little more; `now` allows no such thought. */
   flush(now: boolean): void;
   /** Everything was taken and is settled: completes what needs it. @throws FerryError */
@@ -78,12 +80,6 @@ export interface TargetPlaces {
   resumed(): void;
 }
 
-/** Who counts conflicts, and ends the run where one can not be decided. */
-export interface ConflictListener extends Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'> {
-  /** A command of the stream that goes to a key that was kept. */
-  dropped(): void;
-}
-
 /** Whom a target reports to: the pipeline. */
 export interface TargetHost extends TargetPlaces {
   /** Progress, and perhaps room. */
@@ -93,7 +89,7 @@ export interface TargetHost extends TargetPlaces {
   /** A write that will never take effect, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
   /** What becomes of snapshot keys that the target has already. */
-  readonly conflicts: ConflictListener;
+  readonly conflicts: Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'>;
   notice(level: 'info' | 'warn', message: string): void;
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;

@@ -123,7 +123,13 @@ export class SnapshotIntake implements SnapshotSink {
   #placeOf(entry: SnapshotEntry) {
     const { hold } = this.#host;
     const expiresAtMs = hold.key(entry.expiresAtMs);
-    return this.#places.place(entry.database, keyOf(entry), expiresAtMs, (ofField) => hold.field(ofField));
+    return this.#places.place(
+      entry.database,
+      keyOf(entry),
+      expiresAtMs,
+      (ofField) => hold.field(ofField),
+      this.#writer.manner.replaces,
+    );
   }
 
   #refuse(entry: SnapshotEntry, reason: string): void {

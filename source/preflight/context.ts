@@ -1,5 +1,5 @@
 // Opens one connection to each node that the preflight asks, and closes them all again.
-import type { ConflictPolicy } from '../engine/contract.ts';
+import type { ConflictPolicy, Reader } from '../engine/contract.ts';
 import { connectionError } from '../topology/connection-error.ts';
 import { openControl } from '../topology/control-connection.ts';
 import type { Endpoint } from '../topology/endpoint.ts';
@@ -20,6 +20,8 @@ export interface PreflightOrder {
   readonly conflictPolicy: ConflictPolicy;
   /** target.exactlyOnce */
   readonly exactlyOnce: boolean;
+  /** How the source is to be read; left out for sync. */
+  readonly reader?: Reader;
   /** Only these source shards; left out or null for all. */
   readonly shards?: readonly number[] | null;
 }

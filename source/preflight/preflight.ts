@@ -1,4 +1,5 @@
 // Asks every check before a run begins. Reads only; a check that cannot be asked is told as such and stops nothing.
+import type { Reader } from '../engine/contract.ts';
 import { messageOf } from '../engine/errors.ts';
 import { warn } from './answers.ts';
 import type { Check, Finding, PreflightContext, Verdict } from './check.ts';
@@ -6,6 +7,7 @@ import { databases } from './checks/databases.ts';
 import { exactlyOnce } from './checks/exactly-once.ts';
 import { openSlots } from './checks/open-slots.ts';
 import { sameServer } from './checks/same-server.ts';
+import { scanPermission } from './checks/scan-permission.ts';
 import { sourceBuffer } from './checks/source-buffer.ts';
 import { sourceBusy } from './checks/source-busy.ts';
 import { sourcePermission } from './checks/source-permission.ts';
@@ -19,25 +21,26 @@ import { versions } from './checks/versions.ts';
 import { type PreflightOrder, withContext } from './context.ts';
 import { NOT_ASKED } from './sentences.ts';
 
-/** What a check looks at: it is left out when that side is a file. */
+/** What a check looks at: it is left out when that side is a file; one that is for a reader, with the other. */
 type Needs = 'source' | 'target' | 'both';
 
 /** In the order in which they are told: what would refuse the run comes first. */
-const CHECKS: readonly (readonly [check: Check, needs: Needs])[] = [
+const CHECKS: readonly (readonly [check: Check, needs: Needs, reader?: Reader])[] = [
   [sameServer, 'both'],
   [targetRole, 'target'],
   [databases, 'both'],
   [openSlots, 'target'],
-  [sourcePermission, 'source'],
+  [sourcePermission, 'source', 'sync'],
+  [scanPermission, 'source', 'scan'],
   [targetPermission, 'target'],
   [exactlyOnce, 'target'],
   [targetEmpty, 'target'],
   [targetMemory, 'both'],
   [versions, 'both'],
-  [sourceReplicas, 'source'],
-  [sourceBuffer, 'source'],
-  [sourceScripts, 'source'],
-  [sourceBusy, 'source'],
+  [sourceReplicas, 'source', 'sync'],
+  [sourceBuffer, 'source', 'sync'],
+  [sourceScripts, 'source', 'sync'],
+  [sourceBusy, 'source', 'sync'],
 ];
 
 export interface PreflightReport {
@@ -51,7 +54,9 @@ export async function runPreflight(order: PreflightOrder): Promise<PreflightRepo
   return withContext(order, async (context) => {
     const findings: Finding[] = [];
     const there = { source: order.source !== null, target: order.target !== null };
-    for (const [check, needs] of CHECKS) {
+    const { reader = 'sync' } = order;
+    for (const [check, needs, only = reader] of CHECKS) {
+      if (only !== reader) continue;
       const answerable = needs === 'both' ? there.source && there.target : there[needs];
       if (answerable) findings.push(await runCheck(check, context));
     }

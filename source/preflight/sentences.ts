@@ -25,6 +25,7 @@ export const QUESTIONS = {
   databases: 'Does the target have a place for every database of the source?',
   'open-slots': 'Are the slots of both clusters at rest?',
   'source-permission': 'May this user replicate from the source?',
+  'scan-permission': 'May this user scan the source?',
   'target-permission': 'May this user write to the target?',
   'exactly-once': 'Can every command of the stream take effect exactly once?',
   'target-empty': 'Is the target empty?',
@@ -80,6 +81,17 @@ export const SOURCE_PERMISSION = {
   unknown: (source: string) => `The right to PSYNC could not be asked on ${source}; the handshake will tell.`,
 };
 
+export const SCAN_PERMISSION = {
+  ok: 'SCAN, DUMP and MGET are allowed on the source.',
+  denied: (source: string, user: string, command: string) =>
+    `The user ${user} may not run ${command} on the source ${source}.`,
+  sizes: (source: string, user: string) =>
+    `The user ${user} may not run MEMORY USAGE on the source ${source}: large values would be fetched whole.`,
+  remedy: (user: string) =>
+    `Grant it: ACL SETUSER ${user} +@read +scan +info +memory|usage +multi +exec +watch +select +client; docs/scan.md says why.`,
+  unknown: (source: string) => `The right to scan could not be asked on ${source}; the scan will tell.`,
+};
+
 export const TARGET_PERMISSION = {
   ok: 'The commands that write are allowed on the target.',
   denied: (target: string, user: string, commands: string) =>
@@ -106,8 +118,7 @@ export const EXACTLY_ONCE = {
 export const TARGET_EMPTY = {
   ok: 'The target holds no keys.',
   keys: (keys: number, detail: string) => `The target already holds ${keysText(keys)} (${detail}).`,
-  panic:
-    'With the conflict policy panic the shard halts at the first key that both sides have with different values: the screen asks; without one the run ends with exit code 3.',
+  panic: 'With the conflict policy panic the run ends at the first key that both sides have.',
   rewrite: 'With the conflict policy rewrite, keys of the same name are replaced.',
   rewriteBlocks:
     'With the conflict policy rewrite, keys of the same name are replaced. The target frees what it replaces before it serves anybody (lazyfree-lazy-server-del is no), which large values make felt: CONFIG SET lazyfree-lazy-server-del yes there for the time of the move.',

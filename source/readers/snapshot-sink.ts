@@ -24,6 +24,14 @@ export interface SnapshotEntry {
   readonly frequency: number;
 }
 
+/** How the keys that come next are written. */
+export interface WriteManner {
+  /** Over what the target has, which is this run's own. Otherwise a key that is there is a conflict. */
+  readonly replaces: boolean;
+  /** They count as changes of the stream and not as keys of the snapshot. */
+  readonly isChange: boolean;
+}
+
 export interface SnapshotHeader {
   readonly version: number;
   readonly dialect: Dialect;

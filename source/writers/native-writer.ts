@@ -18,6 +18,8 @@ export interface NativeKey {
   readonly expiresAtMs: number;
   /** What to write for the expiry of a hash's field, from what the value says. */
   readonly fieldExpiry: (expiresAtMs: number) => number;
+  /** What the target has of that name is this run's own. */
+  readonly isOwn: boolean;
 }
 
 /** What becomes of a key that the target has already; panic ends the shard, by the host. */

@@ -222,8 +222,8 @@ export class NodeWriter {
   }
 
   /** Ends an append whose rest stands in buffers of its own, and sends it. */
-  commitWithTail(end: number, tail: readonly Buffer[], keys: number): void {
-    this.commit(end, keys, 0);
+  commitWithTail(end: number, tail: readonly Buffer[], keys: number, streamCommands: number): void {
+    this.commit(end, keys, streamCommands);
     (this.#open as Batch).tail = tail;
     this.#close();
   }

@@ -116,12 +116,14 @@ export class SnapshotReplies {
 
   #release(): void {
     let keys = 0;
+    let streamCommands = 0;
     for (const batch of this.#kept) {
       keys += batch.keys;
+      streamCommands += batch.streamCommands;
       this.#host.give(batch);
     }
     this.#kept = [];
-    this.#host.owner.answered(keys, 0);
+    this.#host.owner.answered(keys, streamCommands);
   }
 
   /** Everything is answered: sends again what did not pass. What was held follows when that has passed. */
@@ -142,6 +144,7 @@ export class SnapshotReplies {
     batch.commands = plan.commands;
     for (const answered of kept) {
       batch.keys += answered.keys;
+      batch.streamCommands += answered.streamCommands;
       this.#host.give(answered);
     }
     this.#kept = [];

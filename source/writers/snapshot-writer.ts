@@ -15,7 +15,7 @@ import type { AcceptedVersions } from '../rdb/payload-version.ts';
 import { Reencoder } from '../rdb/reencode.ts';
 import { type ValueWay, valueWays } from '../rdb/value-way.ts';
 import type { ByteWindow } from '../readers/byte-window.ts';
-import type { SnapshotEntry, SnapshotHeader } from '../readers/snapshot-sink.ts';
+import type { SnapshotEntry, SnapshotHeader, WriteManner } from '../readers/snapshot-sink.ts';
 import type { NodeWriter } from './node-writer.ts';
 import type { TargetNodes } from './target-nodes.ts';
 
@@ -26,12 +26,16 @@ const FRAME_BYTES = 256;
 const DOLLAR = 36;
 const STAR = 42;
 
+const SET = Buffer.from('*3\r\n$3\r\nSET\r\n');
 const SET_NX = Buffer.from('*4\r\n$3\r\nSET\r\n');
+const SET_PXAT = Buffer.from('*5\r\n$3\r\nSET\r\n');
 const SET_NX_PXAT = Buffer.from('*6\r\n$3\r\nSET\r\n');
+const UNLINK = Buffer.from('*2\r\n$6\r\nUNLINK\r\n');
 const NX = Buffer.from('$2\r\nNX\r\n');
 const PXAT = Buffer.from('$4\r\nPXAT\r\n');
 const RESTORE = Buffer.from('$7\r\nRESTORE\r\n');
 const ABSTTL = Buffer.from('$6\r\nABSTTL\r\n');
+const REPLACE = Buffer.from('$7\r\nREPLACE\r\n');
 const IDLETIME = Buffer.from('$8\r\nIDLETIME\r\n');
 const FREQ = Buffer.from('$4\r\nFREQ\r\n');
 
@@ -48,6 +52,7 @@ export interface SnapshotWriterOptions {
 export type WriteOutcome = 'sent' | 'nothing' | 'native' | { readonly impossible: string };
 
 export class SnapshotWriter {
+  manner: WriteManner = { replaces: false, isChange: false };
   readonly #nodes: TargetNodes;
   readonly #window: ByteWindow;
   readonly #options: SnapshotWriterOptions;
@@ -90,9 +95,7 @@ export class SnapshotWriter {
   }
 
   write(entry: SnapshotEntry): WriteOutcome {
-    const writer = this.#nodes.cluster
-      ? this.#nodes.ofSlot(slotOf(entry.keyBytes, entry.keyStart, entry.keyLength))
-      : this.#nodes.first;
+    const writer = this.#writerOf(entry.keyBytes, entry.keyStart, entry.keyLength);
     if (entry.type === TYPE.string && entry.idleSeconds < 0 && entry.frequency < 0) {
       const first = entry.parts[0];
       const body =
@@ -124,6 +127,14 @@ export class SnapshotWriter {
     }
   }
 
+  /** Takes a key off the target. */
+  remove(database: number, bytes: Buffer, start: number, length: number): void {
+    const writer = this.#writerOf(bytes, start, length);
+    const at = writer.reserve(length + FRAME_BYTES, database);
+    const behindHead = putBytes(writer.out, at, UNLINK, 0, UNLINK.length);
+    this.#commit(writer, putBulk(writer.out, behindHead, bytes, start, length));
+  }
+
   /** The value in one piece, in a buffer of its own when it came in parts. */
   wholeValue(entry: SnapshotEntry): Buffer {
     const last = entry.bytes.subarray(entry.valueStart, entry.valueEnd);
@@ -151,7 +162,7 @@ export class SnapshotWriter {
     const length = entry.valueEnd - valueStart;
     let at = this.#setHead(writer, entry, length);
     at = putBulk(writer.out, at, entry.bytes, valueStart, length);
-    writer.commit(putSetOptions(writer.out, at, this.#options.hold.key(entry.expiresAtMs)), 1, 0);
+    this.#commit(writer, this.#putSetOptions(writer.out, at, entry));
   }
 
   /** @param bodyStart where the text begins, in the first part or in the window. */
@@ -165,13 +176,14 @@ export class SnapshotWriter {
         : [first.subarray(entry.parts.length > 0 ? bodyStart : bodyStart - entry.valueStart), ...others];
     const headEnd = putLengthLine(writer.out, at, length);
     const rest = Buffer.allocUnsafe(FRAME_BYTES);
-    const restEnd = putSetOptions(rest, putLineEnd(rest, 0), this.#options.hold.key(entry.expiresAtMs));
-    writer.commitWithTail(headEnd, [...text, rest.subarray(0, restEnd)], 1);
+    const restEnd = this.#putSetOptions(rest, putLineEnd(rest, 0), entry);
+    this.#commitWithTail(writer, headEnd, [...text, rest.subarray(0, restEnd)]);
   }
 
   #setHead(writer: NodeWriter, entry: SnapshotEntry, room: number): number {
     const at = writer.reserve(entry.keyLength + FRAME_BYTES + room, entry.database);
-    const head = entry.expiresAtMs >= 0 ? SET_NX_PXAT : SET_NX;
+    const expires = entry.expiresAtMs >= 0;
+    const head = this.manner.replaces ? (expires ? SET_PXAT : SET) : expires ? SET_NX_PXAT : SET_NX;
     const behindHead = putBytes(writer.out, at, head, 0, head.length);
     return putBulk(writer.out, behindHead, entry.keyBytes, entry.keyStart, entry.keyLength);
   }
@@ -197,7 +209,7 @@ export class SnapshotWriter {
     this.#crc.reset();
     this.#crc.update(out, payload, at);
     at = putLineEnd(out, this.#crc.writeTo(out, at));
-    writer.commit(putRestoreOptions(out, at, entry), 1, 0);
+    this.#commit(writer, this.#putRestoreOptions(out, at, entry));
   }
 
   #restoreInPlace(writer: NodeWriter, entry: SnapshotEntry, version: number): void {
@@ -211,8 +223,8 @@ export class SnapshotWriter {
     const rest = Buffer.allocUnsafe(FRAME_BYTES);
     rest.writeUInt16LE(version, 0);
     this.#crc.update(rest, 0, 2);
-    const restEnd = putRestoreOptions(rest, putLineEnd(rest, this.#crc.writeTo(rest, 2)), entry);
-    writer.commitWithTail(payload + 1, [...value, rest.subarray(0, restEnd)], 1);
+    const restEnd = this.#putRestoreOptions(rest, putLineEnd(rest, this.#crc.writeTo(rest, 2)), entry);
+    this.#commitWithTail(writer, payload + 1, [...value, rest.subarray(0, restEnd)]);
   }
 
   /** Writes everything up to the payload; gives the place for its first byte. */
@@ -222,11 +234,40 @@ export class SnapshotWriter {
     const expires = entry.expiresAtMs >= 0;
     const attribute = entry.idleSeconds >= 0 || entry.frequency >= 0;
     out[at] = STAR;
-    at = putLineEnd(out, putDecimal(out, at + 1, 4 + (expires ? 1 : 0) + (attribute ? 2 : 0)));
+    at = putLineEnd(
+      out,
+      putDecimal(out, at + 1, 4 + (expires ? 1 : 0) + (attribute ? 2 : 0) + (this.manner.replaces ? 1 : 0)),
+    );
     at = putBytes(out, at, RESTORE, 0, RESTORE.length);
     at = putBulk(out, at, entry.keyBytes, entry.keyStart, entry.keyLength);
     at = putBulkNumber(out, at, expires ? this.#options.hold.key(entry.expiresAtMs) : 0);
     return putLengthLine(out, at, 1 + length + FOOTER_BYTES);
+  }
+
+  #writerOf(key: Buffer, start: number, length: number): NodeWriter {
+    return this.#nodes.cluster ? this.#nodes.ofSlot(slotOf(key, start, length)) : this.#nodes.first;
+  }
+
+  #commit(writer: NodeWriter, end: number): void {
+    if (this.manner.isChange) writer.commit(end, 0, 1);
+    else writer.commit(end, 1, 0);
+  }
+
+  #commitWithTail(writer: NodeWriter, end: number, tail: readonly Buffer[]): void {
+    if (this.manner.isChange) writer.commitWithTail(end, tail, 0, 1);
+    else writer.commitWithTail(end, tail, 1, 0);
+  }
+
+  #putSetOptions(out: Uint8Array, from: number, entry: SnapshotEntry): number {
+    const expiresAtMs = this.#options.hold.key(entry.expiresAtMs);
+    const at = this.manner.replaces ? from : putBytes(out, from, NX, 0, NX.length);
+    if (expiresAtMs < 0) return at;
+    return putBulkNumber(out, putBytes(out, at, PXAT, 0, PXAT.length), expiresAtMs);
+  }
+
+  #putRestoreOptions(out: Uint8Array, from: number, entry: SnapshotEntry): number {
+    const at = this.manner.replaces ? putBytes(out, from, REPLACE, 0, REPLACE.length) : from;
+    return putRestoreOptions(out, at, entry);
   }
 
   /** The value's bytes as buffers to keep: its parts, and what stands in the window, with the window's buffer. */
@@ -256,12 +297,6 @@ const FIRST_OF_REDIS_8_8 = 14;
 function putLengthLine(out: Uint8Array, at: number, length: number): number {
   out[at] = DOLLAR;
   return putLineEnd(out, putDecimal(out, at + 1, length));
-}
-
-function putSetOptions(out: Uint8Array, from: number, expiresAtMs: number): number {
-  const at = putBytes(out, from, NX, 0, NX.length);
-  if (expiresAtMs < 0) return at;
-  return putBulkNumber(out, putBytes(out, at, PXAT, 0, PXAT.length), expiresAtMs);
 }
 
 function putRestoreOptions(out: Uint8Array, from: number, entry: SnapshotEntry): number {

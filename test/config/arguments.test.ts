@@ -78,7 +78,7 @@ describe('parseArguments', () => {
   test.each([
     [['--sorce', 'a'], /unknown option '--sorce' \(Did you mean --source\?\); see redferry --help/],
     [['--on-conflict', 'x'], /panic, rewrite, ignore/],
-    [['--reader', 'scan'], /scan reader is not available yet/],
+    [['--reader', 'psync'], /Allowed choices are sync, scan/],
     [['--shards', '1,x'], /0,2/],
     [['demo', '--keys', '0'], /whole number from 1/],
     [['demo', '--source', 'a'], /unknown option/],

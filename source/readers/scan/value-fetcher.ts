@@ -1,0 +1,250 @@
+// Fetches the values of a list of keys, with their expiries, over one link. First the source is asked how large they are:
+// what is above the limit is never fetched whole. Strings come by MGET (0.9 us of the source's time for 473 bytes, its
+// expiry included; DUMP 2.5 us, measured on Redis 7.0.15), whatever else by DUMP. A standalone answers values and expiries
+// in one transaction; a cluster, where a transaction takes one slot, between two of which a change is told by its event.
+import { RespBuilder } from '../../protocol/resp-builder.ts';
+import type { ServerVersion } from '../../topology/topology.ts';
+import { FetchedValues, FOUND } from './fetched-values.ts';
+import type { KeyList } from './key-list.ts';
+import { ReplyCursor, SourceRefusal } from './reply-cursor.ts';
+import type { SourceLink } from './source-link.ts';
+
+export interface FetcherOptions {
+  readonly version: ServerVersion;
+  readonly cluster: boolean;
+  /** Values of more bytes in the source's memory are read by elements. */
+  readonly bigBytes: number;
+  /** The source does not say how large values are. */
+  readonly sizesUnknown: (reply: string) => void;
+}
+
+/** Values of one request together: they are held until they are written. */
+const GROUP_BYTES = 2 * 1024 * 1024;
+/** Below this share of strings MGET would mostly ask for nothing. */
+const LEAST_STRINGS = 0.2;
+/** How fast the share follows what was found. */
+const SHARE_WEIGHT = 0.2;
+
+export class ValueFetcher {
+  readonly #options: FetcherOptions;
+  readonly #request = new RespBuilder(64 * 1024);
+  readonly #cursor = new ReplyCursor();
+  readonly #values: FetchedValues;
+  #stringShare = 1;
+  #sizesKnown = true;
+
+  constructor(keys: KeyList, options: FetcherOptions) {
+    this.#options = options;
+    this.#values = new FetchedValues(keys);
+  }
+
+  /**
+   * Fetches the list in groups; each belongs to `deliver` until what that gives resolves.
+   * @throws FerryError when the link breaks or the source refuses to be read.
+   */
+  async fetch(link: SourceLink, keys: KeyList, deliver: (values: FetchedValues) => Promise<void>): Promise<void> {
+    const values = this.#values;
+    values.begin(keys);
+    if (this.#sizesKnown) await this.#askSizes(link, keys);
+    else values.sizes.fill(-1, 0, keys.count);
+    let next = 0;
+    while (next < keys.count) {
+      let bytes = 0;
+      values.count = 0;
+      for (; next < keys.count && (values.count === 0 || bytes < GROUP_BYTES); next++) {
+        values.places[values.count++] = next;
+        if (values.found[next] === FOUND.asked) bytes += Math.max(0, values.sizes[next] as number);
+      }
+      await this.#fetchGroup(link, values);
+      await deliver(values);
+      for (const replies of values.replies) link.release(replies);
+      values.replies = [];
+    }
+  }
+
+  async #askSizes(link: SourceLink, keys: KeyList): Promise<void> {
+    const request = this.#request;
+    const values = this.#values;
+    const cursor = this.#cursor;
+    request.clear();
+    for (let i = 0; i < keys.count; i++) {
+      request.command(3);
+      request.text('MEMORY');
+      request.text('USAGE');
+      request.argument(keys.bytes, keys.start(i), keys.end(i));
+    }
+    const replies = await link.ask(request.written(), keys.count, keys.database);
+    cursor.begin(replies.bytes);
+    for (let i = 0; i < keys.count; i++) {
+      cursor.next();
+      values.sizes[i] = -1;
+      if (cursor.isError) this.#sizeRefused(i);
+      else if (cursor.isNull) values.found[i] = FOUND.gone;
+      else {
+        values.sizes[i] = cursor.number;
+        if (cursor.number > this.#options.bigBytes) values.found[i] = FOUND.big;
+      }
+    }
+    link.release(replies);
+  }
+
+  #sizeRefused(index: number): void {
+    const text = this.#cursor.text();
+    if (isElsewhere(text)) this.#values.found[index] = FOUND.elsewhere;
+    else if (/^NOPERM|unknown command/i.test(text)) {
+      if (this.#sizesKnown) this.#options.sizesUnknown(text);
+      this.#sizesKnown = false;
+    } else throw new SourceRefusal(text);
+  }
+
+  async #fetchGroup(link: SourceLink, values: FetchedValues): Promise<void> {
+    const asked = values.places.subarray(0, values.count).filter((place) => values.found[place] === FOUND.asked);
+    if (asked.length === 0) return;
+    let others = asked;
+    if (this.#stringShare >= LEAST_STRINGS) {
+      await this.#askStrings(link, values, asked);
+      others = asked.filter((place) => values.found[place] === FOUND.asked);
+    }
+    if (others.length > 0) await this.#askPayloads(link, values, others);
+    const strings = asked.reduce((sum, place) => sum + (this.#isString(values, place) ? 1 : 0), 0);
+    this.#stringShare += (strings / asked.length - this.#stringShare) * SHARE_WEIGHT;
+  }
+
+  #isString(values: FetchedValues, place: number): boolean {
+    if (values.found[place] === FOUND.text) return true;
+    return (
+      values.found[place] === FOUND.payload &&
+      values.replies[values.reply[place] as number]?.bytes[values.start[place] as number] === 0
+    );
+  }
+
+  async #askStrings(link: SourceLink, values: FetchedValues, places: Uint16Array): Promise<void> {
+    const request = this.#begin();
+    const { keys } = values;
+    const { cluster } = this.#options;
+    if (!cluster) {
+      request.command(places.length + 1);
+      request.text('MGET');
+    }
+    for (const place of places) {
+      if (cluster) {
+        request.command(2);
+        request.text('GET');
+      }
+      request.argument(keys.bytes, keys.start(place), keys.end(place));
+    }
+    await this.#askExpiries(link, values, places, cluster ? places.length : 1, () => {
+      if (!cluster) this.#cursor.next();
+      for (const place of places) this.#takeValue(values, place, FOUND.text);
+    });
+  }
+
+  async #askPayloads(link: SourceLink, values: FetchedValues, places: Uint16Array): Promise<void> {
+    const request = this.#begin();
+    const { keys } = values;
+    for (const place of places) {
+      request.command(2);
+      request.text('DUMP');
+      request.argument(keys.bytes, keys.start(place), keys.end(place));
+    }
+    await this.#askExpiries(link, values, places, places.length, () => {
+      for (const place of places) {
+        this.#takeValue(values, place, FOUND.payload);
+        if (values.found[place] === FOUND.asked) values.found[place] = FOUND.gone;
+      }
+    });
+  }
+
+  /** The head of a request: of a transaction where one is possible. */
+  #begin(): RespBuilder {
+    const request = this.#request;
+    request.clear();
+    if (!this.#options.cluster) request.add('MULTI');
+    return request;
+  }
+
+  /** Ends a request with the expiries of its keys, sends it, and reads the values by `takeValues`, then the expiries. */
+  async #askExpiries(
+    link: SourceLink,
+    values: FetchedValues,
+    places: Uint16Array,
+    valueCommands: number,
+    takeValues: () => void,
+  ): Promise<void> {
+    const request = this.#request;
+    const cursor = this.#cursor;
+    const { keys } = values;
+    const { cluster, version } = this.#options;
+    const absolute = knowsExpireTime(version);
+    for (const place of places) {
+      request.command(2);
+      request.text(absolute ? 'PEXPIRETIME' : 'PTTL');
+      request.argument(keys.bytes, keys.start(place), keys.end(place));
+    }
+    // What PTTL is counted from.
+    if (!absolute) request.add('TIME');
+    const commands = valueCommands + places.length + (absolute ? 0 : 1);
+    if (!cluster) request.add('EXEC');
+    const replies = await link.ask(request.written(), cluster ? commands : commands + 2, keys.database);
+    values.replies.push(replies);
+    cursor.begin(replies.bytes);
+    if (!cluster) {
+      cursor.pass(commands + 1);
+      cursor.next();
+      if (cursor.isError) throw new SourceRefusal(cursor.text());
+    }
+    takeValues();
+    for (const place of places) {
+      cursor.next();
+      values.expiresAtMs[place] = cursor.isError ? -1 : Math.max(-1, cursor.number);
+    }
+    if (!absolute) this.#makeAbsolute(values, places);
+  }
+
+  /** Reads the next reply as the value of that key. */
+  #takeValue(values: FetchedValues, place: number, kind: 1 | 2): void {
+    const cursor = this.#cursor;
+    cursor.next();
+    if (cursor.isError) {
+      const text = cursor.text();
+      if (isElsewhere(text)) values.found[place] = FOUND.elsewhere;
+      else if (!text.startsWith('WRONGTYPE')) this.#valueRefused(values, place, text);
+      return;
+    }
+    if (cursor.isNull) return;
+    values.found[place] = kind;
+    values.reply[place] = values.replies.length - 1;
+    values.start[place] = cursor.start;
+    values.end[place] = cursor.end;
+  }
+
+  /** Rights may be missing for some keys only. */
+  #valueRefused(values: FetchedValues, place: number, text: string): void {
+    if (!text.startsWith('NOPERM')) throw new SourceRefusal(text);
+    values.found[place] = FOUND.refused;
+    values.reasons.set(place, text);
+  }
+
+  #makeAbsolute(values: FetchedValues, places: Uint16Array): void {
+    const cursor = this.#cursor;
+    cursor.next();
+    cursor.next();
+    const seconds = Number(cursor.text());
+    cursor.next();
+    const nowMs = seconds * 1000 + Math.floor(Number(cursor.text()) / 1000);
+    for (const place of places) {
+      const left = values.expiresAtMs[place] as number;
+      if (left >= 0) values.expiresAtMs[place] = nowMs + left;
+    }
+  }
+}
+
+/** PEXPIRETIME is of 7.0. */
+export function knowsExpireTime({ product, major }: ServerVersion): boolean {
+  return product === 'Valkey' || major >= 7;
+}
+
+/** Another node has the key's slot, or is about to get it. */
+function isElsewhere(reply: string): boolean {
+  return reply.startsWith('MOVED') || reply.startsWith('ASK');
+}
