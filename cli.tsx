@@ -18,6 +18,10 @@ async function main(): Promise<number> {
       const { validate } = await import('./source/commands/validate.ts');
       return validate(command);
     }
+    case 'settle': {
+      const { settle } = await import('./source/commands/settle.ts');
+      return settle(command);
+    }
     case 'demo':
       return demo(command);
     case 'attach': {

@@ -105,7 +105,7 @@ async function setTheStage(
       source: endpoint(stage.source),
       target: endpoint(stage.target),
       conflictPolicy: settings.conflict,
-      asksOnConflict: false,
+      asksOnConflict: chooseOutput(command) === 'screen',
       keyless: settings.filter,
       exactlyOnce: settings.target.exactlyOnce,
       limits: { ...runLimits(settings), threads: availableParallelism() },

@@ -94,12 +94,13 @@ function originsOf(source: AskedSource, { shards, scan = null }: RunSetup): read
           origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
           slots: [],
         }))
-      : source.topology.shards.map(({ id, address, slots }) => ({
+      : source.topology.shards.map(({ id, address, nodeId, slots }) => ({
           id,
           origin: {
             kind: 'server',
             address,
             endpoint: source.endpoint,
+            nodeId,
             slots,
             version: source.topology.version,
             shards: source.topology.shards.length,
@@ -131,11 +132,11 @@ async function expiriesOf(
   const own = covered === SLOT_COUNT ? [] : slots;
   const { endpoint, topology } = target;
   if (hasImportMode(topology.version)) {
-    const fields = new HeldExpiries(endpoint, own, { keys: false });
+    const fields = new HeldExpiries(run, endpoint, own, { keys: false });
     const mode = new ImportMode(run, endpoint, fields);
     if (await mode.enter(topology, tell)) return { care: mode, importMode: true };
   }
-  return { care: new HeldExpiries(endpoint, own, { keys: true }), importMode: false };
+  return { care: new HeldExpiries(run, endpoint, own, { keys: true }), importMode: false };
 }
 
 function planOf(side: AskedSource | AskedTarget): SidePlan {

@@ -69,7 +69,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           source,
           target,
           conflictPolicy: settings.conflict,
-          asksOnConflict: false,
+          asksOnConflict: chooseOutput(command) === 'screen',
           scan: scanOrder(settings),
           keyless: settings.filter,
           exactlyOnce: settings.target.exactlyOnce,

@@ -27,6 +27,7 @@ export function validationSetup(
   { sample, keysPerSecond, ttlToleranceMs }: Settings['validation'],
 ): ValidationSetup | null {
   if (isFile(source) || isFile(target)) return null;
+  let journal: DifferenceFile | null = null;
   return {
     size: sample,
     keysPerSecond: keysPerSecond ?? KEYS_PER_SECOND,
@@ -41,6 +42,10 @@ export function validationSetup(
       writeLines(`${name}.jsonl`, { run, ...names, finishedAt, result, differences, bothSides });
       writePage(`${name}.html`, htmlReport({ run, ...names, finishedAt, result, differences, bothSides }));
       return [`${name}.jsonl`, `${name}.html`];
+    },
+    journal: (line) => {
+      journal ??= new DifferenceFile(join(process.cwd(), `redferry-${run}-repairs.jsonl`));
+      journal.write({ v: 1, run, event: 'repair', time: new Date().toISOString(), ...line });
     },
   };
 }

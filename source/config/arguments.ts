@@ -71,7 +71,19 @@ export interface ValidateCommand extends RunCommand {
   readonly stateFile: string | null;
 }
 
-export type ParsedCommand = SyncCommand | CheckCommand | ValidateCommand | DemoCommand | ControlCommand | DoneCommand;
+/** Ends what runs have left on a target: held expiries, import-mode. */
+export interface SettleCommand extends RunCommand {
+  readonly name: 'settle';
+}
+
+export type ParsedCommand =
+  | SyncCommand
+  | CheckCommand
+  | ValidateCommand
+  | SettleCommand
+  | DemoCommand
+  | ControlCommand
+  | DoneCommand;
 
 interface RawOptions {
   readonly config?: string;
@@ -105,7 +117,7 @@ interface RawOptions {
 const MOST_VALIDATE_RATE = 10_000_000;
 const MOST_SEED = 2 ** 32 - 1;
 const MOST_TOLERANCE_MS = 3_600_000;
-const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'demo', 'status', 'attach', 'ctl'];
+const COMMANDS: readonly string[] = ['sync', 'check', 'validate', 'settle', 'demo', 'status', 'attach', 'ctl'];
 /** In the design, not in the program. */
 const LATER_COMMANDS: readonly string[] = ['convert'];
 
@@ -207,6 +219,17 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .option('--state <file>', 'where --full keeps its progress, and goes on from')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(validateCommand(options)));
+  addTarget(
+    program.command('settle').description('give expiries on a target their time back after a run was killed'),
+  ).action((options: RawOptions) =>
+    found({
+      name: 'settle',
+      file: options.config ?? null,
+      overrides: overridesOf(options),
+      passwords: passwordsOf(options),
+      json: false,
+    }),
+  );
   program
     .command('demo')
     .description('two local clusters with data and live writes, and the sync between them')
@@ -227,6 +250,14 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
 function optionsOf(command: Command): string {
   const help = command.helpInformation();
   return help.slice(help.indexOf('Options:')).replace('Options:', `Options of ${command.name()}:`);
+}
+
+function addTarget(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration file (JSON)')
+    .option('--target <address>', 'redis://HOST:PORT, rediss:// or redis-sentinel://HOST,HOST/NAME')
+    .option('--target-password-env <name>', "environment variable with the target's password")
+    .option('--target-password-file <file>', "file with the target's password");
 }
 
 function addEndpoints(command: Command): Command {

@@ -13,14 +13,17 @@ type Side = (typeof SIDES)[number];
 
 const NO_CREDENTIALS = { username: null, password: null };
 
-/** @throws FerryError `config` or `usage`, before anything is connected or written. */
-export function settingsFrom(command: RunCommand): LoadedSettings {
+/**
+ * @param needed the sides that the command can not do without.
+ * @throws FerryError `config` or `usage`, before anything is connected or written.
+ */
+export function settingsFrom(command: RunCommand, needed: readonly Side[] = SIDES): LoadedSettings {
   const overrides = mergeSettings(command.overrides, {
     source: credentialsFor('source', command),
     target: credentialsFor('target', command),
   });
   const { settings, warnings } = loadSettings({ file: command.file, overrides });
-  const missing = SIDES.filter((side) => settings[side].address === '');
+  const missing = needed.filter((side) => settings[side].address === '');
   if (missing.length > 0) throw missingSides(missing);
   const ofSides = SIDES.flatMap((side) => [...addressWarning(side, command), ...verifyWarning(side, settings)]);
   return { settings, warnings: [...warnings, ...ofSides] };

@@ -10,7 +10,6 @@ const MOST_KEYS = 10_000;
 const keyName = z.strictObject({ database: z.int().min(0), key: z.base64() });
 
 const MOST_SIZE_CHARACTERS = 40;
-const MOST_ADDRESS_CHARACTERS = 1000;
 
 const engineCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('pause'), shards }),
@@ -21,17 +20,20 @@ const engineCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('set-validation-rate'), keysPerSecond: z.int().min(1).nullable() }),
   z.strictObject({ type: z.literal('export-validation') }),
   z.strictObject({
+    type: z.literal('repair-differences'),
+    kind: z.enum(['differing', 'extra']),
+    keys: z.array(keyName).min(1).max(MOST_KEYS).nullable(),
+  }),
+  z.strictObject({
     type: z.literal('setConflictPolicy'),
     shards,
     policy: z.enum(CONFLICT_POLICIES),
-    target: z.string().max(MOST_ADDRESS_CHARACTERS).nullable(),
   }),
   z.strictObject({
     type: z.literal('decideConflict'),
     shard: z.int().min(0),
     question: z.int().min(1),
     decision: z.enum(['rewrite', 'ignore', 'compare', 'one-by-one']),
-    target: z.string().max(MOST_ADDRESS_CHARACTERS).nullable(),
   }),
   z.strictObject({ type: z.literal('finish') }),
   z.strictObject({ type: z.literal('stop') }),

@@ -53,7 +53,7 @@ export class CommandDesk {
       timeMs: wallMs(steadyMs()),
       client,
       command: summaryOf(command),
-      confirmed: nameIn(command) ?? (confirmed === 'self' ? 'no' : confirmed),
+      confirmed: confirmed === 'self' ? 'no' : confirmed,
       accepted,
       message,
       change: change ?? null,
@@ -68,13 +68,10 @@ function unconfirmed(level: ConfirmationLevel, { target }: EngineSnapshot): Comm
   return { accepted: false, needs: level, message: `This has to be confirmed with ${how}.` };
 }
 
-/** The target's name where it stands in the command. */
-function nameIn(command: EngineCommand): { readonly target: string } | null {
-  const target = 'target' in command ? command.target : null;
-  return target === null ? null : { target };
-}
-
 /** The command without what may be long or private: of keys their number. */
 function summaryOf(command: EngineCommand): AuditEntry['command'] {
-  return command.type === 'repair' ? { type: 'repair', keys: command.keys.length } : command;
+  if (command.type === 'repair') return { type: 'repair', keys: command.keys.length };
+  if (command.type !== 'repair-differences') return command;
+  const { type, kind, keys } = command;
+  return { type, kind, keys: keys === null ? null : keys.length };
 }

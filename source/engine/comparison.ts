@@ -9,6 +9,9 @@ import { type Validated, type ValidateProgress, Validation } from '../validation
 import {
   DIFFERENCES_SHOWN,
   type DifferencePicture,
+  type KeyName,
+  type RepairKind,
+  type RepairState,
   type ValidatedShard,
   type ValidationPicture,
   type ValidationSize,
@@ -59,6 +62,7 @@ export class Comparison {
   #validated: Validated | null = null;
   /** Found while it is under way. */
   readonly #found: Difference[] = [];
+  readonly #repairs = new Map<Difference, RepairState>();
   #picture: ValidationPicture | null = null;
 
   /** Begins at once. @throws FerryError when the size is no size. */
@@ -112,6 +116,34 @@ export class Comparison {
   setRate(keysPerSecond: number | null): void {
     this.#keysPerSecond = keysPerSecond;
     this.#validation.setRate(keysPerSecond);
+    this.#changed();
+  }
+
+  /** How the sides were asked: for who looks at some keys once more. */
+  get order(): ComparisonOrder {
+    return this.#order;
+  }
+
+  /** Confirmed differences of that kind that are not repaired; of `names` only, where given. */
+  repairable(kind: RepairKind, names: readonly KeyName[] | null): readonly Difference[] {
+    const wanted = names === null ? null : new Set(names.map(({ database, key }) => `${database}:${key}`));
+    return (this.#validated?.differences ?? []).filter((difference) => {
+      const { aspects, database, key } = difference;
+      const repair = this.#repairs.get(difference);
+      return (
+        aspects.includes('extra') === (kind === 'extra') &&
+        (repair === undefined || repair === 'failed') &&
+        (wanted === null || wanted.has(`${database}:${key.toString('base64')}`))
+      );
+    });
+  }
+
+  repairOf(difference: Difference): RepairState | null {
+    return this.#repairs.get(difference) ?? null;
+  }
+
+  noteRepair(differences: readonly Difference[], state: RepairState): void {
+    for (const difference of differences) this.#repairs.set(difference, state);
     this.#changed();
   }
 
@@ -170,10 +202,11 @@ export class Comparison {
 
   #differences(): readonly DifferencePicture[] {
     const { differences, bothSides } = this.#validated ?? { differences: this.#found, bothSides: [] };
-    return differences.slice(0, DIFFERENCES_SHOWN).map(({ key, ...others }, index) => ({
-      ...others,
-      key: key.toString('base64'),
+    return differences.slice(0, DIFFERENCES_SHOWN).map((difference, index) => ({
+      ...difference,
+      key: difference.key.toString('base64'),
       diff: bothSides[index] ?? [],
+      repair: this.#repairs.get(difference) ?? null,
     }));
   }
 }

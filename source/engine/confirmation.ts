@@ -3,9 +3,10 @@
 import type { Confirmation, ConfirmationLevel, EngineCommand, EngineSnapshot } from './contract.ts';
 import { namesTarget } from './target-name.ts';
 
-type Level = ConfirmationLevel | ((snapshot: EngineSnapshot) => ConfirmationLevel);
+type Level<T> = ConfirmationLevel | ((snapshot: EngineSnapshot, command: T) => ConfirmationLevel);
+type Of<T extends EngineCommand['type']> = Extract<EngineCommand, { readonly type: T }>;
 
-const LEVELS: Readonly<Record<EngineCommand['type'], Level>> = {
+const LEVELS: { readonly [T in EngineCommand['type']]: Level<Of<T>> } = {
   pause: 'none',
   resume: 'none',
   repair: 'target',
@@ -13,18 +14,26 @@ const LEVELS: Readonly<Record<EngineCommand['type'], Level>> = {
   'steer-validation': 'none',
   'set-validation-rate': 'none',
   'export-validation': 'none',
-  // They carry the target's name themselves where it is needed (conflict-commands.ts).
-  setConflictPolicy: 'none',
-  decideConflict: 'none',
+  'repair-differences': 'target',
+  setConflictPolicy: (_, { policy }) => (policy === 'rewrite' ? 'target' : 'none'),
+  // One key, with both sides before the eye, is less than all that were put aside.
+  decideConflict: ({ shards }, { shard, decision }) => {
+    if (decision !== 'rewrite') return 'none';
+    const question = shards.find(({ id }) => id === shard)?.conflictStanding.question;
+    return question?.kind === 'key' ? 'yes' : 'target';
+  },
   finish: (snapshot) => (isInSync(snapshot) ? 'yes' : 'target'),
   // What was received is applied first, and the outcome says what is missing.
   stop: 'none',
 };
 
 /** What `command` needs at this moment. */
-export function levelOf({ type }: EngineCommand, snapshot: EngineSnapshot): ConfirmationLevel {
-  const level = LEVELS[type];
-  return typeof level === 'function' ? level(snapshot) : level;
+export function levelOf<T extends EngineCommand['type']>(
+  command: Of<T> & { readonly type: T },
+  snapshot: EngineSnapshot,
+): ConfirmationLevel {
+  const level: Level<Of<T>> = LEVELS[command.type];
+  return typeof level === 'function' ? level(snapshot, command) : level;
 }
 
 /** What a drain makes up for at once. */

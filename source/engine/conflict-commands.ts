@@ -4,7 +4,6 @@ import type { CommandOutcome, EngineCommand } from './contract.ts';
 import { keyInWords } from './refusal.ts';
 import type { ToWorker } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';
-import { namesTarget, targetName } from './target-name.ts';
 
 type Of<T extends EngineCommand['type']> = Extract<EngineCommand, { readonly type: T }>;
 export type ConflictCommand = Of<'setConflictPolicy'> | Of<'decideConflict'>;
@@ -12,8 +11,6 @@ export type ConflictCommand = Of<'setConflictPolicy'> | Of<'decideConflict'>;
 /** What the commands act upon. */
 export interface ConflictScene {
   readonly records: readonly ShardRecord[];
-  /** As the person named it. */
-  readonly targetAddress: string;
   send(message: ToWorker & { readonly shard: number }): void;
 }
 
@@ -23,33 +20,32 @@ export function conflictCommand(command: ConflictCommand, scene: ConflictScene):
 
 /** Keys that are judged from now on follow this policy, in these shards. */
 function setConflictPolicy(command: Of<'setConflictPolicy'>, scene: ConflictScene): CommandOutcome {
-  const { shards, policy, target } = command;
+  const { shards, policy } = command;
   const chosen = scene.records.filter(
     (record) => !record.final && (shards === 'all' || shards.includes(record.job.id)),
   );
   if (chosen.length === 0) return refused('There is no such shard at work.');
   if (chosen.some(({ job }) => job.destination.kind === 'file'))
     return refused('A file that is written has no conflicts.');
-  if (policy === 'rewrite' && !namesTarget(target, scene.targetAddress)) return unconfirmed(scene);
+  const former = [...new Set(chosen.map((record) => record.conflictPolicy))].join(', ');
   for (const record of chosen) {
     record.conflictPolicy = policy;
     scene.send({ type: 'conflict-policy', shard: record.job.id, policy });
   }
   const names = shards === 'all' ? 'all shards' : chosen.map((record) => record.job.name).join(', ');
-  return accepted(`Conflict policy of ${names}: ${policy}, for keys of the snapshot from now on.`);
+  const outcome = accepted(`Conflict policy of ${names}: ${policy}, for keys of the snapshot from now on.`);
+  return { ...outcome, change: { from: former, to: policy } };
 }
 
 /** Answers the question that a shard has halted with. */
 function decideConflict(command: Of<'decideConflict'>, scene: ConflictScene): CommandOutcome {
-  const { shard, question, decision, target } = command;
+  const { shard, question, decision } = command;
   const record = scene.records.find(({ job }) => job.id === shard);
   const open = record?.conflictStanding.question ?? null;
   if (record === undefined || open === null || open.number !== question)
     return refused('That question is not open any more.');
   if (decision === (open.kind === 'key' ? 'one-by-one' : 'compare'))
     return refused(`"${decision}" is no answer to this question.`);
-  if (decision === 'rewrite' && open.kind === 'collected' && !namesTarget(target, scene.targetAddress))
-    return unconfirmed(scene);
   scene.send({ type: 'conflict-decision', shard, question, decision });
   const what = open.kind === 'key' ? keyInWords(open.key, open.database) : `${open.total} conflicts`;
   return accepted(`${record.job.name}: ${DONE[decision]} ${what}.`);
@@ -61,10 +57,6 @@ function accepted(message: string): CommandOutcome {
 
 function refused(message: string): CommandOutcome {
   return { accepted: false, message };
-}
-
-function unconfirmed({ targetAddress }: ConflictScene): CommandOutcome {
-  return refused(`Rewriting replaces keys of the target: confirm it with its name, ${targetName(targetAddress)}.`);
 }
 
 const DONE: Readonly<Record<ConflictDecision, string>> = {

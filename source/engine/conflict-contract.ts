@@ -68,6 +68,8 @@ export interface ConflictStanding {
   readonly question: ConflictQuestion | null;
   /** Put aside by `compare`. */
   readonly collected: number;
+  /** Keys that `ignore` has kept on the target: commands of the stream to them are dropped. */
+  readonly kept: number;
 }
 
 export const NO_CONFLICTS: ConflictCounts = { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 };
@@ -81,7 +83,7 @@ export function addConflicts(some: ConflictCounts, others: ConflictCounts): Conf
   };
 }
 
-export const NO_STANDING: ConflictStanding = { question: null, collected: 0 };
+export const NO_STANDING: ConflictStanding = { question: null, collected: 0, kept: 0 };
 
 /** One conflict and what became of it. */
 export interface ConflictRecord {

@@ -90,8 +90,8 @@ const MOST_PENDING = 1024;
 const RETRY_MS = 1000;
 
 export class ConflictDesk {
-  /** Why nothing is sent at present, as part of a sentence, or null. */
-  waiting: string | null = null;
+  /** Why a write is sent again, as part of a sentence, or null. */
+  #putOff: string | null = null;
   readonly #links: NodeLinks;
   readonly #options: DeskOptions;
   readonly #host: DeskHost;
@@ -125,7 +125,14 @@ export class ConflictDesk {
     return this.#judge.question !== null || this.#pending.length >= MOST_PENDING;
   }
 
-  get standing(): ConflictStanding {
+  /** Why nothing is sent at present, as part of a sentence, or null. */
+  get waiting(): string | null {
+    return this.#judge.question === null
+      ? this.#putOff
+      : 'the target has a key already: the screen asks what to do (c)';
+  }
+
+  get standing(): Omit<ConflictStanding, 'kept'> {
     return { question: this.#judge.question, collected: this.#file.count };
   }
 
@@ -344,7 +351,7 @@ export class ConflictDesk {
           if (!this.#written(write, replies[index] ?? null, link.address)) again.push(write);
         }
       });
-      if (again.length === 0) this.waiting = null;
+      if (again.length === 0) this.#putOff = null;
       else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       left = again;
     }
@@ -377,7 +384,7 @@ export class ConflictDesk {
       case 'fatal':
         throw new FerryError(`The target ${address} ${remedy} (${reply.text}).`, { code: 'target-lost' });
       default:
-        this.waiting = `the target ${address} ${remedy} (${reply.text}); trying again every second`;
+        this.#putOff = `the target ${address} ${remedy} (${reply.text}); trying again every second`;
         return false;
     }
   }

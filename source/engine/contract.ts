@@ -91,6 +91,8 @@ export interface ShardSnapshot {
   readonly targets: readonly string[];
   /** Lowest and highest slot the source shard owns, `0-5460,9000`; null for a standalone. */
   readonly slots: string | null;
+  /** Slots on their way to this shard from another of the source: their commands wait until they are copied. */
+  readonly slotsArriving: number;
   /** `disk` or `diskless` once the source has said so. */
   readonly snapshotKind: 'disk' | 'diskless' | null;
   /** The last thing that went wrong, and what to do; null when nothing did. */
@@ -197,7 +199,19 @@ export type ValidationCommand =
   /** Keys a second; null for as fast as it goes. */
   | { readonly type: 'set-validation-rate'; readonly keysPerSecond: number | null }
   /** Writes what was found to files: JSON lines and a page. */
-  | { readonly type: 'export-validation' };
+  | { readonly type: 'export-validation' }
+  /**
+   * Copies keys that were found to differ again and compares them once more; of kind `extra` deletes them. `keys` is null for
+   * all of that kind.
+   */
+  | {
+      readonly type: 'repair-differences';
+      readonly kind: RepairKind;
+      readonly keys: readonly KeyName[] | null;
+    };
+
+/** Keys that both sides should have, or keys that only the target has. */
+export type RepairKind = 'differing' | 'extra';
 
 export type EngineCommand =
   | ValidationCommand
@@ -205,20 +219,18 @@ export type EngineCommand =
   | { readonly type: 'resume'; readonly shards: ShardSelection }
   /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
   | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
-  /** For keys that are judged from now on; answers open questions. `target`: for rewrite the target's name, as typed. */
+  /** For keys that are judged from now on; answers open questions. */
   | {
       readonly type: 'setConflictPolicy';
       readonly shards: ShardSelection;
       readonly policy: ConflictPolicy;
-      readonly target: string | null;
     }
-  /** Answers the question with that number of one shard. `target`: to rewrite all that were collected, its name as typed. */
+  /** Answers the question with that number of one shard. */
   | {
       readonly type: 'decideConflict';
       readonly shard: number;
       readonly question: number;
       readonly decision: ConflictDecision;
-      readonly target: string | null;
     }
   /** Ends the run as the last act of a migration, when every shard follows closely; else only with the target's name. */
   | { readonly type: 'finish' }
@@ -252,8 +264,9 @@ export interface AuditEntry {
   readonly timeMs: number;
   readonly client: string;
   readonly command:
-    | Exclude<EngineCommand, { readonly type: 'repair' }>
-    | { readonly type: 'repair'; readonly keys: number };
+    | Exclude<EngineCommand, { readonly type: 'repair' | 'repair-differences' }>
+    | { readonly type: 'repair'; readonly keys: number }
+    | { readonly type: 'repair-differences'; readonly kind: RepairKind; readonly keys: number | null };
   readonly confirmed: Exclude<Confirmation, 'self'>;
   readonly accepted: boolean;
   readonly message: string;
@@ -369,7 +382,11 @@ export interface DifferencePicture {
   readonly detail: string;
   /** What each side has that the other has not. */
   readonly diff: readonly DiffLine[];
+  /** null when nobody has asked for it. */
+  readonly repair: RepairState | null;
 }
+
+export type RepairState = 'under-way' | 'repaired' | 'failed';
 
 export interface DiffLine {
   readonly side: 'source' | 'target';

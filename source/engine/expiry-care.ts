@@ -1,8 +1,11 @@
 // What a run does so that the target removes no key by itself while it lasts, and how it ends that.
+import { openControl } from '../topology/control-connection.ts';
+import { discoverTopology } from '../topology/discover.ts';
 import type { Endpoint } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { NoticeLevel } from './contract.ts';
 import { messageOf } from './errors.ts';
+import { runsAt } from './runs-at-target.ts';
 import { settleExpiries } from './settle-expiries.ts';
 
 export type Tell = (level: NoticeLevel, message: string) => void;
@@ -17,6 +20,7 @@ export interface ExpiryCare {
 
 /** Expiries are written later than they are (protocol/held-expiry.ts) and get their own time back at the end. */
 export class HeldExpiries implements ExpiryCare {
+  readonly #run: string;
   readonly #target: Endpoint;
   readonly #slots: readonly SlotRange[];
   readonly #keys: boolean;
@@ -25,7 +29,8 @@ export class HeldExpiries implements ExpiryCare {
    * @param slots of the shards that are copied; empty for every key.
    * @param what whether keys are held, or only fields of hashes.
    */
-  constructor(target: Endpoint, slots: readonly SlotRange[], what: { readonly keys: boolean }) {
+  constructor(run: string, target: Endpoint, slots: readonly SlotRange[], what: { readonly keys: boolean }) {
+    this.#run = run;
     this.#target = target;
     this.#slots = slots;
     this.#keys = what.keys;
@@ -33,6 +38,12 @@ export class HeldExpiries implements ExpiryCare {
 
   async release(stopped: () => boolean, tell: Tell): Promise<string | null> {
     try {
+      // Its keys can not be told from ours, and its stream may still be behind.
+      const other = this.#slots.length === 0 ? await this.#otherRun() : null;
+      if (other !== null) {
+        tell('info', `Run ${other} still writes to this target: held expiries are settled when it ends.`);
+        return null;
+      }
       const order = { target: this.#target, slots: this.#slots, keys: this.#keys, stopped, once: sayOnce(tell) };
       const { keys, fields, missed } = await settleExpiries(order);
       if (keys + fields > 0) {
@@ -43,10 +54,25 @@ export class HeldExpiries implements ExpiryCare {
       return `Held expiries on the target could not be settled (${messageOf(error)}): ${REMEDY}`;
     }
   }
+
+  /** null also where this user may not look. */
+  async #otherRun(): Promise<string | null> {
+    const { shards } = await discoverTopology(this.#target);
+    for (const { address } of shards) {
+      const node = await openControl(this.#target, address, `redferry:${this.#run}:settle`);
+      try {
+        const [other] = await runsAt(node, this.#run).catch(() => []);
+        if (other !== undefined) return other;
+      } finally {
+        node.disconnect();
+      }
+    }
+    return null;
+  }
 }
 
 const REMEDY =
-  'they expire 253 years late until another run to this target ends, which settles what it finds (docs/expiry.md).';
+  'they expire 253 years late until redferry settle, or another run to this target, has settled them (docs/expiry.md).';
 
 /** Nodes meet the same obstacle: it is said once. */
 function sayOnce(tell: Tell): (message: string) => void {

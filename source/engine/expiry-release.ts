@@ -1,7 +1,7 @@
 // The end of a run, when all its shards have ended: the target is given back its expiries, unless the person leaves first.
 import type { ExpiryCare, Tell } from './expiry-care.ts';
 
-const LEFT = 'Left before the expiries held on the target were settled: a later run to it does that (docs/expiry.md).';
+const LEFT = 'Left before the expiries held on the target were settled: redferry settle does that (docs/expiry.md).';
 
 export class ExpiryRelease {
   begun = false;

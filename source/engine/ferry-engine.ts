@@ -1,6 +1,7 @@
 // The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
 
+import type { SlotRange } from '../topology/topology.ts';
 import { CommandDesk } from './command-desk.ts';
 import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
 import type { ConflictRecord } from './conflict-contract.ts';
@@ -25,11 +26,12 @@ import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import { keyInWords } from './refusal.ts';
-import type { RunPlan } from './run-plan.ts';
+import { type JoinedNode, jobOfJoined, type RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
 import type { FromWorker, ShardJob, ToWorker } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
+import { SourceWatch } from './source-watch.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
 import { ValidationDesk, type ValidationSetup } from './validation-desk.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -72,6 +74,7 @@ export class FerryEngine implements Engine {
   #records: readonly ShardRecord[] = [];
   #pool: WorkerPool | null = null;
   #permits: SnapshotPermits | null = null;
+  #watch: SourceWatch | null = null;
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #notices: readonly Notice[] = [];
@@ -91,6 +94,7 @@ export class FerryEngine implements Engine {
     this.#desk = new ValidationDesk(options.validation ?? null, {
       shards: () => this.snapshot().shards,
       isRunning: () => this.#phase !== 'ended',
+      recopy: (keys) => this.#repair(keys),
       notice: (level, message) => this.#notice(level, null, message),
       changed: () => this.#changed(),
     });
@@ -144,6 +148,7 @@ export class FerryEngine implements Engine {
       case 'steer-validation':
       case 'set-validation-rate':
       case 'export-validation':
+      case 'repair-differences':
         return this.#desk.handle(command);
     }
     if (this.#phase === 'ended') return { accepted: false, message: 'The run has ended.' };
@@ -190,15 +195,43 @@ export class FerryEngine implements Engine {
       this.#options.workerFile,
     );
     this.#permits = new SnapshotPermits(plan.snapshotsAtOnce, (shard) => this.#pool?.send({ type: 'permit', shard }));
-    this.#records = plan.jobs.map(
-      ({ job, slots }) =>
-        new ShardRecord(job, slots, (offset) => this.#pool?.send({ type: 'source-at', shard: job.id, offset })),
-    );
+    this.#records = plan.jobs.map(({ job, slots }) => this.#makeRecord(job, slots));
     for (const record of this.#records) {
       this.#pool.start(record.job);
       record.probe?.start();
     }
+    this.#watchSlots();
     this.#changed();
+  }
+
+  #makeRecord(job: ShardJob, slots: readonly SlotRange[]): ShardRecord {
+    return new ShardRecord(job, slots, (offset) => this.#pool?.send({ type: 'source-at', shard: job.id, offset }));
+  }
+
+  /** Slots of a source cluster may move while the run goes on. */
+  #watchSlots(): void {
+    const job = this.#records[0]?.job;
+    if (job?.origin.kind !== 'server' || job.origin.nodeId === null || job.snapshotOnly) return;
+    const records = (): readonly ShardRecord[] => this.#records;
+    this.#watch = new SourceWatch(job.origin.endpoint, {
+      get records() {
+        return records();
+      },
+      send: (message) => this.#pool?.send(message),
+      join: (node) => this.#join(node),
+      notice: (level, shard, message) => this.#notice(level, shard, message),
+    });
+    this.#watch.start();
+  }
+
+  /** A master that was not there when the run began: a shard that carries no slot yet. */
+  #join(node: JoinedNode): ShardRecord {
+    const record = this.#makeRecord(jobOfJoined(this.#records, node), []);
+    this.#records = [...this.#records, record];
+    this.#pool?.start(record.job);
+    record.probe?.start();
+    this.#changed();
+    return record;
   }
 
   #told(message: FromWorker): void {
@@ -229,6 +262,9 @@ export class FerryEngine implements Engine {
         break;
       case 'recopied':
         this.#recopies.answered(message.request, message.counts);
+        break;
+      case 'slots-taken':
+        this.#watch?.taken(message.shard, message.slots, message.done);
         break;
       case 'ended':
         this.#recopies.ended(message.shard);
@@ -261,7 +297,7 @@ export class FerryEngine implements Engine {
   /** A shard whose thread died goes on another one. */
   #startAgain(job: ShardJob, paused: boolean, message: string): void {
     this.#notice('error', job.name, `${message} This shard begins a new full sync on another thread.`);
-    this.#pool?.start(job);
+    this.#pool?.start(this.#watch?.carried(job) ?? job);
     if (paused) this.#pool?.send({ type: 'pause', shard: job.id });
   }
 
@@ -300,7 +336,6 @@ export class FerryEngine implements Engine {
   #conflictCommand(command: ConflictCommand): CommandOutcome {
     const outcome = conflictCommand(command, {
       records: this.#records,
-      targetAddress: this.#target.address,
       send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
     });
     if (outcome.accepted) this.#notice('info', null, outcome.message);
@@ -325,6 +360,7 @@ export class FerryEngine implements Engine {
       return { accepted: true, message: 'Leaving at once: what was received and not applied is given up.' };
     }
     this.#phase = 'draining';
+    this.#watch?.stop();
     for (const record of this.#records) this.#pool?.send({ type: 'drain', shard: record.job.id });
     this.#notice('info', null, 'Stopping: what was received is applied, then the run ends.');
     return { accepted: true, message: 'Stopping: what was received is applied first.' };
@@ -361,6 +397,7 @@ export class FerryEngine implements Engine {
     if (this.#result !== null) return;
     this.#result = result;
     this.#phase = 'ended';
+    this.#watch?.stop();
     if (this.#ticker !== null) clearInterval(this.#ticker);
     if (this.#giveUpTimer !== null) clearTimeout(this.#giveUpTimer);
     for (const record of this.#records) record.probe?.stop();

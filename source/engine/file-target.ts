@@ -23,6 +23,7 @@ export class FileTarget implements ShardTarget {
   readonly waiting = null;
   readonly held = 0;
   readonly conflicts = null;
+  readonly kept = 0;
   /** An AOF is for whichever server it is given to; what it holds is as the source wrote it. */
   readonly setTakesExpiry = true;
   announcedKeys: number | null = null;

@@ -4,12 +4,15 @@
 // of ours says who turned it on, so that a later run turns off what a killed one has left.
 import type { Redis } from 'ioredis';
 import { slotTag } from '../protocol/slot.ts';
+import { mapAddress } from '../topology/address-map.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { discoverTopology } from '../topology/discover.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
+import { ServerInfo } from '../topology/server-info.ts';
 import type { ServerVersion, Topology } from '../topology/topology.ts';
 import { messageOf } from './errors.ts';
 import type { ExpiryCare, Tell } from './expiry-care.ts';
+import { runsAt } from './runs-at-target.ts';
 
 /** Valkey 8.1 and newer. */
 export function hasImportMode({ product, major, minor }: ServerVersion): boolean {
@@ -21,7 +24,7 @@ export class ImportMode implements ExpiryCare {
   readonly #target: Endpoint;
   /** What is done about the fields of hashes, which the mode does not cover (seen on Valkey 9.0). */
   readonly #fields: ExpiryCare;
-  /** Nodes that were in the mode before, by nobody of ours: they are left so. */
+  /** Masters that were in the mode before, by nobody of ours: they are left so. */
   readonly #foreign = new Set<string>();
   readonly #entered: NodeAddress[] = [];
 
@@ -31,85 +34,124 @@ export class ImportMode implements ExpiryCare {
     this.#fields = fields;
   }
 
-  /** @returns whether all nodes are in the mode; where one refuses, none stays in it. Never rejects. */
+  /**
+   * Replicas enter it too: one that is promoted would else remove keys before our connections come to it (seen on 8.1).
+   * @returns whether all nodes are in the mode; where one refuses, none stays in it. Never rejects.
+   */
   async enter(topology: Topology, tell: Tell): Promise<boolean> {
     try {
       for (const { address, slots } of topology.shards) {
-        const first = slots[0]?.first ?? null;
+        const marker = markerOf(slots[0]?.first ?? null);
         this.#entered.push(address);
-        await this.#at(address, (node) => this.#enterNode(node, address, markerOf(first), tell));
+        const replicas = await this.#at(address, async (node) => {
+          await this.#enterMaster(node, address, marker, tell);
+          return this.#replicasOf(node);
+        });
+        if (this.#foreign.has(formatAddress(address))) continue;
+        for (const replica of replicas) {
+          this.#entered.push(replica);
+          await this.#at(replica, (node) => turnOn(node));
+        }
       }
     } catch (error) {
       tell('info', `The target does not let us use its import-mode (${messageOf(error)}): expiries are held instead.`);
-      await this.#leaveAll(this.#entered, topology, () => {});
+      await this.#leave(topology, () => {});
       return false;
     }
     tell('info', 'The target is in import-mode while the run lasts: it removes no key by itself.');
     return true;
   }
 
-  async release(stopped: () => boolean, tell: Tell): Promise<string | null> {
-    // Nodes that have become masters since are in the mode too: our connections saw to that.
-    const topology = await discoverTopology(this.#target).catch(() => null);
-    const now = topology?.shards.map(({ address }) => address) ?? [];
-    const all = new Map([...this.#entered, ...now].map((address) => [formatAddress(address), address]));
-    const left = await this.#leaveAll([...all.values()], topology, tell);
-    return left ?? this.#fields.release(stopped, tell);
+  /** Nothing is entered: only what runs before have left is to be ended by `release`. @throws when a node can not be asked. */
+  async takeOver(topology: Topology, tell: Tell): Promise<void> {
+    for (const { address, slots } of topology.shards) {
+      const marker = markerOf(slots[0]?.first ?? null);
+      const on = await this.#at(address, (node) => this.#isOnAlready(node, address, marker, tell));
+      if (on && !this.#foreign.has(formatAddress(address))) this.#entered.push(address);
+    }
   }
 
-  async #enterNode(node: Redis, address: NodeAddress, marker: string, tell: Tell): Promise<void> {
-    if (await isOn(node)) {
-      const owner = await node.get(marker);
-      const others = await otherRuns(node, this.#run);
-      if (owner === null) {
-        this.#foreign.add(formatAddress(address));
-        tell('warn', `${formatAddress(address)} was in import-mode already, and stays so when this run ends.`);
-      } else if (others === 0) {
-        tell(
-          'warn',
-          `${formatAddress(address)} was left in import-mode by run ${owner}; it is turned off when this run ends.`,
-        );
-      }
-      return;
-    }
+  async release(stopped: () => boolean, tell: Tell): Promise<string | null> {
+    // Nodes that have become masters since are in the mode too.
+    const topology = await discoverTopology(this.#target).catch(() => null);
+    return (await this.#leave(topology, tell)) ?? this.#fields.release(stopped, tell);
+  }
+
+  async #enterMaster(node: Redis, address: NodeAddress, marker: string, tell: Tell): Promise<void> {
+    if (await this.#isOnAlready(node, address, marker, tell)) return;
     // Before the mode: killed between the two we leave a key, and not a server that never expires anything.
     await node.set(marker, this.#run);
-    await node.config('SET', 'import-mode', 'yes');
-    if (!(await isOn(node))) throw new Error(`${formatAddress(address)} says OK and stays as it was`);
+    await turnOn(node);
+  }
+
+  async #isOnAlready(node: Redis, address: NodeAddress, marker: string, tell: Tell): Promise<boolean> {
+    if (!(await isOn(node))) return false;
+    const name = formatAddress(address);
+    const owner = await node.get(marker);
+    if (owner === null) {
+      this.#foreign.add(name);
+      tell('warn', `${name} was in import-mode already, and stays so when this run ends.`);
+    } else if ((await runsAt(node, this.#run)).length === 0) {
+      tell('warn', `${name} was left in import-mode by run ${owner}; it is turned off when this run ends.`);
+    }
+    return true;
   }
 
   /** @returns what remains to be done by a person, or null. */
-  async #leaveAll(addresses: readonly NodeAddress[], topology: Topology | null, tell: Tell): Promise<string | null> {
+  async #leave(topology: Topology | null, tell: Tell): Promise<string | null> {
     const failures: string[] = [];
-    for (const address of addresses) {
+    const seen = new Set<string>();
+    let shared = false;
+    for (const { address } of topology?.shards ?? []) {
       const name = formatAddress(address);
-      if (this.#foreign.has(name)) continue;
+      seen.add(name);
       try {
-        await this.#at(address, (node) => this.#leaveNode(node, topology));
+        const { isShared, replicas } = await this.#at(address, (node) => this.#leaveMaster(node, name, topology));
+        shared ||= isShared;
+        for (const replica of replicas) {
+          seen.add(formatAddress(replica));
+          if (!isShared && !this.#foreign.has(name)) await this.#at(replica, turnOff);
+        }
       } catch (error) {
         failures.push(`${name} (${messageOf(error)})`);
       }
     }
-    if (failures.length === 0) {
-      if (this.#entered.length > 0) tell('info', 'The target is not in import-mode any more.');
-      return null;
+    for (const address of this.#entered.filter((entered) => !seen.has(formatAddress(entered)))) {
+      await this.#at(address, turnOff).catch((error: unknown) => {
+        const problem = `${formatAddress(address)} (${messageOf(error)})`;
+        if (topology === null) failures.push(problem);
+        else tell('warn', `${problem} is not of the target any more, and may still be in import-mode.`);
+      });
     }
-    return `Import-mode could not be turned off at ${failures.join(', ')}: until CONFIG SET import-mode no is sent there, nothing expires.`;
+    if (failures.length > 0)
+      return `Import-mode could not be turned off at ${failures.join(', ')}: until CONFIG SET import-mode no is sent there, nothing expires.`;
+    if (shared) tell('info', 'Another run still writes to the target: it is taken out of import-mode when that ends.');
+    else if (this.#entered.length > 0) tell('info', 'The target is not in import-mode any more.');
+    return null;
   }
 
-  async #leaveNode(node: Redis, topology: Topology | null): Promise<void> {
+  async #leaveMaster(
+    node: Redis,
+    name: string,
+    topology: Topology | null,
+  ): Promise<{ readonly isShared: boolean; readonly replicas: readonly NodeAddress[] }> {
+    const replicas = await this.#replicasOf(node);
     const on = await isOn(node);
+    if (this.#foreign.has(name)) return { isShared: false, replicas };
     // Another run's data is still on its way: the last one turns it off.
-    if (on && (await otherRuns(node, this.#run)) > 0) return;
-    if (on) {
-      await node.config('SET', 'import-mode', 'no');
-      if (await isOn(node)) throw new Error('it says OK and stays as it was');
-    }
+    if (on && (await runsAt(node, this.#run)).length > 0) return { isShared: true, replicas };
+    await turnOff(node);
     for (const marker of markersOf(topology)) {
       // Of a cluster's only those of this node's slots are here.
       const owner = await node.get(marker).catch(() => null);
       if (owner !== null && (on || owner === this.#run)) await node.del(marker);
     }
+    return { isShared: false, replicas };
+  }
+
+  async #replicasOf(node: Redis): Promise<readonly NodeAddress[]> {
+    const replicas = new ServerInfo(await node.info('replication')).replicas();
+    return replicas.map((replica) => mapAddress(this.#target.addressMap, replica));
   }
 
   async #at<T>(address: NodeAddress, work: (node: Redis) => Promise<T>): Promise<T> {
@@ -120,6 +162,17 @@ export class ImportMode implements ExpiryCare {
       node.disconnect();
     }
   }
+}
+
+async function turnOn(node: Redis): Promise<void> {
+  await node.config('SET', 'import-mode', 'yes');
+  if (!(await isOn(node))) throw new Error('a node says OK and stays out of it');
+}
+
+async function turnOff(node: Redis): Promise<void> {
+  if (!(await isOn(node))) return;
+  await node.config('SET', 'import-mode', 'no');
+  if (await isOn(node)) throw new Error('a node says OK and stays in it');
 }
 
 /** In redferry's own names; in a cluster on the node of that slot. */
@@ -134,11 +187,4 @@ function markersOf(topology: Topology | null): readonly string[] {
 async function isOn(node: Redis): Promise<boolean> {
   const [, value] = (await node.config('GET', 'import-mode')) as string[];
   return value === 'yes';
-}
-
-/** Runs other than this one with connections for data here, by their names (redferry:<run>:<shard>:<node>). */
-async function otherRuns(node: Redis, run: string): Promise<number> {
-  const list = String(await node.client('LIST'));
-  const names = [...list.matchAll(/ name=redferry:([^: ]+):shard-/g)].map(([, name]) => name);
-  return new Set(names.filter((name) => name !== run)).size;
 }

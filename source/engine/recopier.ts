@@ -3,14 +3,17 @@
 // stream goes on without those keys' commands, and at O the values are written, in the stream's own order and on its own
 // connections. A command held back that touches other keys too makes them part of what is to be copied again.
 import type { CommandTable } from '../protocol/command-table.ts';
+import { slotOf } from '../protocol/slot.ts';
 import type { Loss } from '../rdb/encode-goal.ts';
 import { ByteWindow } from '../readers/byte-window.ts';
 import { StreamParser } from '../readers/stream-parser.ts';
 import type { NodeAddress } from '../topology/endpoint.ts';
+import { formatSlots } from '../topology/slots.ts';
 import type { ServerVersion } from '../topology/topology.ts';
 import type { Barrier } from './barrier.ts';
 import type { RecopyCounts } from './contract.ts';
 import { messageOf } from './errors.ts';
+import type { OwnedSlots } from './owned-slots.ts';
 import { RecopyGate } from './recopy-gate.ts';
 import { RecopyRestore } from './recopy-restore.ts';
 import { type FetchedGroup, type FetchedKey, type RecopyOrigin, RecopySource } from './recopy-source.ts';
@@ -21,6 +24,8 @@ export interface RecopyHost {
   readonly barrier: Barrier;
   /** Replication offset of the last byte handed over. */
   readonly offset: number;
+  /** As far back as the stream can be read again. */
+  readonly historyOffset: number;
   /** The stream is played again up to where it was, or commands of it wait: nothing is written beside it. */
   readonly replaying: boolean;
   /** The node that the stream comes from, and its history. */
@@ -37,6 +42,10 @@ export interface RecopyHost {
 }
 
 export interface RecopySetup {
+  /** Of a cluster's node: the slots that the pipeline carries. */
+  readonly slots: OwnedSlots | null;
+  /** All keys of these slots on the target that this run may remove. */
+  readonly targetKeys: (slots: ReadonlySet<number>) => Promise<readonly DatabaseKey[]>;
   readonly origin: RecopyOrigin;
   readonly target: ServerVersion;
   readonly makeTable: () => CommandTable;
@@ -53,6 +62,14 @@ interface Request {
 
 type Key = WatchedKey<Request>;
 
+/** Slots that the pipeline is to carry from now on. */
+interface SlotTake {
+  readonly slots: readonly number[];
+  /** The target may have keys of theirs that the source has not. */
+  readonly sweep: boolean;
+  readonly request: Request;
+}
+
 /**
  * idle: nothing is fetched; fetching: the stream stands and the source is asked, or is about to; fetched: values wait for
  * their offset; retrying: the source could not be asked.
@@ -62,6 +79,10 @@ type Phase = 'idle' | 'fetching' | 'fetched' | 'retrying';
 /** Keys of one round: what the stream stands still for. */
 const BATCH_KEYS = 500;
 const RETRY_MS = 1000;
+/** Of more keys than this the names are not kept, and a target that loses them has to be compared. */
+const MOST_RECENT = 100_000;
+/** Slots that are taken over together: the names of all their keys are held. */
+const SLOTS_AT_ONCE = 64;
 
 export class Recopier {
   readonly #host: RecopyHost;
@@ -76,10 +97,16 @@ export class Recopier {
   #waiting: Key[] = [];
   /** Values that wait for the stream to come to their offset, by rising offset. */
   #groups: FetchedGroup<Key>[] = [];
+  /** To be listed, in this order. */
+  #takes: SlotTake[] = [];
+  /** Listed: the pipeline carries them from that offset on. */
+  #taken: { readonly take: SlotTake; readonly offset: number } | null = null;
   /** Every key has its end; the target has not answered for all of them yet. */
   #settling: Request[] = [];
   /** Written, and the target has not answered for them for certain. */
   #written: { readonly key: Key; readonly how: 'rewritten' | 'removed' }[] = [];
+  /** Answered for, at that offset; the target may lose them yet, as far back as the stream can be read again. */
+  #recent: { readonly key: DatabaseKey; readonly offset: number }[] = [];
   /** The stream comes to an end: values are written whatever their offset. */
   #finishing = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -94,16 +121,21 @@ export class Recopier {
 
   /** Something is under way or asked for. */
   get busy(): boolean {
-    return this.#watched.size > 0 || this.#settling.length > 0;
+    return this.#watched.size > 0 || this.#settling.length > 0 || this.#takes.length > 0 || this.#taken !== null;
   }
 
   /** Who takes the stream's commands, in front of who takes them otherwise; the stream begins. */
   gate(commands: CommandTaker): CommandTaker {
     const busy = (): boolean => this.busy;
+    const offset = (): number => this.#host.offset;
     this.#commands = commands;
     this.#gate = new RecopyGate(commands, this.#setup.makeTable, {
+      slots: this.#setup.slots,
       get attentive() {
         return busy();
+      },
+      get offset() {
+        return offset();
       },
       holds: (database, bytes, start, length) => this.#watched.holds(database, bytes, start, length, this.#host.offset),
       touched: (keys) => this.#watch(keys, null),
@@ -113,6 +145,8 @@ export class Recopier {
         this.#boundary();
       },
     });
+    // Asked for before the stream began.
+    setImmediate(() => this.#goOn());
     return this.#gate;
   }
 
@@ -137,6 +171,31 @@ export class Recopier {
       }
       if (key.askers.length === 0) this.#watch([key], null);
     }
+    const { offset } = this.#host;
+    const lost = this.#recent.filter((recent) => recent.offset > offset);
+    this.#watch(
+      lost.map(({ key }) => key),
+      null,
+    );
+  }
+
+  /**
+   * Carries these slots from now on: their keys are copied as they are on the source, and their commands pass behind that.
+   * Until then the gate has held all of them back. Resolves when the target has answered; false when it did not come to it.
+   */
+  takeSlots(slots: readonly number[], sweep: boolean): Promise<boolean> {
+    const parts = Array.from({ length: Math.ceil(slots.length / SLOTS_AT_ONCE) }, (_, part) =>
+      slots.slice(part * SLOTS_AT_ONCE, (part + 1) * SLOTS_AT_ONCE),
+    );
+    return new Promise((resolve) => {
+      const request: Request = {
+        left: parts.length,
+        counts: { rewritten: 0, removed: 0, failed: 0 },
+        done: () => resolve(!this.#closed),
+      };
+      this.#takes.push(...parts.map((part): SlotTake => ({ slots: part, sweep, request })));
+      this.#goOn();
+    });
   }
 
   /** No more of the stream comes: what is under way is written as it is. Called whenever everything else is applied. */
@@ -162,6 +221,8 @@ export class Recopier {
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#source.close();
     const requests = new Set([...this.#settling, ...this.#watched.all().flatMap(({ askers }) => askers)]);
+    for (const take of this.#takes) requests.add(take.request);
+    if (this.#taken !== null) requests.add(this.#taken.take.request);
     for (const { left, counts, done } of requests) done({ ...counts, failed: counts.failed + left });
   }
 
@@ -175,9 +236,11 @@ export class Recopier {
   /** Between two commands and outside of a block: writes what has come of age, and begins what comes next. */
   #boundary(): void {
     if (this.#host.barrier.running || this.#host.replaying) return;
+    this.#carryTaken();
     if (this.#phase === 'fetched') this.#write();
     if (this.#settling.length > 0) this.#settle();
-    if (this.#phase !== 'idle' || this.#waiting.length === 0) return;
+    const nothingToList = this.#takes.length === 0 || this.#taken !== null;
+    if (this.#phase !== 'idle' || (this.#waiting.length === 0 && nothingToList)) return;
     this.#phase = 'fetching';
     this.#host.barrier.add(() => this.#fetch());
   }
@@ -187,31 +250,70 @@ export class Recopier {
     const settling = this.#settling;
     this.#settling = [];
     this.#host.barrier.add(async () => {
-      this.#written = [];
+      this.#remember();
       for (const request of settling) request.done(request.counts);
     });
   }
 
+  /** What the target has answered for is kept while the stream can be read again from before it. */
+  #remember(): void {
+    const { offset, historyOffset } = this.#host;
+    const answered = this.#written.splice(0).map(({ key }) => ({ key, offset }));
+    this.#recent = [...this.#recent.filter((recent) => recent.offset > historyOffset), ...answered].slice(-MOST_RECENT);
+  }
+
+  /** What is fetched next: keys that wait come before slots that bring more of them. */
   async #fetch(): Promise<void> {
+    if (this.#waiting.length === 0) await this.#list();
+    else await this.#fetchValues();
+    // Behind the barrier: what was written before is to be answered before more is.
+    setImmediate(() => this.#goOn());
+  }
+
+  async #list(): Promise<void> {
+    const take = this.#takes[0] as SlotTake;
+    try {
+      const { address, replid } = this.#host;
+      const { keys, offset } = await this.#source.keysInSlots(address, replid, take.slots);
+      const others = take.sweep ? await this.#setup.targetKeys(new Set(take.slots)) : [];
+      if (this.#closed) return;
+      this.#takes.shift();
+      const all = [...keys, ...others];
+      take.request.left += all.length;
+      this.#watch(all, take.request);
+      this.#taken = { take, offset };
+      this.#phase = 'idle';
+    } catch (error) {
+      if (!this.#closed) this.#retryLater(error);
+    }
+  }
+
+  /** The stream has come to where the slots' keys were listed: their commands pass, but for those of keys that wait. */
+  #carryTaken(): void {
+    const taken = this.#taken;
+    if (taken === null || (taken.offset > this.#host.offset && !this.#finishing)) return;
+    this.#taken = null;
+    this.#setup.slots?.take(taken.take.slots, taken.offset);
+    this.#ended(taken.take.request);
+  }
+
+  async #fetchValues(): Promise<void> {
     const batch = this.#waiting.splice(0, BATCH_KEYS);
     try {
       const { address, replid } = this.#host;
-      const { groups, tooBig, elsewhere, left } = await this.#source.fetch(address, replid, batch);
+      const { groups, tooBig, left } = await this.#source.fetch(address, replid, batch);
       if (this.#closed) return;
       this.#groups = [...groups];
       for (const { offset, keys } of this.#groups) for (const { watched } of keys) watched.until = offset;
       this.#waiting.unshift(...left);
       for (const { key, bytes } of tooBig)
         this.#fail(key, `its value of about ${bytes} bytes is larger than limits.valueInMemory`);
-      for (const key of elsewhere) this.#fail(key, 'its slot belongs to another node of the source');
       this.#phase = 'fetched';
     } catch (error) {
       if (this.#closed) return;
       this.#waiting.unshift(...batch);
       this.#retryLater(error);
     }
-    // Behind the barrier: what was written before is to be answered before more is.
-    setImmediate(() => this.#goOn());
   }
 
   #retryLater(error: unknown): void {
@@ -240,6 +342,12 @@ export class Recopier {
   }
 
   #writeKey(watched: Key, fetched: FetchedKey): void {
+    const { slots } = this.#setup;
+    if (slots !== null && !slots.owns(slotOf(watched.key, 0, watched.key.length))) {
+      // Lost to another pipeline meanwhile, which copies all of the slot.
+      this.#finished(watched, 'failed');
+      return;
+    }
     const command = this.#restore.command(fetched);
     if (command.kind === 'impossible') {
       this.#fail(watched, command.reason);
@@ -267,8 +375,13 @@ export class Recopier {
     this.#watched.unwatch(key);
     for (const request of key.askers) {
       request.counts[how]++;
-      if (--request.left === 0) this.#settling.push(request);
+      this.#ended(request);
     }
+  }
+
+  /** One of the request's keys, or one part of its slots, has its end. */
+  #ended(request: Request): void {
+    if (--request.left === 0) this.#settling.push(request);
   }
 
   #watch(keys: readonly DatabaseKey[], request: Request | null): void {
@@ -290,5 +403,10 @@ export class Recopier {
   #giveUp(reason: string): void {
     this.#phase = 'idle';
     for (const key of this.#waiting.splice(0)) this.#fail(key, reason);
+    for (const { slots, request } of this.#takes.splice(0)) {
+      const what = `the keys of the slots ${formatSlots(slots.map((slot) => ({ first: slot, last: slot })))}`;
+      this.#host.refused(0, [Buffer.from('RESTORE'), Buffer.from(what)], `could not be copied again: ${reason}`);
+      this.#ended(request);
+    }
   }
 }

@@ -1,15 +1,25 @@
 // Stands before the router while keys are copied again, and holds back for good the commands whose effect the fetched
-// value has already. What such a command touches beside the watched keys is told: it has to be copied again too.
-import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
+// value has already. What such a command touches beside the watched keys is told: it has to be copied again too. Of a
+// cluster's node it also holds back what belongs to slots that another pipeline carries: the node has them from another,
+// or is about to, and they are copied when that other pipeline has let go of them.
+import { COMMAND_KIND } from '../protocol/command-spec.ts';
 import type { CommandTable } from '../protocol/command-table.ts';
-import type { StreamParser } from '../readers/stream-parser.ts';
+import { encodeCommand } from '../protocol/resp-encode.ts';
+import { slotOf } from '../protocol/slot.ts';
+import { ByteWindow } from '../readers/byte-window.ts';
+import { StreamParser } from '../readers/stream-parser.ts';
 import { CommandKeys } from './command-keys.ts';
+import type { OwnedSlots } from './owned-slots.ts';
 import type { CommandTaker } from './shard-target.ts';
 import type { DatabaseKey } from './watched-keys.ts';
 
 export interface GateHost {
+  /** Of a cluster's node: the slots whose commands pass. */
+  readonly slots: OwnedSlots | null;
   /** Something is watched, or is to be done at the next place between two commands and outside of a block. */
   readonly attentive: boolean;
+  /** Replication offset at which the command read last ends. */
+  readonly offset: number;
   /** Whether the command read last is held back for this key. */
   holds(database: number, bytes: Buffer, start: number, length: number): boolean;
   /** All keys of a command that was held back. */
@@ -47,7 +57,7 @@ export class RecopyGate implements CommandTaker {
   }
 
   handle(command: StreamParser): void {
-    if (this.#host.attentive) this.#judge(command);
+    if (this.#host.attentive || this.#host.slots !== null) this.#judge(command);
     else this.#inner.handle(command);
   }
 
@@ -70,18 +80,34 @@ export class RecopyGate implements CommandTaker {
   #judge(command: StreamParser): void {
     this.#table ??= this.#makeTable();
     const spec = this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count);
-    if (!this.#hold(command, spec)) {
-      this.#inner.handle(command);
+    this.#keys ??= new CommandKeys();
+    const keys = this.#keys.find(command, spec, this.#inner.database);
+    if (!this.#isForeign(command, keys) && !this.#hold(command, keys)) {
+      if (spec?.name === 'RESTORE-ASKING') this.#restore(command);
+      else this.#inner.handle(command);
       if (spec?.kind === COMMAND_KIND.SWAPDB) this.#host.swapped(numberAt(command, 1), numberAt(command, 2));
     }
-    if (!this.#inner.insideBlock) this.#host.boundary();
+    if (this.#host.attentive && !this.#inner.insideBlock) this.#host.boundary();
   }
 
-  #hold(command: StreamParser, spec: CommandSpec | null): boolean {
-    this.#keys ??= new CommandKeys();
-    const { starts, lengths, databases } = this.#keys.find(command, spec, this.#inner.database);
-    const { count } = this.#keys;
-    const { bytes } = command;
+  /** All keys of a cluster's command share a slot. */
+  #isForeign({ bytes }: StreamParser, { count, starts, lengths }: CommandKeys): boolean {
+    const { slots } = this.#host;
+    if (slots === null || count === 0) return false;
+    return !slots.carries(slotOf(bytes, starts[0] as number, lengths[0] as number), this.#host.offset);
+  }
+
+  /** How MIGRATE writes a key to its new node, where it was not: here an older copy of it may be. */
+  #restore(command: StreamParser): void {
+    const args = Array.from({ length: command.count }, (_, i) => argumentAt(command, i));
+    const rest = args.slice(4).filter((option) => option.toString('latin1').toUpperCase() !== 'REPLACE');
+    const bytes = encodeCommand(['RESTORE', ...args.slice(1, 4), 'REPLACE', ...rest]);
+    const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
+    parser.next();
+    this.#inner.handle(parser);
+  }
+
+  #hold({ bytes }: StreamParser, { count, starts, lengths, databases }: CommandKeys): boolean {
     let held = false;
     for (let i = 0; i < count && !held; i++) {
       held = this.#host.holds(databases[i] as number, bytes, starts[i] as number, lengths[i] as number);
@@ -97,6 +123,10 @@ export class RecopyGate implements CommandTaker {
 }
 
 function numberAt(command: StreamParser, index: number): number {
+  return Number(argumentAt(command, index).toString('latin1'));
+}
+
+function argumentAt(command: StreamParser, index: number): Buffer {
   const start = command.offsets[index] as number;
-  return Number(command.bytes.toString('latin1', start, start + (command.lengths[index] as number)));
+  return command.bytes.subarray(start, start + (command.lengths[index] as number));
 }

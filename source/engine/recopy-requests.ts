@@ -60,10 +60,10 @@ export class RecopyRequests {
 }
 
 function owns(record: ShardRecord, key: Buffer): boolean {
-  const { slots } = record;
-  if (slots.length === 0) return true;
+  const { origin } = record.job;
+  if (origin.kind === 'file' || origin.nodeId === null) return true;
   const slot = slotOf(key, 0, key.length);
-  return slots.some(({ first, last }) => first <= slot && slot <= last);
+  return record.slots.some(({ first, last }) => first <= slot && slot <= last);
 }
 
 function outcomeOf(answers: readonly (RecopyCounts | null)[]): CommandOutcome {

@@ -27,8 +27,6 @@ export interface Fetched<Key> {
   readonly groups: readonly FetchedGroup<Key>[];
   /** Values above the limit, with their size in the source's memory. */
   readonly tooBig: readonly { readonly key: Key; readonly bytes: number }[];
-  /** Their slots belong to another node. */
-  readonly elsewhere: readonly Key[];
   /** For the next time: the batch was full. */
   readonly left: readonly Key[];
 }
@@ -82,26 +80,40 @@ export class RecopySource {
           chosen.push(key);
         }
       });
-      const answers = await Promise.all(this.#grouped(chosen).map((group) => this.#fetchGroup(connection, group)));
+      const groups = await Promise.all(this.#grouped(chosen).map((group) => this.#fetchGroup(connection, group)));
       await this.#checkHistory(connection, replid);
-      return {
-        groups: answers.filter((answer) => 'offset' in answer),
-        elsewhere: answers.flatMap((answer) => ('offset' in answer ? [] : answer)),
-        tooBig,
-        left,
-      };
+      return { groups: groups.flat().toSorted((a, b) => a.offset - b.offset), tooBig, left };
     } catch (thrown) {
-      this.close();
-      if (thrown instanceof FerryError) throw thrown;
-      throw new FerryError(
-        `The source ${formatAddress(address)} could not be asked for values (${messageOf(thrown)}).`,
-        {
-          code: 'unreachable',
-          retriable: true,
-          cause: thrown,
-        },
-      );
+      throw this.#failed(address, thrown);
     }
+  }
+
+  /**
+   * All keys of these slots that the node has, and the offset at which it had them.
+   * @throws FerryError as `fetch`.
+   */
+  async keysInSlots(
+    address: NodeAddress,
+    replid: string | null,
+    slots: readonly number[],
+  ): Promise<{ readonly keys: readonly DatabaseKey[]; readonly offset: number }> {
+    const connection = await this.#connect(address);
+    try {
+      await this.#checkHistory(connection, replid);
+      const { keysInSlots } = await import('./slot-keys.ts');
+      const { keys, role } = await keysInSlots(connection, slots);
+      await this.#checkHistory(connection, replid);
+      return { keys, offset: offsetOf(role) };
+    } catch (thrown) {
+      throw this.#failed(address, thrown);
+    }
+  }
+
+  #failed(address: NodeAddress, thrown: unknown): FerryError {
+    this.close();
+    if (thrown instanceof FerryError) return thrown;
+    const message = `The source ${formatAddress(address)} could not be asked for values (${messageOf(thrown)}).`;
+    return new FerryError(message, { code: 'unreachable', retriable: true, cause: thrown });
   }
 
   close(): void {
@@ -118,6 +130,8 @@ export class RecopySource {
     const { openControl } = await import('../topology/control-connection.ts');
     this.#connection = await openControl(this.#origin.endpoint, address, 'redferry:recopy');
     this.#connectedTo = place;
+    // A replica that is read from sends its keys only to those who ask so.
+    if (this.#origin.cluster) await this.#connection.readonly();
     return this.#connection;
   }
 
@@ -168,11 +182,14 @@ export class RecopySource {
     return [...groups.values()];
   }
 
-  /** Sent without waiting for the answers before it: the connection keeps their order. */
+  /**
+   * Sent without waiting for the answers before it: the connection keeps their order. A key whose slot is on its way, or
+   * with another node already, is not here any more: what the stream tells of it next is that it is deleted.
+   */
   async #fetchGroup<Key extends DatabaseKey>(
     connection: Redis,
     keys: readonly Key[],
-  ): Promise<FetchedGroup<Key> | readonly Key[]> {
+  ): Promise<readonly FetchedGroup<Key>[]> {
     const queued: Promise<unknown>[] = [connection.call('MULTI')];
     const expiries = this.#knowsExpireTime ? 'PEXPIRETIME' : 'PTTL';
     let database = 0;
@@ -192,19 +209,20 @@ export class RecopySource {
     queued.push(connection.call('TIME'), connection.call('ROLE'));
     const executed = connection.callBuffer('EXEC');
     if (database !== 0) queued.push(connection.call('SELECT', 0));
-    const refused = (await Promise.allSettled(queued)).find((result) => result.status === 'rejected');
-    let replies: unknown;
-    try {
-      replies = await executed;
-    } catch (thrown) {
-      const reason = messageOf(refused?.reason ?? thrown);
-      if (/^(MOVED|ASK)/.test(reason)) return keys;
-      throw new Error(reason);
+    const [exec, ...others] = await Promise.allSettled([executed, ...queued]);
+    if (exec.status === 'rejected') {
+      const refused = others.find((result) => result.status === 'rejected');
+      const reason = messageOf(refused?.reason ?? exec.reason);
+      if (!/^(MOVED|ASK|TRYAGAIN)/.test(reason)) throw new Error(reason);
+      if (keys.length === 1) return [await goneKey(connection, keys[0] as Key)];
+      // Keys that are still here share the refusal with those that are not.
+      return (await Promise.all(keys.map((key) => this.#fetchGroup(connection, [key])))).flat();
     }
+    const replies: unknown = exec.value;
     if (!Array.isArray(replies)) throw new Error('EXEC was answered without replies');
     const nowMs = timeOf(replies[commands]);
     const offset = offsetOf(replies[commands + 1]);
-    return {
+    const group = {
       offset,
       keys: keys.map((key, index) => {
         const at = answerAt[index] ?? 0;
@@ -217,12 +235,18 @@ export class RecopySource {
         };
       }),
     };
+    return [group];
   }
 
   /** PEXPIRETIME is of 7.0. */
   get #knowsExpireTime(): boolean {
     return this.#origin.version.product === 'Valkey' || this.#origin.version.major >= 7;
   }
+}
+
+async function goneKey<Key extends DatabaseKey>(connection: Redis, key: Key): Promise<FetchedGroup<Key>> {
+  const fetched = { key: key.key, payload: null, expiresAtMs: -1 };
+  return { offset: offsetOf(await connection.call('ROLE')), keys: [{ watched: key, fetched }] };
 }
 
 /** TIME: seconds and microseconds. */

@@ -6,21 +6,25 @@ import { ExpiryRewriter, sendsRelativeExpiries } from '../protocol/absolute-expi
 import { CommandTable } from '../protocol/command-table.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import type { StreamPlace } from '../readers/replication-link.ts';
+import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { AbsoluteCommands } from './absolute-commands.ts';
 import type { FerryError } from './errors.ts';
 import { LagMarks } from './lag-marks.ts';
 import { lossSentence } from './loss-sentences.ts';
+import { OwnedKeysSink } from './owned-keys-sink.ts';
+import type { OwnedSlots } from './owned-slots.ts';
 import { Recopier } from './recopier.ts';
 import { ReplicationScript } from './replication-script.ts';
 import { ReplicationSource, type ReplicationSourceListener } from './replication-source.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
-import type { ServerOrigin, ShardJob } from './shard-job.ts';
+import type { ServerDestination, ServerOrigin, ShardJob } from './shard-job.ts';
 import { refreshOrigin } from './shard-restart.ts';
 import type { CommandTaker } from './shard-target.ts';
 import { explainSilence } from './silence.ts';
 import { SourceClock } from './source-clock.ts';
 import { steadyMs } from './steady-clock.ts';
+import type { DatabaseKey } from './watched-keys.ts';
 
 const NO_FORMER = { replid2: null, secondReplOffset: -1 } as const;
 
@@ -29,6 +33,7 @@ export class ReplicationFeed implements ShardFeed {
   readonly recopier: Recopier | null;
   readonly #job: ShardJob;
   readonly #origin: ServerOrigin;
+  readonly #slots: OwnedSlots | null;
   readonly #host: FeedHost;
   readonly #source: ReplicationSource;
   readonly #lag = new LagMarks();
@@ -46,8 +51,10 @@ export class ReplicationFeed implements ShardFeed {
   #former: { readonly replid2: string | null; readonly secondReplOffset: number } = NO_FORMER;
   #replid: string | null = null;
 
-  constructor(job: ShardJob, origin: ServerOrigin, host: FeedHost) {
+  /** @param slots of a cluster's node: those that the pipeline carries. */
+  constructor(job: ShardJob, origin: ServerOrigin, slots: OwnedSlots | null, host: FeedHost) {
     this.#job = job;
+    this.#slots = slots;
     this.#origin = origin;
     this.#host = host;
     this.#clock = sendsRelativeExpiries(origin.version) ? this.#makeClock() : null;
@@ -55,6 +62,7 @@ export class ReplicationFeed implements ShardFeed {
     this.recopier = this.#makeRecopier();
     this.script = new ReplicationScript(
       { ...host.parts, bytes: this.#source.bytes },
+      (sink) => this.#ownKeys(sink),
       (target) => this.#gated(this.#absolute(target)),
       () => this.#snapshotApplied(),
     );
@@ -193,9 +201,9 @@ export class ReplicationFeed implements ShardFeed {
 
   /** The node that owns the shard's slots now, or that the sentinels name. */
   async #locate(): Promise<NodeAddress> {
-    const { address, endpoint, slots } = this.#origin;
-    if (slots.length === 0 && endpoint.scheme !== 'sentinel') return address;
-    const { address: now } = await refreshOrigin(this.#origin);
+    const { address, endpoint } = this.#origin;
+    if (this.#slots === null && endpoint.scheme !== 'sentinel') return address;
+    const { address: now } = await refreshOrigin({ ...this.#origin, slots: this.#slots?.ranges ?? [] });
     if (formatAddress(now) !== formatAddress(address)) {
       this.#host.post({ type: 'moved', shard: this.#job.id, address: now });
       this.#host.once('warn', `The source's ${formatAddress(address)} has been replaced by ${formatAddress(now)}.`);
@@ -220,6 +228,10 @@ export class ReplicationFeed implements ShardFeed {
     return new AbsoluteCommands(target, new ExpiryRewriter({ setTakesExpiry }), () => this.#executedAtMs());
   }
 
+  #ownKeys(sink: SnapshotSink): SnapshotSink {
+    return this.#slots === null ? sink : new OwnedKeysSink(sink, this.#slots, () => this.#host.parts.handedOver());
+  }
+
   /** In front of all: what it holds back is not looked at any more. */
   #gated(target: CommandTaker): CommandTaker {
     return this.recopier?.gate(target) ?? target;
@@ -228,13 +240,16 @@ export class ReplicationFeed implements ShardFeed {
   #makeRecopier(): Recopier | null {
     const { destination, limits } = this.#job;
     if (destination.kind === 'file') return null;
-    const { endpoint, version, slots } = this.#origin;
+    const { endpoint, version } = this.#origin;
     const source = this.#source;
     const host = this.#host;
     const offset = (): number => this.#handledOffset();
+    const historyOffset = (): number => this.offsetAt(this.script.historyStart);
     return new Recopier(
       {
-        origin: { endpoint, version, cluster: slots.length > 0 },
+        origin: { endpoint, version, cluster: this.#slots !== null },
+        slots: this.#slots,
+        targetKeys: (slots) => this.#removableKeys(destination, slots),
         target: destination.topology.version,
         makeTable: () => {
           const table = new CommandTable();
@@ -247,6 +262,9 @@ export class ReplicationFeed implements ShardFeed {
         barrier: host.barrier,
         get offset() {
           return offset();
+        },
+        get historyOffset() {
+          return historyOffset();
         },
         get replaying() {
           return host.parts.target.replaying;
@@ -264,6 +282,19 @@ export class ReplicationFeed implements ShardFeed {
         lost: (loss) => host.once('warn', lossSentence(loss, destination.topology.version.text)),
       },
     );
+  }
+
+  /** On a target that held keys before, those that the source does not have are not this run's to remove. */
+  async #removableKeys(destination: ServerDestination, slots: ReadonlySet<number>): Promise<readonly DatabaseKey[]> {
+    if (this.#job.targetWasEmpty) {
+      const { targetKeysInSlots } = await import('./slot-keys.ts');
+      return targetKeysInSlots(destination, slots);
+    }
+    this.#host.once(
+      'warn',
+      'Slots of the source have moved in a way that may have left deleted keys on the target, which held keys before this run: compare with redferry validate.',
+    );
+    return [];
   }
 
   /** Replication offset of the last byte of the command that was read last. */
@@ -299,6 +330,7 @@ export class ReplicationFeed implements ShardFeed {
     this.#former = NO_FORMER;
     this.script.frame = frame;
     this.#streamOffset = place.offset;
+    this.#slots?.begin();
     life.waitFor(null);
     life.clearError();
     life.on('snapshot-begins');

@@ -1,6 +1,7 @@
 // What comes over a replication link: a snapshot, the mark behind a diskless one, and then the stream without an end.
 import { MARK_BYTES, type SnapshotFrame } from '../readers/psync-framing.ts';
 import { SnapshotParser } from '../readers/snapshot-parser.ts';
+import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import { StreamHistory } from '../readers/stream-history.ts';
 import { StreamParser } from '../readers/stream-parser.ts';
 import { FerryError } from './errors.ts';
@@ -17,6 +18,7 @@ export class ReplicationScript implements PumpScript {
   /** A source goes on for ever; the person ends it. */
   readonly finished = false;
   readonly #parts: ScriptParts;
+  readonly #sinkOf: (sink: SnapshotSink) => SnapshotSink;
   readonly #commandsOf: (target: CommandTaker) => CommandTaker;
   readonly #snapshotApplied: () => void;
   #commands: CommandTaker | null = null;
@@ -26,10 +28,17 @@ export class ReplicationScript implements PumpScript {
   #phase: Phase = 'snapshot';
 
   /**
+   * @param sinkOf who takes the snapshot's keys, from who takes them in the end.
    * @param commandsOf who takes the stream's commands, from who takes them in the end; asked when the stream begins.
    * @param snapshotApplied the last reply to the snapshot is in.
    */
-  constructor(parts: ScriptParts, commandsOf: (target: CommandTaker) => CommandTaker, snapshotApplied: () => void) {
+  constructor(
+    parts: ScriptParts,
+    sinkOf: (sink: SnapshotSink) => SnapshotSink,
+    commandsOf: (target: CommandTaker) => CommandTaker,
+    snapshotApplied: () => void,
+  ) {
+    this.#sinkOf = sinkOf;
     this.#parts = parts;
     this.#commandsOf = commandsOf;
     this.#snapshotApplied = snapshotApplied;
@@ -86,7 +95,7 @@ export class ReplicationScript implements PumpScript {
   #stepSnapshot(): boolean {
     const { window, target, valueBytes } = this.#parts;
     // Not before: a target that is a file takes nothing until it is open.
-    this.#snapshot ??= new SnapshotParser(window, target.sink, { valueBytes });
+    this.#snapshot ??= new SnapshotParser(window, this.#sinkOf(target.sink), { valueBytes });
     switch (this.#snapshot.parse()) {
       case 'blocked':
         return false;

@@ -1,4 +1,5 @@
 // What is to be done, once source and target are known: one job for each source shard, with its share of the limits.
+import type { NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { ConflictPolicy, EndpointKind } from './contract.ts';
 import type { ExpiryCare } from './expiry-care.ts';
@@ -114,4 +115,23 @@ export function planRun(order: RunOrder): RunPlan {
     snapshotsAtOnce: limits.snapshotsAtOnce,
     expiries: order.expiries,
   };
+}
+
+export interface JoinedNode {
+  readonly address: NodeAddress;
+  readonly nodeId: string;
+}
+
+/**
+ * The job for a master that joined the source while the run goes on, with the limits of the others. It carries no slot at
+ * first: its keys are copied as they change hands.
+ */
+export function jobOfJoined(records: readonly { readonly job: ShardJob }[], { address, nodeId }: JoinedNode): ShardJob {
+  const [first] = records;
+  if (first === undefined || first.job.origin.kind !== 'server')
+    throw new RangeError('no shard is copied from a server');
+  const id = Math.max(...records.map(({ job }) => job.id)) + 1;
+  const { job } = first;
+  const origin = { ...job.origin, kind: 'server', address, nodeId, slots: [], shards: records.length + 1 } as const;
+  return { ...job, id, name: `shard-${id}`, attempt: 1, origin: { ...first.job.origin, ...origin } };
 }

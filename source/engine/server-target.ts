@@ -9,6 +9,7 @@ import { mapAddress } from '../topology/address-map.ts';
 import { formatAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange } from '../topology/topology.ts';
 import { type BatchKind, BufferPool } from '../writers/batch.ts';
+import { KeptKeys } from '../writers/kept-keys.ts';
 import { NativeLane } from '../writers/native-lane.ts';
 import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
@@ -23,6 +24,7 @@ import { FerryError, messageOf } from './errors.ts';
 import { ExactStream } from './exact-stream.ts';
 import { HeldCommands } from './held-commands.ts';
 import { HeldPayloads } from './held-payloads.ts';
+import { KeptCommands } from './kept-commands.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
@@ -60,6 +62,7 @@ export class ServerTarget implements ShardTarget {
   readonly #lane: NativeLane;
   #inSnapshot = true;
   readonly #hold: ExpiryHold;
+  readonly #kept: KeptKeys;
 
   constructor(job: ShardJob, destination: ServerDestination, window: ByteWindow, barrier: Barrier, host: TargetHost) {
     this.#job = job;
@@ -68,6 +71,7 @@ export class ServerTarget implements ShardTarget {
     this.#barrier = barrier;
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
+    this.#kept = new KeptKeys(job.limits.spoolDirectory, `redferry-kept-${job.name}`);
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1);
     this.conflicts = makeConflictDesk(job, destination, this.#nodes, this.#deskHost());
     const { version } = destination.topology;
@@ -98,7 +102,7 @@ export class ServerTarget implements ShardTarget {
       taken: () => host.taken(),
     });
     this.#router = this.#makeRouter();
-    this.commands = new HeldCommands(this.#router, this.#hold);
+    this.commands = this.#keptCommands(new HeldCommands(this.#router, this.#hold));
     this.#recovery = this.#makeRecovery();
   }
 
@@ -126,6 +130,10 @@ export class ServerTarget implements ShardTarget {
 
   get held(): number {
     return this.#hold.count;
+  }
+
+  get kept(): number {
+    return this.#kept.size;
   }
 
   get inFlightBytes(): number {
@@ -185,12 +193,17 @@ export class ServerTarget implements ShardTarget {
     this.#lane.destroy();
     this.#places.destroy();
     this.conflicts.destroy();
+    this.#kept.close();
   }
 
   #deskHost(): DeskHost {
     const host = this.#host;
     return {
       ...host.conflicts,
+      settled: (conflict) => {
+        if (conflict.outcome === 'ignored') this.#kept.add(conflict.database, conflict.key);
+        host.conflicts.settled(conflict);
+      },
       refused: (command) => this.#refused(command),
       relieved: () => host.answered(0, 0),
       failed: (error) => host.lost(toFerryError(error)),
@@ -207,6 +220,24 @@ export class ServerTarget implements ShardTarget {
     const { size } = this.#router.parked;
     if (size === 0) return null;
     return `${size === 1 ? 'a slot' : `${size} slots`} of the target ${size === 1 ? 'is' : 'are'} between two nodes: their commands wait, others go on`;
+  }
+
+  /** In front of all: what goes to a key that was kept is not for this target. */
+  #keptCommands(inner: CommandTaker): CommandTaker {
+    const host = this.#host;
+    const { flush, swapdb } = this.#job.keyless;
+    const rules = {
+      flush: flush === 'forward',
+      swapdb: swapdb === 'forward',
+      makeTable: () => this.#makeTable(),
+    };
+    return new KeptCommands(inner, this.#kept, rules, {
+      get offset() {
+        return host.offset;
+      },
+      dropped: () => host.conflicts.dropped(),
+      refused: (database, args, reason) => host.refused(database, args, reason),
+    });
   }
 
   #makeOwner(): WriterOwner {
@@ -270,12 +301,22 @@ export class ServerTarget implements ShardTarget {
     });
   }
 
-  /** Other nodes own these slots now. */
+  /**
+   * Other nodes own these slots now. To a master that is known a slot brings all that it had. Any other one may have been a
+   * replica just now, and lack what its master had answered for: its markers have to be read.
+   * @throws FerryError for such a node, and when one can not be reached.
+   */
   async #follow(moves: readonly SlotMove[]): Promise<void> {
     const { endpoint } = this.#destination;
     for (const { slot, address } of moves) {
       const reachable = mapAddress(endpoint.addressMap, address);
       let writer = this.#nodes.at(formatAddress(reachable));
+      if (this.#exact !== null && (writer === null || this.#nodes.slotsOf(writer).length === 0)) {
+        throw new FerryError(`Slots of the target have gone to ${formatAddress(reachable)}, which had none before.`, {
+          code: 'target-replaced',
+          retriable: true,
+        });
+      }
       if (writer === null) {
         const nodeId = await askNodeId(endpoint, reachable);
         writer = makeWriter(
@@ -357,11 +398,16 @@ export class ServerTarget implements ShardTarget {
     });
   }
 
+  #makeTable(): CommandTable {
+    const table = new CommandTable();
+    if (this.#destination.commands !== null) table.addFromServer(this.#destination.commands);
+    return table;
+  }
+
   #makeRouter(): StreamRouter {
     const { keyless, limits, origin } = this.#job;
     const host = this.#host;
-    const table = new CommandTable();
-    if (this.#destination.commands !== null) table.addFromServer(this.#destination.commands);
+    const table = this.#makeTable();
     return new StreamRouter(
       this.#nodes,
       table,

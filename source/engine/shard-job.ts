@@ -49,7 +49,9 @@ export interface ServerOrigin {
   readonly address: NodeAddress;
   readonly endpoint: Endpoint;
   readonly version: ServerVersion;
-  /** Of a cluster's shard; empty for a standalone. */
+  /** The cluster's node id of the master; null outside of a cluster. */
+  readonly nodeId: string | null;
+  /** Of a cluster's shard, where a new one may have none yet; empty for a standalone. */
   readonly slots: readonly SlotRange[];
   /** More than one source shard: a keyless command of one is not the whole source's. */
   readonly shards: number;
@@ -153,7 +155,7 @@ export interface ShardSample {
 
 /** How a shard came to its end. */
 export interface ShardEnd {
-  readonly reason: 'snapshot-done' | 'drained' | 'interrupted' | 'failed' | 'conflict';
+  readonly reason: 'snapshot-done' | 'drained' | 'left' | 'interrupted' | 'failed' | 'conflict';
   readonly message: string | null;
 }
 
@@ -168,6 +170,8 @@ export type ToWorker =
   | { readonly type: 'pause' | 'resume'; readonly shard: number }
   /** `drain`: receive no more, apply what was received; `abort`: leave at once. */
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
+  /** Its node is no master of the source any more. */
+  | { readonly type: 'leave'; readonly shard: number }
   /** The source's own replication offset, told about once a second. */
   | { readonly type: 'source-at'; readonly shard: number; readonly offset: number }
   | { readonly type: 'conflict-policy'; readonly shard: number; readonly policy: ConflictPolicy }
@@ -181,6 +185,10 @@ export type ToWorker =
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */
   | { readonly type: 'recopy'; readonly shard: number; readonly request: number; readonly keys: readonly SentKey[] }
+  /** Another shard carries these slots from now on. */
+  | { readonly type: 'lose-slots'; readonly shard: number; readonly slots: readonly number[] }
+  /** This shard carries these slots from now on; `slots-taken` answers. */
+  | { readonly type: 'take-slots'; readonly shard: number; readonly slots: readonly number[]; readonly sweep: boolean }
   /** All shards have ended: the thread may. */
   | { readonly type: 'end' };
 
@@ -198,5 +206,7 @@ export type FromWorker =
       readonly request: number;
       readonly counts: RecopyCounts | null;
     }
+  /** done: their keys are on the target as the source has them. */
+  | { readonly type: 'slots-taken'; readonly shard: number; readonly slots: readonly number[]; readonly done: boolean }
   | { readonly type: 'permit-wanted' | 'permit-returned'; readonly shard: number }
   | { readonly type: 'ended'; readonly shard: number; readonly end: ShardEnd };

@@ -4,6 +4,7 @@ import { ByteWindow } from '../readers/byte-window.ts';
 import { Barrier } from './barrier.ts';
 import { FileRun } from './file-run.ts';
 import { FileTarget } from './file-target.ts';
+import type { OwnedSlots } from './owned-slots.ts';
 import type { PumpScript } from './pump-script.ts';
 import { ReplicationFeed } from './replication-feed.ts';
 import { ScanRun } from './scan-run.ts';
@@ -26,10 +27,12 @@ export interface PassageHost {
 /** A feed with what the pump does with its bytes. */
 type Feed = ShardFeed & { readonly script: PumpScript };
 
-function makeFeed(job: ShardJob, host: FeedHost): Feed {
+function makeFeed(job: ShardJob, slots: OwnedSlots | null, host: FeedHost): Feed {
   const { origin } = job;
   if (origin.kind === 'file') return new FileRun(origin, host);
-  return origin.scan === null ? new ReplicationFeed(job, origin, host) : new ScanRun(job, origin, origin.scan, host);
+  return origin.scan === null
+    ? new ReplicationFeed(job, origin, slots, host)
+    : new ScanRun(job, origin, origin.scan, host);
 }
 
 export class ShardPassage {
@@ -41,7 +44,8 @@ export class ShardPassage {
   readonly #job: ShardJob;
   readonly #host: PassageHost;
 
-  constructor(job: ShardJob, host: PassageHost) {
+  /** @param slots of a cluster's node: those that the pipeline carries. */
+  constructor(job: ShardJob, slots: OwnedSlots | null, host: PassageHost) {
     this.#job = job;
     this.#host = host;
     const { destination } = job;
@@ -51,7 +55,7 @@ export class ShardPassage {
         ? new ServerTarget(job, destination, this.window, this.#barrier, targetHost)
         : new FileTarget(job, destination, targetHost);
     const feedHost = this.#feedHost(job, host);
-    this.feed = makeFeed(job, feedHost);
+    this.feed = makeFeed(job, slots, feedHost);
     const { script } = this.feed;
     this.pump = new ShardPump(
       { window: this.window, target: this.target, barrier: this.#barrier, script },
@@ -71,7 +75,9 @@ export class ShardPassage {
   async start(stillWanted: () => boolean): Promise<void> {
     await this.target.open();
     const { attempt, targetWasEmpty, origin, destination } = this.#job;
-    if (attempt > 1 && targetWasEmpty && origin.kind === 'server' && destination.kind === 'server') {
+    // A cluster's shard that carries no slot has written nothing that is its own.
+    const wrote = origin.kind === 'server' && (origin.nodeId === null || origin.slots.length > 0);
+    if (attempt > 1 && targetWasEmpty && wrote && destination.kind === 'server') {
       this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
       // Brings the client library into this thread, which most runs never need.
       const { clearShard } = await import('./clear-shard.ts');
@@ -147,6 +153,9 @@ export class ShardPassage {
         },
         panic: (database, key) => {
           if (current()) target.conflicts.panic(database, key);
+        },
+        dropped: () => {
+          if (current()) target.conflicts.dropped();
         },
       },
       notice: (level, message) => {

@@ -3,6 +3,7 @@
 import { type ConflictDecision, NO_STANDING } from './conflict-contract.ts';
 import type { ConflictPolicy, RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { OwnedSlots } from './owned-slots.ts';
 import { keyInWords, printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
 import { ShardConflicts } from './shard-conflicts.ts';
@@ -12,17 +13,24 @@ import { type PassageHost, ShardPassage } from './shard-passage.ts';
 import { obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
 import type { DatabaseKey } from './watched-keys.ts';
 
+/** The main thread asks the cluster once a second. */
+const LEAVE_MS = 3000;
+
 export class ShardPipeline {
   /** Where both sides are may change from one attempt to the next. */
   #job: ShardJob;
   readonly #post: (message: FromWorker) => void;
   readonly #life = new ShardLife();
   readonly #refusals: Refusals;
+  /** Of a cluster's node: the slots that this pipeline carries, from one attempt to the next. */
+  readonly #slots: OwnedSlots | null;
   #passage: ShardPassage;
   #attempt: number;
   /** Since the shard last streamed. */
   #failures = 0;
   #restartTimer: NodeJS.Timeout | null = null;
+  /** While it is found out whether the node has left its cluster. */
+  #leaveTimer: NodeJS.Timeout | null = null;
   /** Notices that are said once. */
   readonly #said = new Set<string>();
   #draining = false;
@@ -39,7 +47,9 @@ export class ShardPipeline {
     this.#attempt = job.attempt;
     this.#refusals = new Refusals(job.name);
     this.#conflicts = new ShardConflicts(job.name);
-    this.#passage = new ShardPassage(job, this.#passageHost());
+    const { origin } = job;
+    this.#slots = origin.kind === 'server' && origin.nodeId !== null ? new OwnedSlots(origin.slots) : null;
+    this.#passage = new ShardPassage(job, this.#slots, this.#passageHost());
   }
 
   /** Connects to the target, then to the source. Never rejects: a failure ends the shard. */
@@ -92,6 +102,13 @@ export class ShardPipeline {
     this.resume();
   }
 
+  /** The node has left the source, and its slots are others': what was received is applied, as far as that goes. */
+  leave(): void {
+    if (this.#restartTimer !== null || !this.#passage.feed.script.inStream)
+      this.#end({ reason: 'left', message: null });
+    else this.drain();
+  }
+
   /** Leaves at once. */
   abort(): void {
     this.#end({ reason: 'interrupted', message: 'stopped before everything received was applied' });
@@ -117,6 +134,19 @@ export class ShardPipeline {
     else void recopier.request(keys).then(answer);
   }
 
+  /** Another shard carries these slots: nothing more of them is taken from this node. */
+  loseSlots(slots: readonly number[]): void {
+    this.#slots?.lose(slots);
+  }
+
+  /** Their old shard has let go of these slots: copies their keys and carries them from then on. */
+  takeSlots(slots: readonly number[], sweep: boolean): void {
+    const answer = (done: boolean): void => this.#post({ type: 'slots-taken', shard: this.#job.id, slots, done });
+    const { recopier } = this.#passage.feed;
+    if (recopier === null || this.#ended) answer(false);
+    else void recopier.takeSlots(slots, sweep).then(answer);
+  }
+
   sample(): ShardSample {
     const { feed, target, pump, window } = this.#passage;
     const waiting = target.waiting ?? (this.#ended ? null : feed.silence);
@@ -131,7 +161,7 @@ export class ShardPipeline {
       bytesReceived: this.#bytesReceived,
       commands: this.#commands,
       conflicts: this.#conflicts.counts,
-      conflictStanding: target.conflicts?.standing ?? NO_STANDING,
+      conflictStanding: { ...(target.conflicts?.standing ?? NO_STANDING), kept: target.kept },
       refused: this.#refusals.count,
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
@@ -162,6 +192,7 @@ export class ShardPipeline {
           settled: (conflict) => this.#conflicts.settled(conflict),
           alreadyThere: () => this.#conflicts.alreadyThere(),
           panic: (database, key) => this.#panic(database, key),
+          dropped: () => this.#conflicts.dropped(),
         },
         notice: (level, message) => this.#notice(level, message),
         once: (level, message) => this.#once(level, message),
@@ -203,6 +234,7 @@ export class ShardPipeline {
   #fail(error: FerryError): void {
     // Of links that break together only the first begins the shard anew.
     if (this.#ended || this.#restartTimer !== null) return;
+    if (this.#mayHaveLeft(error)) return;
     const obstacle = obstacleToRestart(this.#job, error);
     if (obstacle === null && !this.#draining && this.#life.hasBegun) {
       this.#restart(error);
@@ -213,6 +245,18 @@ export class ShardPipeline {
     this.#life.on('fail');
     this.#notice('error', message);
     this.#end({ reason: 'failed', message });
+  }
+
+  /**
+   * A cluster's master that has lost its last slot becomes a replica of the new owner (7.0), and so begins another history:
+   * the main thread, which asks the cluster, says within a second or two whether it was that.
+   */
+  #mayHaveLeft(error: FerryError): boolean {
+    if (this.#slots === null || error.code !== 'backlog-gone' || this.#leaveTimer !== null || this.#draining)
+      return false;
+    this.#life.waitFor(`${error.message} Asking the cluster what has become of it.`);
+    this.#leaveTimer = setTimeout(() => this.#fail(error), LEAVE_MS);
+    return true;
   }
 
   /** Lets go of everything and begins this shard anew after a while. What it wrote before is taken off the target. */
@@ -241,7 +285,7 @@ export class ShardPipeline {
   async #beginAnew(former: ShardPassage): Promise<void> {
     try {
       await former.release();
-      this.#job = { ...(await refreshJob(this.#job)), attempt: this.#attempt };
+      this.#job = { ...(await refreshJob(this.#carried())), attempt: this.#attempt };
     } catch (error) {
       if (!this.#ended) this.#restartLater(toFerryError(error), former);
       return;
@@ -250,9 +294,10 @@ export class ShardPipeline {
     const { origin } = this.#job;
     if (origin.kind === 'server') this.#post({ type: 'moved', shard: this.#job.id, address: origin.address });
     this.#restartTimer = null;
+    this.#leaveTimer = null;
     this.#life.on('retry');
     this.#life.waitFor(null);
-    const passage = new ShardPassage(this.#job, this.#passageHost());
+    const passage = new ShardPassage(this.#job, this.#slots, this.#passageHost());
     this.#passage = passage;
     passage.pump.paused = this.#paused;
     try {
@@ -263,6 +308,13 @@ export class ShardPipeline {
         this.#restartLater(toFerryError(error), passage);
       }
     }
+  }
+
+  /** The job with the slots that this pipeline carries now. */
+  #carried(): ShardJob {
+    const { origin } = this.#job;
+    if (origin.kind === 'file' || this.#slots === null) return this.#job;
+    return { ...this.#job, origin: { ...origin, slots: this.#slots.ranges } };
   }
 
   /** A side can not be reached yet. */
@@ -279,6 +331,7 @@ export class ShardPipeline {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#restartTimer !== null) clearTimeout(this.#restartTimer);
+    if (this.#leaveTimer !== null) clearTimeout(this.#leaveTimer);
     const passage = this.#passage;
     passage.stop();
     void this.#complete(end).then(async (final) => {
@@ -290,6 +343,10 @@ export class ShardPipeline {
   }
 
   async #complete(end: ShardEnd): Promise<ShardEnd> {
+    if (end.reason === 'left') {
+      this.#life.on('stop');
+      this.#life.on('drained');
+    }
     if (end.reason !== 'snapshot-done' && end.reason !== 'drained') return end;
     if (this.#life.state !== 'draining') this.#life.on('stop');
     try {

@@ -2,6 +2,7 @@
 // Makes the shard's part of a snapshot out of them.
 
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
+import { formatSlots } from '../topology/slots.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-contract.ts';
 import type { ConflictPolicy, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
@@ -24,13 +25,15 @@ export class ShardRecord {
   end: ShardEnd | null = null;
   /** In force for keys that are judged from now on. */
   conflictPolicy: ConflictPolicy;
-  /** Of a cluster's shard; empty for a standalone. */
-  readonly slots: readonly SlotRange[];
   readonly #onSourceOffset: (offset: number) => void;
-  readonly #slots: string | null;
+  /** Slots of the source cluster that are on their way to this shard. */
+  slotsArriving = 0;
+  #slots: readonly SlotRange[];
+  #left = false;
   readonly #targets: readonly string[];
   /** The node or file that is the source at present. */
   #address: string;
+  #node: NodeAddress | null;
   /** When the source was seen to have reached which offset. */
   readonly #sourceMarks = new LagMarks();
   #sample: ShardSample | null = null;
@@ -53,13 +56,10 @@ export class ShardRecord {
     this.job = job;
     this.conflictPolicy = job.conflictPolicy;
     this.#onSourceOffset = onSourceOffset;
-    this.slots = slots;
-    this.#slots =
-      slots.length === 0
-        ? null
-        : slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+    this.#slots = slots;
     this.#targets = destinationNames(job.destination);
     this.#address = originName(job.origin);
+    this.#node = job.origin.kind === 'server' ? job.origin.address : null;
     this.probe = job.origin.kind === 'file' ? null : this.#makeProbe(job.origin.endpoint, job.origin.address);
   }
 
@@ -68,6 +68,7 @@ export class ShardRecord {
     const { origin } = this.job;
     if (origin.kind === 'file' || this.final || this.#address === formatAddress(address)) return;
     this.#address = formatAddress(address);
+    this.#node = address;
     this.probe?.stop();
     this.probe = this.#makeProbe(origin.endpoint, address);
     this.probe.start();
@@ -87,6 +88,35 @@ export class ShardRecord {
 
   get conflictStanding(): ConflictStanding {
     return this.final ? NO_STANDING : (this.#sample?.conflictStanding ?? NO_STANDING);
+  }
+
+  /** The server that the shard is copied from. */
+  get node(): NodeAddress | null {
+    return this.#node;
+  }
+
+  /** Of a cluster's shard: the slots that it carries; empty for a standalone. */
+  get slots(): readonly SlotRange[] {
+    return this.#slots;
+  }
+
+  /** Its node is no master of the source any more: how far that goes on is nothing to this shard. */
+  leave(): void {
+    this.#left = true;
+    this.probe?.stop();
+  }
+
+  /** Slots have changed hands. */
+  carry(slots: readonly SlotRange[]): void {
+    this.#slots = slots;
+  }
+
+  get replid(): string | null {
+    return this.#sample?.replid ?? null;
+  }
+
+  get appliedOffset(): number | null {
+    return this.#sample?.appliedOffset ?? null;
   }
 
   get final(): boolean {
@@ -174,7 +204,8 @@ export class ShardRecord {
       held: sample?.held ?? 0,
       keyspaceEvents: this.probe?.keyspaceEvents ?? null,
       targets: this.#targets,
-      slots: this.#slots,
+      slots: this.#inCluster ? formatSlots(this.#slots) : null,
+      slotsArriving: this.slotsArriving,
       snapshotKind: sample?.snapshotKind ?? null,
       lastError: sample?.lastError ?? this.end?.message ?? null,
       history: { opsPerSecond: this.#opsHistory, lagBytes: this.#lagHistory },
@@ -194,6 +225,10 @@ export class ShardRecord {
       offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
       error: this.end?.reason === 'failed' || this.end?.reason === 'conflict' ? this.end.message : null,
     };
+  }
+
+  get #inCluster(): boolean {
+    return this.job.origin.kind === 'server' && this.job.origin.nodeId !== null;
   }
 
   get bytesReceived(): number {
@@ -223,13 +258,14 @@ export class ShardRecord {
 
   #lagBytes(sample: ShardSample): number | null {
     if (!inStream(sample.state) || sample.appliedOffset === null) return null;
-    const known = Math.max(sample.receivedOffset ?? 0, this.probe?.facts?.offset ?? 0);
+    const known = Math.max(sample.receivedOffset ?? 0, this.#left ? 0 : (this.probe?.facts?.offset ?? 0));
     return Math.max(0, known - sample.appliedOffset);
   }
 
   #lagSeconds(sample: ShardSample, nowMs: number): number | null {
     if (sample.lagSeconds === null || sample.appliedOffset === null || !inStream(sample.state))
       return sample.lagSeconds;
+    if (this.#left) return sample.lagSeconds;
     const source = this.#sourceMarks.ageSeconds(sample.appliedOffset, this.probe?.facts?.offset ?? 0, nowMs);
     return Math.max(sample.lagSeconds, source);
   }

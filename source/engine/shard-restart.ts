@@ -1,6 +1,6 @@
 // What a shard does when its snapshot was cut, its source's backlog no longer reaches back, or its target's link broke: it
 // looks where both sides are now and begins anew with a full sync of this shard alone.
-import type { Endpoint } from '../topology/endpoint.ts';
+import { type Endpoint, formatAddress } from '../topology/endpoint.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { FerryError } from './errors.ts';
 import type { ServerDestination, ServerOrigin, ShardJob } from './shard-job.ts';
@@ -62,12 +62,17 @@ function withSeeds(endpoint: Endpoint, known: Endpoint['nodes']): Endpoint {
   return endpoint.scheme === 'sentinel' ? endpoint : { ...endpoint, nodes: [...endpoint.nodes, ...known] };
 }
 
+/** A node that is a master still is stayed with: its slots may move, its history goes on. */
 function movedTo(origin: ServerOrigin, { version, shards }: Topology): ServerOrigin {
+  const place = formatAddress(origin.address);
   const slot = origin.slots[0]?.first;
   const shard =
-    slot === undefined
+    origin.nodeId === null
       ? shards[0]
-      : shards.find(({ slots }) => slots.some(({ first, last }) => first <= slot && slot <= last));
+      : (shards.find(({ address }) => formatAddress(address) === place) ??
+        shards.find(({ slots }) =>
+          slots.some(({ first, last }) => slot !== undefined && first <= slot && slot <= last),
+        ));
   return shard === undefined ? origin : { ...origin, address: shard.address, version };
 }
 

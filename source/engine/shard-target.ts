@@ -40,6 +40,8 @@ export interface ShardTarget {
   readonly inFlightBytes: number;
   /** Expiries that were written held, later than they are (protocol/held-expiry.ts). */
   readonly held: number;
+  /** Keys that `ignore` has kept on it, and the stream leaves alone. */
+  readonly kept: number;
   /** Where snapshot keys are judged that are there already; null for a file, which begins empty. */
   readonly conflicts: ConflictDesk | null;
   /** Why nothing is taken, as part of a sentence, or null. */
@@ -80,6 +82,12 @@ export interface TargetPlaces {
   resumed(): void;
 }
 
+/** Who counts conflicts, and ends the run where one can not be decided. */
+export interface ConflictListener extends Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'> {
+  /** A command of the stream that goes to a key that was kept. */
+  dropped(): void;
+}
+
 /** Whom a target reports to: the pipeline. */
 export interface TargetHost extends TargetPlaces {
   /** Progress, and perhaps room. */
@@ -89,7 +97,7 @@ export interface TargetHost extends TargetPlaces {
   /** A write that will never take effect, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
   /** What becomes of snapshot keys that the target has already. */
-  readonly conflicts: Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'>;
+  readonly conflicts: ConflictListener;
   notice(level: 'info' | 'warn', message: string): void;
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;

@@ -35,15 +35,30 @@ port.on('message', (message: ToWorker) => {
     return;
   }
   const pipeline = pipelines.get(message.shard);
-  if (message.type === 'recopy') {
-    const keys = message.keys.map(({ database, key }) => ({ database, key: Buffer.from(key) }));
-    if (pipeline === undefined)
-      post({ type: 'recopied', shard: message.shard, request: message.request, counts: null });
-    else pipeline.recopy(message.request, keys);
-    return;
+  switch (message.type) {
+    case 'recopy': {
+      const keys = message.keys.map(({ database, key }) => ({ database, key: Buffer.from(key) }));
+      if (pipeline === undefined) post({ ...message, type: 'recopied', counts: null });
+      else pipeline.recopy(message.request, keys);
+      return;
+    }
+    case 'lose-slots':
+      pipeline?.loseSlots(message.slots);
+      return;
+    case 'take-slots':
+      if (pipeline === undefined) post({ ...message, type: 'slots-taken', done: false });
+      else pipeline.takeSlots(message.slots, message.sweep);
+      return;
+    case 'source-at':
+      pipeline?.sourceAt(message.offset);
+      return;
+    case 'conflict-policy':
+      pipeline?.setConflictPolicy(message.policy);
+      return;
+    case 'conflict-decision':
+      pipeline?.decideConflict(message.question, message.decision);
+      return;
+    default:
+      pipeline?.[message.type]();
   }
-  if (message.type === 'source-at') pipeline?.sourceAt(message.offset);
-  else if (message.type === 'conflict-policy') pipeline?.setConflictPolicy(message.policy);
-  else if (message.type === 'conflict-decision') pipeline?.decideConflict(message.question, message.decision);
-  else pipeline?.[message.type]();
 });

@@ -29,7 +29,7 @@ export interface RecoveryHost {
   readonly nodes: TargetNodes;
   readonly router: StreamRouter;
   readonly places: TargetPlaces;
-  /** Other nodes own these slots now. @throws FerryError when one can not be reached. */
+  /** Other nodes own these slots now. @throws FerryError when the way back leads over their markers. */
   follow(moves: readonly SlotMove[]): Promise<void>;
   /** Which of these slots are still between two nodes; brings those that are not to their owner. @throws FerryError */
   stillOpen(slots: readonly number[]): Promise<readonly number[]>;
@@ -83,12 +83,13 @@ export class StreamRecovery {
     if (this.#state === 'gathering' && this.#host.nodes.idle) void this.#goBack();
   }
 
-  /** A link is gone: the connections are all made anew. */
-  lost(error: FerryError): void {
+  /** A link is gone: the connections are all made anew. @param known what is missing for certain. */
+  lost(error: FerryError, known: readonly MissingWrite[] = []): void {
     if (this.#state === 'ended' || (this.#state === 'busy' && this.#reconnecting)) return;
     const { places, nodes, router } = this.#host;
     this.#floor = Math.min(this.floor, places.settledPosition);
     const missing = [
+      ...known,
       ...nodes.writers.flatMap((writer) => writer.replies.take()?.missing ?? []),
       ...router.parked.release(),
     ];
@@ -121,7 +122,7 @@ export class StreamRecovery {
       const moves = troubles.flatMap((trouble) => trouble.moves);
       if (moves.length > 0) await this.#host.follow(moves);
     } catch (error) {
-      this.lost(error as FerryError);
+      this.lost(error as FerryError, missing);
       return;
     }
     const delayMs = Math.max(0, ...troubles.map((trouble) => trouble.delayMs));

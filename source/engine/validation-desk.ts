@@ -1,6 +1,7 @@
 // Comparisons that are asked for while a run goes on, or after it: one at a time, steered by commands; what the last one said
 // of each shard stays beside the shard.
 import { formatAddress } from '../topology/endpoint.ts';
+import { keySlot } from '../validation/key-slot.ts';
 import { FULL, parseSize } from '../validation/sample-size.ts';
 import type { CompareSide } from '../validation/side.ts';
 import type { Validated } from '../validation/validation.ts';
@@ -8,6 +9,7 @@ import { waitForApplied } from './applied-offsets.ts';
 import { Comparison } from './comparison.ts';
 import type {
   CommandOutcome,
+  KeyName,
   NoticeLevel,
   ShardSnapshot,
   ShardState,
@@ -16,6 +18,7 @@ import type {
   ValidationPicture,
   ValidationSize,
 } from './contract.ts';
+import { repairDifferences } from './difference-repair.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { ShardVerdicts } from './shard-verdicts.ts';
 
@@ -28,6 +31,8 @@ export interface ValidationSetup {
   readonly toleranceMs: number | undefined;
   /** Writes a comparison to files; gives their names. @throws FerryError when they can not be written. */
   readonly write: (validated: Validated, number: number) => readonly string[];
+  /** One more line about a repair, kept for good. @throws FerryError when it can not be written. */
+  readonly journal: (line: object) => void;
 }
 
 /** What the desk needs to know of the run. */
@@ -35,6 +40,8 @@ export interface ValidatedRun {
   readonly shards: () => readonly ShardSnapshot[];
   /** The pipelines write to the target. */
   readonly isRunning: () => boolean;
+  /** Copies keys again through the pipelines. */
+  readonly recopy: (keys: readonly KeyName[]) => Promise<CommandOutcome>;
   readonly notice: (level: NoticeLevel, message: string) => void;
   readonly changed: () => void;
 }
@@ -77,6 +84,8 @@ export class ValidationDesk {
           return this.#setRate(command.keysPerSecond);
         case 'export-validation':
           return this.#export();
+        case 'repair-differences':
+          return await this.#repair(command);
       }
     } catch (error) {
       return refused(messageOf(error));
@@ -176,10 +185,63 @@ export class ValidationDesk {
     return { accepted: true, message };
   }
 
+  async #repair({ kind, keys }: RepairCommand): Promise<CommandOutcome> {
+    const setup = this.#setup;
+    const comparison = this.#comparison;
+    const chosen = comparison?.repairable(kind, keys) ?? [];
+    if (setup === null || comparison === null || chosen.length === 0) {
+      return refused('There is no confirmed difference of that kind that is not repaired.');
+    }
+    const isRunning = this.#run.isRunning();
+    comparison.noteRepair(chosen, 'under-way');
+    const { source, target: to, toleranceMs } = comparison.order;
+    try {
+      const { repaired, left } = await repairDifferences({
+        ...{ kind, differences: chosen, source, target: to, toleranceMs },
+        waitForApplied: isRunning ? (offsets) => waitForApplied(offsets, () => this.#run.shards()) : undefined,
+        recopy: isRunning ? this.#run.recopy : null,
+        journal: setup.journal,
+        tell: (difference, isRepaired) => {
+          if (isRepaired && kind === 'differing') this.#lessDifferent(difference.key);
+          comparison.noteRepair([difference], isRepaired ? 'repaired' : 'failed');
+        },
+      });
+      const what = kind === 'extra' ? 'were deleted from the target' : 'were copied again and are equal now';
+      const rest = left > 0 ? `; ${left} are not` : '';
+      const message = `${repaired} of ${chosen.length} keys ${what}${rest}.`;
+      this.#run.notice(left > 0 ? 'warn' : 'info', message);
+      return { accepted: true, message };
+    } catch (error) {
+      comparison.noteRepair(
+        chosen.filter((difference) => comparison.repairOf(difference) === 'under-way'),
+        'failed',
+      );
+      throw error;
+    }
+  }
+
+  /** The shard that has the key counts one difference less. */
+  #lessDifferent(key: Buffer): void {
+    const slot = keySlot(key);
+    const shards = this.#run.shards();
+    const owner = shards.length === 1 ? shards[0] : shards.find(({ slots }) => slots !== null && holds(slots, slot));
+    if (owner !== undefined) this.#verdicts.repaired(owner.id);
+  }
+
   #isUnderWay(): boolean {
     const state = this.#comparison?.picture().state;
     return state === 'running' || state === 'paused';
   }
+}
+
+type RepairCommand = Extract<ValidationCommand, { readonly type: 'repair-differences' }>;
+
+/** `0-5460,9000` as a shard's picture has it. */
+function holds(slots: string, slot: number): boolean {
+  return slots.split(',').some((range) => {
+    const [first = Number.NaN, last = first] = range.split('-').map(Number);
+    return first <= slot && slot <= last;
+  });
 }
 
 const PARTIAL = 'Not all shards of the source were compared, so keys that are only on the target were not looked for.';

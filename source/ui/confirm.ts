@@ -4,25 +4,32 @@ import { levelOf } from '../engine/confirmation.ts';
 import type { EngineCommand } from '../engine/contract.ts';
 import { namesTarget } from '../engine/target-name.ts';
 import { printable } from './cell-width.ts';
+import { askedNow, isMenu, pressMenu } from './conflict-menu.ts';
+import { CONFLICT_QUESTIONS } from './conflict-questions.ts';
 import type { KeyName } from './key-parser.ts';
 import type { Acting } from './keymap.ts';
 import type { Look } from './look.ts';
 import type { Messages } from './messages.ts';
+import { REPAIR_QUESTIONS } from './repair-questions.ts';
 import type { ScreenState } from './screen-model.ts';
-import type { DialogName } from './ui-state.ts';
+import type { DialogName, MenuName } from './ui-state.ts';
 
 export interface Question {
   readonly title: (state: ScreenState, look: Look) => string;
   readonly effect: (messages: Messages, state: ScreenState) => string;
   /** What yes asks of the engine; null for what the screen does by itself. */
   readonly command: ((state: ScreenState) => EngineCommand) | null;
+  /** Asked after the end of the run too. */
+  readonly afterEnd?: true;
 }
 
 /** The way that the migration goes: a question must name what it is about. */
 const way = ({ snapshot }: ScreenState, { glyphs }: Look): string =>
   printable(`${snapshot.source.address} ${glyphs.arrow} ${snapshot.target.address}`);
 
-export const QUESTIONS: Readonly<Record<DialogName, Question>> = {
+export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>> = {
+  ...REPAIR_QUESTIONS,
+  ...CONFLICT_QUESTIONS,
   stop: {
     title: (state, look) => `${look.messages.dialog.stopTitle} ${way(state, look)}`,
     effect: ({ dialog }) => dialog.stopEffect,
@@ -51,12 +58,18 @@ export const QUESTIONS: Readonly<Record<DialogName, Question>> = {
   },
 };
 
-/** The open question; the end of the run answers every one. */
-export const openDialog = ({ ui, snapshot }: ScreenState): DialogName | null =>
-  snapshot.phase === 'ended' ? null : ui.dialog;
+/** The open question; the end of the run answers those that are about the run. A shard that has halted at a key asks by itself. */
+export const openDialog = (state: ScreenState): DialogName | null => {
+  const { ui, snapshot } = state;
+  const { dialog } = ui;
+  if (snapshot.phase === 'ended')
+    return dialog !== null && !isMenu(dialog) && QUESTIONS[dialog].afterEnd === true ? dialog : null;
+  if (dialog !== null || ui.help || ui.readOnly) return dialog;
+  return askedNow(state) === null ? null : 'conflict';
+};
 
 /** How it is answered: with y, or by typing the target's name. */
-export const neededFor = (dialog: DialogName, state: ScreenState): 'yes' | 'target' => {
+export const neededFor = (dialog: Exclude<DialogName, MenuName>, state: ScreenState): 'yes' | 'target' => {
   const command = QUESTIONS[dialog].command?.(state);
   return command !== undefined && levelOf(command, state.snapshot) === 'target' ? 'target' : 'yes';
 };
@@ -67,7 +80,7 @@ const GIVE_UP: readonly KeyName[] = ['esc', 'ctrl+c'];
 const isCharacter = (key: KeyName): boolean => [...key].length === 1;
 
 /** A name takes several keys; only the whole of it, and enter, is a yes. */
-const typeName = (dialog: DialogName, key: KeyName, acting: Acting, messages: Messages): void => {
+const typeName = (dialog: Exclude<DialogName, MenuName>, key: KeyName, acting: Acting, messages: Messages): void => {
   const { state, change, say } = acting;
   const { typed } = state.ui;
   if (GIVE_UP.includes(key) || (key === 'enter' && typed === '')) change({ type: 'close' });
@@ -78,7 +91,11 @@ const typeName = (dialog: DialogName, key: KeyName, acting: Acting, messages: Me
   else if (key === 'enter') agree(dialog, { target: typed }, acting);
 };
 
-const agree = (dialog: DialogName, confirmed: 'yes' | { readonly target: string }, acting: Acting): void => {
+const agree = (
+  dialog: Exclude<DialogName, MenuName>,
+  confirmed: 'yes' | { readonly target: string },
+  acting: Acting,
+): void => {
   acting.change({ type: 'close' });
   const { command } = QUESTIONS[dialog];
   if (command === null) acting.leave();
@@ -87,7 +104,8 @@ const agree = (dialog: DialogName, confirmed: 'yes' | { readonly target: string 
 
 /** A key while a question is open: only its answers act. */
 export const answer = (dialog: DialogName, key: KeyName, acting: Acting, messages: Messages): void => {
-  if (neededFor(dialog, acting.state) === 'target') typeName(dialog, key, acting, messages);
+  if (isMenu(dialog)) pressMenu(dialog, key, acting);
+  else if (neededFor(dialog, acting.state) === 'target') typeName(dialog, key, acting, messages);
   else if (key === 'y' || key === 'Y') agree(dialog, 'yes', acting);
   else if (NO.includes(key)) acting.change({ type: 'close' });
 };

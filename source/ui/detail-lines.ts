@@ -17,6 +17,7 @@ import { keyspaceEventsText, stateSegments, whySegment } from './shard-lines.ts'
 import { buckets, chart, progressBar } from './sparkline.ts';
 import type { Tone } from './theme.ts';
 import { snapshotShare } from './totals.ts';
+import { verifiedSegment } from './validation-text.ts';
 
 export interface DetailFrame {
   readonly width: number;
@@ -142,6 +143,11 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
     fact(label.snapshot, [value(shard.snapshotKind === null ? '-' : snapshotKind[shard.snapshotKind])], frame),
     ...longFact(label.targets, value(targets), frame),
     fact(label.held, [value(formatExact(shard.held))], frame),
+    fact(
+      label.verified,
+      [verifiedSegment(shard, nowMs, look) ?? value(look.messages.validation.neverVerified, 'dim')],
+      frame,
+    ),
     fact(label.refused, [value(formatExact(shard.errors), shard.errors > 0 ? 'bad' : 'plain')], frame),
     ...longFact(label.lastError, error, frame),
   ];

@@ -80,3 +80,10 @@ export const formatTime = (timeMs: number): string => {
   const time = new Date(timeMs);
   return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 };
+
+/** Local date and time, `2026-11-21 12:04:31`. */
+export const formatDateTime = (timeMs: number): string => {
+  const time = new Date(timeMs);
+  const date = [time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, '0'));
+  return `${[time.getFullYear(), ...date].join('-')} ${formatTime(timeMs)}`;
+};

@@ -7,6 +7,7 @@ import { scrollLog } from './log-scroll.ts';
 import type { BindingId, Messages } from './messages.ts';
 import type { Numbered } from './paged-lines.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
+import { moveInValidation, VALIDATION_KEYS } from './validation-keys.ts';
 
 /** What a binding may look at and do. */
 export interface Acting {
@@ -90,6 +91,10 @@ const move = (acting: Acting, key: KeyName): void => {
     acting.change({ type: 'scroll-log', end: scrollLog(list, state.ui.logEnd, vertical, logHeight(plan)) });
     return;
   }
+  if (state.ui.screen === 'validation') {
+    moveInValidation(acting, horizontal, vertical);
+    return;
+  }
   // In the detail view every arrow goes to the next or previous shard; in a grid up and down go by rows.
   const row = state.ui.screen === 'overview' && plan.mode === 'panels' ? plan.grid.columns : 1;
   const { shards } = state.snapshot;
@@ -136,6 +141,16 @@ const togglePause = ({ state, ask }: Acting): void => {
 const togglePauseAll = ({ state, change }: Acting): void => {
   const areAllPaused = state.snapshot.shards.every((shard) => shard.paused);
   change({ type: 'ask', dialog: areAllPaused ? 'resume-all' : 'pause-all' });
+};
+
+/** The question that the shard waits with, when it was put off; else its policy. */
+const askPolicy = ({ state, change }: Acting): void => {
+  const { selected } = state.ui;
+  const shard = state.snapshot.shards.find(({ id }) => id === selected);
+  if (shard === undefined) return;
+  if (shard.conflictStanding.question === null)
+    change({ type: 'ask', dialog: 'policy-shard', about: { shard: shard.id, question: 0 } });
+  else change({ type: 'put-off', about: null });
 };
 
 const toggleLayout = ({ state, change, say }: Acting): void => {
@@ -240,6 +255,7 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: false,
     run: ({ change }) => change({ type: 'show', screen: 'audit' }),
   },
+  ...VALIDATION_KEYS,
   {
     id: 'pause',
     keys: ['p'],
@@ -257,6 +273,24 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: true,
     steers: true,
     run: togglePauseAll,
+  },
+  {
+    id: 'policy',
+    keys: ['c'],
+    shown: 'c',
+    when: (state) => isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: askPolicy,
+  },
+  {
+    id: 'policyAll',
+    keys: ['C'],
+    shown: 'C',
+    when: (state) => !state.ui.help && hasShards(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'policy-all' }),
   },
   {
     id: 'layout',
@@ -320,9 +354,17 @@ export const FOOTER: readonly BindingId[] = [
   'open',
   'move',
   'pause',
+  'comparePause',
+  'repairOne',
+  'removeExtra',
+  'sampleSize',
   'help',
+  'validate',
+  'compareCancel',
+  'compareExport',
+  'repairAll',
+  'compareRate',
   'log',
-  'layout',
   'sort',
   'quit',
 ];

@@ -1,5 +1,6 @@
 // The screen's words in English.
 import type { Messages } from './messages.ts';
+import { VALIDATION_EN } from './validation-messages-en.ts';
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
@@ -28,8 +29,16 @@ export const MESSAGES_EN: Messages = {
   },
   level: { info: 'info', warn: 'warning', error: 'ERROR' },
   snapshotKind: { disk: 'disk', diskless: 'diskless' },
-  screen: { overview: 'overview', detail: 'shard', log: 'notices', audit: 'commands', help: 'help' },
+  screen: {
+    overview: 'overview',
+    detail: 'shard',
+    log: 'notices',
+    audit: 'commands',
+    validation: 'validation',
+    help: 'help',
+  },
   keys: {
+    ...VALIDATION_EN.keys,
     move: { help: 'move; the arrow keys too', hint: 'move' },
     page: { help: 'page up, page down' },
     ends: { help: 'first, last' },
@@ -41,6 +50,8 @@ export const MESSAGES_EN: Messages = {
     audit: { help: 'commands: who asked for what' },
     pause: { help: 'pause or resume the shard', hint: 'pause' },
     pauseAll: { help: 'pause or resume all shards' },
+    policy: { help: 'conflict policy of the shard, or its question', hint: 'conflicts' },
+    policyAll: { help: 'conflict policy of all shards' },
     layout: { help: 'panels or lines', hint: 'lines' },
     sort: { help: 'most urgent first, or by number', hint: 'sort' },
     help: { help: 'help', hint: 'help' },
@@ -73,6 +84,7 @@ export const MESSAGES_EN: Messages = {
     inFlight: 'in flight',
     held: 'expiries held',
     refused: 'refused',
+    verified: 'verified',
     commands: 'commands',
     replid: 'replid',
     offset: 'offset',
@@ -97,6 +109,7 @@ export const MESSAGES_EN: Messages = {
   noShards: 'Looking for the shards of the source ...',
   noNotices: 'Nothing to report yet.',
   noUpdate: (age) => `no update for ${age}`,
+  slotsArriving: (count) => `${count} slots arriving from another shard; their writes wait until it has let go`,
   conflictCounts: (policy, rewritten, ignored, equal) =>
     `${policy}, ${rewritten} rewritten, ${ignored} ignored, ${equal} already there`,
   applied: 'applied',
@@ -115,6 +128,7 @@ export const MESSAGES_EN: Messages = {
   shownAsPanels: 'Panels, where they fit.',
   undoPause: (outcome) => (outcome.accepted ? `${outcome.message} (p undoes it)` : outcome.message),
   engineGaveNoAnswer: (reason) => `The engine did not answer: ${reason}`,
+  validation: VALIDATION_EN,
   dialog: {
     answers: 'y = yes, n or enter = no',
     stopTitle: 'Stop the migration?',
@@ -130,6 +144,59 @@ export const MESSAGES_EN: Messages = {
     pauseAllEffect: 'The target stands still; the source is read into memory, then to disk, up to the limits.',
     resumeAllTitle: (shards) => `Resume ${plural(shards, 'paused shard', 'paused shards')}?`,
     resumeAllEffect: 'What has queued up is written at full speed, which the target will feel.',
+  },
+  conflict: {
+    difference: {
+      type: 'another type',
+      value: 'another value',
+      expiry: 'the same value, another expiry',
+      'not-compared': 'not compared: too big, or not allowed to be read',
+    },
+    field: {
+      type: 'type',
+      size: 'size',
+      bytes: 'bytes',
+      expires: 'expires',
+      encoding: 'encoding',
+      preview: 'preview',
+    },
+    never: 'never',
+    nothing: '(not looked at)',
+    snapshotSide: 'SNAPSHOT',
+    targetSide: 'TARGET',
+    keyTitle: (shard, difference) => `${shard} has halted: the target has this key (${difference})`,
+    keyOptions: [
+      ['r', 'rewrite this one'],
+      ['i', 'ignore this one: the target keeps its value'],
+      ['R', 'rewrite all further ones, of all shards'],
+      ['I', 'ignore all further ones, of all shards'],
+      ['c', 'compare all first: decide when the snapshot is through'],
+      ['S', 'stop the run'],
+      ['esc', 'later: the shard waits, c brings this back'],
+    ],
+    collectedTitle: (shard, count) => `${shard}: the snapshot is through, ${count} conflicts were put aside`,
+    collectedOptions: [
+      ['r', 'rewrite all of them'],
+      ['i', 'ignore all of them: the target keeps its values'],
+      ['o', 'decide one by one'],
+      ['S', 'stop the run'],
+      ['esc', 'later: the shard waits, c brings this back'],
+    ],
+    allShards: 'all shards',
+    policyTitle: (shards, policy) => `Conflict policy of ${shards}: ${policy}`,
+    policyNote: 'For keys of the snapshot that the target has with another value, from now on.',
+    policyOptions: [
+      ['p', 'panic: halt at the key and ask'],
+      ['i', 'ignore: the target keeps its value'],
+      ['r', "rewrite: the source's value replaces it"],
+      ['esc', 'leave it as it is'],
+    ],
+    rewriteShardTitle: (shard) => `Rewrite what conflicts in ${shard}?`,
+    rewriteAllTitle: 'Rewrite what conflicts, in all shards?',
+    rewriteEffect: "Values of the target are replaced by the source's, and can not be brought back.",
+    rewriteKeyTitle: (key) => `Rewrite ${key}?`,
+    rewriteKeyEffect: (target) => `Its value on ${target} is replaced, and can not be brought back.`,
+    rewriteCollectedTitle: (shard) => `Rewrite all conflicts that ${shard} has put aside?`,
   },
   ctrlCAgain: 'Press ctrl+c again to stop: what was received is written first.',
   stopAsked: 'Stopping ...',

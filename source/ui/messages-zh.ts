@@ -1,5 +1,6 @@
 // 界面文字（简体中文）。The screen's words in simplified Chinese.
 import type { Messages } from './messages.ts';
+import { VALIDATION_ZH } from './validation-messages-zh.ts';
 
 export const MESSAGES_ZH: Messages = {
   state: {
@@ -26,8 +27,9 @@ export const MESSAGES_ZH: Messages = {
   },
   level: { info: '信息', warn: '警告', error: '错误' },
   snapshotKind: { disk: '磁盘', diskless: '无盘' },
-  screen: { overview: '总览', detail: '分片', log: '事件', audit: '命令', help: '帮助' },
+  screen: { overview: '总览', detail: '分片', log: '事件', audit: '命令', validation: '校验', help: '帮助' },
   keys: {
+    ...VALIDATION_ZH.keys,
     move: { help: '移动；方向键亦可', hint: '移动' },
     page: { help: '上一页、下一页' },
     ends: { help: '最前、最后' },
@@ -39,6 +41,8 @@ export const MESSAGES_ZH: Messages = {
     log: { help: '事件', hint: '事件' },
     pause: { help: '暂停或恢复该分片', hint: '暂停' },
     pauseAll: { help: '暂停或恢复全部分片' },
+    policy: { help: '该分片的冲突策略或其询问', hint: '冲突' },
+    policyAll: { help: '全部分片的冲突策略' },
     layout: { help: '面板或单行', hint: '单行' },
     sort: { help: '最紧急在前，或按编号', hint: '排序' },
     help: { help: '帮助', hint: '帮助' },
@@ -71,6 +75,7 @@ export const MESSAGES_ZH: Messages = {
     inFlight: '未确认',
     held: '暂缓过期',
     refused: '被拒',
+    verified: '校验',
     commands: '命令',
     replid: '复制 ID',
     offset: '偏移',
@@ -95,6 +100,7 @@ export const MESSAGES_ZH: Messages = {
   noShards: '正在查找源端的分片……',
   noNotices: '暂无事件。',
   noUpdate: (age) => `${age} 没有更新`,
+  slotsArriving: (count) => `${count} 个槽正从另一分片迁来；待原分片放手后才写入`,
   conflictCounts: (policy, rewritten, ignored, equal) =>
     `${policy}，覆盖 ${rewritten}，忽略 ${ignored}，已相同 ${equal}`,
   applied: '已应用',
@@ -113,6 +119,7 @@ export const MESSAGES_ZH: Messages = {
   shownAsPanels: '放得下时显示面板。',
   undoPause: (outcome) => (outcome.accepted ? `${outcome.message}（再按 p 撤销）` : outcome.message),
   engineGaveNoAnswer: (reason) => `引擎没有应答：${reason}`,
+  validation: VALIDATION_ZH,
   dialog: {
     answers: 'y = 是，n 或回车 = 否',
     stopTitle: '停止迁移？',
@@ -128,6 +135,59 @@ export const MESSAGES_ZH: Messages = {
     pauseAllEffect: '目标停止写入；源端数据先读入内存，再读入磁盘，直到上限。',
     resumeAllTitle: (shards) => `恢复 ${shards} 个已暂停的分片？`,
     resumeAllEffect: '积压的数据将全速写入，目标会感到压力。',
+  },
+  conflict: {
+    difference: {
+      type: '类型不同',
+      value: '值不同',
+      expiry: '值相同，过期时间不同',
+      'not-compared': '未比较：过大或无权读取',
+    },
+    field: {
+      type: '类型',
+      size: '大小',
+      bytes: '字节',
+      expires: '过期',
+      encoding: '编码',
+      preview: '预览',
+    },
+    never: '永不',
+    nothing: '（未查看）',
+    snapshotSide: '快照',
+    targetSide: '目标',
+    keyTitle: (shard, difference) => `${shard} 已停下：目标上已有此键（${difference}）`,
+    keyOptions: [
+      ['r', '覆盖此键'],
+      ['i', '忽略此键：保留目标的值'],
+      ['R', '覆盖全部分片的后续冲突'],
+      ['I', '忽略全部分片的后续冲突'],
+      ['c', '先全部比较：快照完成后再决定'],
+      ['S', '停止迁移'],
+      ['esc', '稍后：分片等待，按 c 再次显示'],
+    ],
+    collectedTitle: (shard, count) => `${shard}：快照已完成，搁置了 ${count} 个冲突`,
+    collectedOptions: [
+      ['r', '全部覆盖'],
+      ['i', '全部忽略：保留目标的值'],
+      ['o', '逐个决定'],
+      ['S', '停止迁移'],
+      ['esc', '稍后：分片等待，按 c 再次显示'],
+    ],
+    allShards: '全部分片',
+    policyTitle: (shards, policy) => `${shards}的冲突策略：${policy}`,
+    policyNote: '从现在起，适用于目标上已有且值不同的快照键。',
+    policyOptions: [
+      ['p', 'panic：在该键停下并询问'],
+      ['i', 'ignore：保留目标的值'],
+      ['r', 'rewrite：用源端的值覆盖'],
+      ['esc', '保持不变'],
+    ],
+    rewriteShardTitle: (shard) => `覆盖 ${shard} 中的冲突？`,
+    rewriteAllTitle: '覆盖全部分片中的冲突？',
+    rewriteEffect: '目标的值将被源端的值覆盖，无法恢复。',
+    rewriteKeyTitle: (key) => `覆盖 ${key}？`,
+    rewriteKeyEffect: (target) => `它在 ${target} 上的值将被覆盖，无法恢复。`,
+    rewriteCollectedTitle: (shard) => `覆盖 ${shard} 搁置的全部冲突？`,
   },
   ctrlCAgain: '再按一次 ctrl+c 停止：已接收的数据会先写完。',
   stopAsked: '正在停止……',

@@ -1,5 +1,6 @@
 // Every word that the screen, the plain lines and the final result print, as one type: a language that misses a word does
 // not compile. Contract words (panic, rewrite, ignore, settings, reasons from the engine) are not translated.
+import type { ConflictDifference } from '../engine/conflict-contract.ts';
 import type {
   CommandOutcome,
   ConflictPolicy,
@@ -10,6 +11,7 @@ import type {
 } from '../engine/contract.ts';
 import { MESSAGES_EN } from './messages-en.ts';
 import { MESSAGES_ZH } from './messages-zh.ts';
+import type { ValidationBindingId, ValidationMessages } from './validation-messages.ts';
 
 /** The languages of `--lang`. */
 export const LANGUAGES = ['en', 'zh'] as const;
@@ -28,6 +30,8 @@ export type BindingId =
   | 'audit'
   | 'pause'
   | 'pauseAll'
+  | 'policy'
+  | 'policyAll'
   | 'layout'
   | 'sort'
   | 'help'
@@ -35,7 +39,8 @@ export type BindingId =
   | 'finish'
   | 'stop'
   | 'quit'
-  | 'leave';
+  | 'leave'
+  | ValidationBindingId;
 
 export interface KeyLabel {
   /** In the help. */
@@ -57,6 +62,7 @@ export interface Messages {
     readonly detail: string;
     readonly log: string;
     readonly audit: string;
+    readonly validation: string;
     readonly help: string;
   };
   readonly keys: Readonly<Record<BindingId, KeyLabel>>;
@@ -86,6 +92,7 @@ export interface Messages {
     readonly inFlight: string;
     readonly held: string;
     readonly refused: string;
+    readonly verified: string;
     readonly commands: string;
     readonly replid: string;
     readonly offset: string;
@@ -111,6 +118,8 @@ export interface Messages {
   readonly noShards: string;
   readonly noNotices: string;
   readonly noUpdate: (age: string) => string;
+  /** Why a shard shows less than its node has. */
+  readonly slotsArriving: (count: number) => string;
   readonly conflictCounts: (policy: ConflictPolicy, rewritten: string, ignored: string, equal: string) => string;
   readonly applied: string;
   readonly received: string;
@@ -144,6 +153,37 @@ export interface Messages {
     readonly pauseAllEffect: string;
     readonly resumeAllTitle: (shards: number) => string;
     readonly resumeAllEffect: string;
+  };
+  /** The view of comparisons, and their verdicts beside the shards. */
+  readonly validation: ValidationMessages;
+  readonly conflict: {
+    readonly difference: Readonly<Record<ConflictDifference, string>>;
+    readonly field: {
+      readonly type: string;
+      readonly size: string;
+      readonly bytes: string;
+      readonly expires: string;
+      readonly encoding: string;
+      readonly preview: string;
+    };
+    readonly never: string;
+    readonly nothing: string;
+    readonly snapshotSide: string;
+    readonly targetSide: string;
+    readonly keyTitle: (shard: string, difference: string) => string;
+    readonly keyOptions: readonly (readonly [key: string, text: string])[];
+    readonly collectedTitle: (shard: string, count: string) => string;
+    readonly collectedOptions: readonly (readonly [key: string, text: string])[];
+    readonly allShards: string;
+    readonly policyTitle: (shards: string, policy: string) => string;
+    readonly policyNote: string;
+    readonly policyOptions: readonly (readonly [key: string, text: string])[];
+    readonly rewriteShardTitle: (shard: string) => string;
+    readonly rewriteAllTitle: string;
+    readonly rewriteEffect: string;
+    readonly rewriteKeyTitle: (key: string) => string;
+    readonly rewriteKeyEffect: (target: string) => string;
+    readonly rewriteCollectedTitle: (shard: string) => string;
   };
   readonly ctrlCAgain: string;
   readonly stopAsked: string;

@@ -16,6 +16,7 @@ import { Detail } from './screens/detail.tsx';
 import { Help } from './screens/help.tsx';
 import { Log } from './screens/log.tsx';
 import { Overview } from './screens/overview.tsx';
+import { ValidationView } from './screens/validation.tsx';
 
 export interface RootProps {
   readonly model: ScreenModel;
@@ -39,6 +40,8 @@ const Body = ({ state, plan, width, logFile }: BodyProps): ReactElement | null =
       return <Overview state={state} plan={plan} width={width} />;
     case 'detail':
       return <Detail state={state} plan={plan} width={width} />;
+    case 'validation':
+      return <ValidationView state={state} plan={plan} width={width} />;
     case 'log':
       return <Log state={state} plan={plan} width={width} logFile={logFile} />;
     case 'audit':

@@ -54,6 +54,7 @@ const sameForTheEye = (old: EngineSnapshot, next: EngineSnapshot): boolean =>
   old.shards === next.shards &&
   old.phase === next.phase &&
   old.result === next.result &&
+  old.validation === next.validation &&
   Math.round(old.memory.rss / MEMORY_STEP) === Math.round(next.memory.rss / MEMORY_STEP) &&
   old.audit.at(-1)?.id === next.audit.at(-1)?.id &&
   isDeepStrictEqual(old.source, next.source) &&

@@ -2,7 +2,18 @@
 // slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
 import type { ShardSnapshot } from '../engine/contract.ts';
 import { cellWidth, padRight, printable } from './cell-width.ts';
-import { type Cell, cell, cutLine, fitCells, type Line, labelled, lineWidth, type Segment, segment } from './cells.ts';
+import {
+  type Cell,
+  cell,
+  cutLine,
+  fitCells,
+  type Line,
+  labelled,
+  lineWidth,
+  type Segment,
+  segment,
+  spread,
+} from './cells.ts';
 import {
   formatAge,
   formatByteRate,
@@ -18,6 +29,7 @@ import { buckets, chart, progressBar, sparkline } from './sparkline.ts';
 import { flagLook, stateLook } from './state-look.ts';
 import type { Tone } from './theme.ts';
 import { snapshotShare } from './totals.ts';
+import { verifiedSegment } from './validation-text.ts';
 
 /** Lag from which a figure is drawn as a warning, seconds. */
 const LAG_WARN_SECONDS = 5;
@@ -47,6 +59,7 @@ export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | 
   if (shard.waitingFor !== null) return segment(printable(shard.waitingFor), 'warn');
   if (shard.paused) return segment(messages.isPaused, 'warn');
   if (shard.throttled !== null) return segment(messages.isThrottled(printable(shard.throttled)), 'warn');
+  if (shard.slotsArriving > 0) return segment(messages.slotsArriving(shard.slotsArriving), 'warn');
   return shard.lastError === null ? null : segment(`${messages.label.lastError}: ${printable(shard.lastError)}`, 'dim');
 };
 
@@ -200,13 +213,15 @@ const extraLines = (shard: ShardSnapshot, panel: PanelFrame, room: number): Line
   );
 };
 
-/** The line that says why, or where the shard is when its title had no room for that. */
+/** The line that says why, or where the shard is when its title had no room for that; and the last verdict's age. */
 const lastLine = (shard: ShardSnapshot, { width, nowMs, look }: PanelFrame): Line => {
   const { label } = look.messages;
   const why = whySegment(shard, look);
-  if (why !== null) return cutLine([segment(`${label.why} `, 'dim'), why], width);
-  if (hasAddress(shard, width, nowMs, look)) return [];
-  return cutLine([segment(`${label.source} `, 'dim'), segment(printable(shard.address))], width);
+  const verified = verifiedSegment(shard, nowMs, look);
+  const verdict: Line = verified === null ? [] : [verified];
+  if (why !== null) return spread([segment(`${label.why} `, 'dim'), why], verdict, width);
+  if (hasAddress(shard, width, nowMs, look)) return cutLine(verdict, width);
+  return spread([segment(`${label.source} `, 'dim'), segment(printable(shard.address))], verdict, width);
 };
 
 /** The lines inside a panel's border, at most `height` of them. */

@@ -78,7 +78,7 @@ const MAX_DIFFERENCES = 1000;
 const PROGRESS_MS = 1000;
 const SAVE_MS = 5000;
 /** A key this near to its expiry is neither equal nor different; what one clock is ahead is added. */
-const EXPIRY_GUARD_MS = 2000;
+export const EXPIRY_GUARD_MS = 2000;
 const WORTH_A_NOTE_MS = 1000;
 /** The rate is that of this many of the last reports. */
 const RATE_REPORTS = 10;

@@ -215,7 +215,6 @@ describe(`${KEYS} keys that the target has in part`, () => {
       type: 'setConflictPolicy',
       shards: 'all',
       policy: 'ignore',
-      target: null,
     });
     expect(asked.accepted).toBe(true);
     const result = await run.engine.ended;
@@ -264,7 +263,7 @@ describe(`${KEYS} keys that the target has in part`, () => {
       return open;
     };
     const answer = (number: number, decision: 'rewrite' | 'ignore' | 'compare') =>
-      run.engine.dispatch({ type: 'decideConflict', shard: 0, question: number, decision, target: null });
+      run.engine.dispatch({ type: 'decideConflict', shard: 0, question: number, decision });
 
     const first = await question('key', 0);
     if (first.kind !== 'key') throw new Error('not about a key');

@@ -72,7 +72,7 @@ describe('a pause that lasts longer than keys live', () => {
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
     await from.set('limiter', 41, 'PX', 2000);
-    await from.set('counted', 1, 'PX', 60_000);
+    await from.set('counted', 1, 'PX', PAUSE_MS + 60_000);
     await from.hset('session', 'user', 'a', 'seen', 0);
     await from.pexpire('session', 2000);
     await from.set('forgotten', 1, 'PX', 2000);

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProgram } from '../e2e/run-program.ts';
 import { every, expiryOn } from '../support/expiry.ts';
-import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { SERVER_KINDS } from '../support/other-servers.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -103,6 +103,43 @@ describe('import-mode', () => {
     await waitFor(async () => (await Promise.all(nodes.map((node) => node.dbsize()))).every((keys) => keys === 0), {
       what: 'nothing to be left, markers neither',
     });
+  });
+
+  it('goes on at a promoted node, and is turned off there', { timeout: 90_000 }, async () => {
+    const source = await testServer();
+    const target = await testCluster({ masters: 3, replicasPerMaster: 1, nodeTimeoutMs: 2000, binary });
+    const from = client(source);
+    for (let i = 0; i < 200; i++) await from.set(`k:${i}`, 0, 'PX', 3000);
+    const keys = Array.from({ length: 200 }, (_, i) => `k:${i}`);
+    const renew = (): Promise<unknown> => {
+      const pipeline = from.pipeline();
+      for (const key of keys) pipeline.incr(key).pexpire(key, 3000);
+      return pipeline.exec();
+    };
+    const stopRenewing = every(700, renew);
+    const run = migrate(endpointOf(source), endpointOf(target.masters[1] as Place));
+    await run.streaming();
+    const [replica] = target.replicas[0] ?? [];
+    if (replica === undefined) throw new Error('the first master has a replica');
+    const promoted = client(replica);
+    expect(await importMode(promoted)).toBe('yes');
+    target.masters[0]?.kill('SIGKILL');
+    await waitFor(async () => /role:master/.test(await promoted.info('replication')), {
+      what: 'the replica to be promoted',
+      deadlineMs: 40_000,
+    });
+    await stopRenewing();
+    for (const key of keys) await from.pexpire(key, 3_600_000);
+    await run.caughtUp();
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    expect(await importMode(promoted)).toBe('no');
+    expect(said(run)).toMatch(/is not of the target any more, and may still be in import-mode/);
+    const report = await compare([source], [target.masters[1] as Place, target.masters[2] as Place, replica], {
+      sourceCluster: false,
+      targetCluster: true,
+    });
+    expect(report.differences.slice(0, 3)).toEqual([]);
+    expect(report.checked).toBe(200);
   });
 
   it('stays on where somebody else had turned it on, and that is said', async () => {

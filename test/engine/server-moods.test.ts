@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
 import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
-import { testServer } from '../support/servers.ts';
+import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
 type Server = Awaited<ReturnType<typeof testServer>>;
@@ -14,7 +14,7 @@ type Server = Awaited<ReturnType<typeof testServer>>;
 const { major } = await binaryVersion(serverBinary(undefined));
 const SCRIPT_LIMIT = major >= 7 ? 'busy-reply-threshold' : 'lua-time-limit';
 
-function client({ port, host }: Server): Redis {
+function client({ port, host }: Pick<Server, 'port' | 'host'>): Redis {
   const redis = new Redis({ port, host });
   redis.on('error', () => {});
   onTestFinished(() => redis.disconnect());
@@ -131,6 +131,58 @@ describe('a target that refuses for a while', () => {
     await waitFor(() => to.get('counter'), { what: 'the write', deadlineMs: 30_000 });
     await run.caughtUp();
     const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences).toEqual([]);
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+  });
+});
+
+describe('a target that is away for a while', () => {
+  it('LOADING: it was restarted with all it had, and the stream goes on when it has loaded', async () => {
+    const slow = ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'];
+    const [source, target] = [await testServer(), await testServer({ args: slow })];
+    const [from, to] = [client(source), client(target)];
+    await from.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, 'x'.repeat(200)])));
+    const run = migrate(endpointOf(source), endpointOf(target));
+    await run.streaming();
+    await from.incr('counter');
+    await run.caughtUp();
+    await to.save();
+    target.kill('SIGKILL');
+    await target.waitForExit();
+    await from.incr('counter');
+    const back = target.restart();
+    await waitFor(() => run.engine.snapshot().shards[0]?.waitingFor?.includes('LOADING'), {
+      what: 'a word about it',
+      deadlineMs: 20_000,
+      intervalMs: 2,
+    });
+    await back;
+    await waitFor(async () => (await to.get('counter')) === '2', { what: 'the write', deadlineMs: 30_000 });
+    await run.caughtUp();
+    neverAnew(run);
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences).toEqual([]);
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+  });
+
+  it('CLUSTERDOWN: a node has forgotten who owns a slot, until it is told', async () => {
+    const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+    const from = client(source);
+    const [first, second] = target.masters;
+    if (first === undefined || second === undefined) throw new Error('the cluster has too few masters');
+    const run = migrate(endpointOf(source), endpointOf(first));
+    await run.streaming();
+    // The last slot is the third master's; gossip brings it back within a second or two.
+    await client(second).call('CLUSTER', 'DELSLOTS', 16_383);
+    const said = waitFor(() => run.engine.snapshot().shards[0]?.waitingFor?.includes('CLUSTERDOWN'), {
+      what: 'a word about it',
+      intervalMs: 2,
+    });
+    for (let i = 0; i < 300; i++) await from.incr(`counter:${i % 50}`);
+    await said;
+    await run.caughtUp();
+    neverAnew(run);
+    const report = await compare([source], target.masters, { sourceCluster: false, targetCluster: true });
     expect(report.differences).toEqual([]);
     expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
   });

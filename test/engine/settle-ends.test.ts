@@ -140,6 +140,22 @@ describe('an end', () => {
     expect(await expiryOn(to, 'k')).toBe(EXACT);
   });
 
+  it('of one of two runs to a target leaves them to the other', async () => {
+    const [one, two, target] = [await testServer(), await testServer(), await testServer()];
+    const to = client(target);
+    await client(one).set('a', 1, 'PXAT', EXACT);
+    await client(two).set('b', 1, 'PXAT', EXACT);
+    const first = migrate(endpointOf(one), endpointOf(target));
+    await first.streaming();
+    const second = migrate(endpointOf(two), endpointOf(target));
+    await second.streaming();
+    expect(await first.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
+    expect([await expiryOn(to, 'a'), await expiryOn(to, 'b')].every(isHeld)).toBe(true);
+    expect(first.notices.at(-1)?.message).toMatch(/still writes to this target/);
+    expect(await second.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
+    expect([await expiryOn(to, 'a'), await expiryOn(to, 'b')]).toEqual([EXACT, EXACT]);
+  });
+
   it('that can not settle them is a failure, and says what is left', async () => {
     const [source, target] = [await testServer(), await testServer()];
     const from = client(source);
@@ -153,7 +169,7 @@ describe('an end', () => {
     await admin.call('ACL', 'SETUSER', 'ferry', '-scan');
     const result = await run.stop();
     expect(result).toMatchObject({ outcome: 'failed', exitCode: 1 });
-    expect(result.message).toMatch(/could not be settled \(.*NOPERM.*another run to this target/);
+    expect(result.message).toMatch(/could not be settled \(.*NOPERM.*redferry settle/);
     expect(isHeld(await expiryOn(admin, 'k'))).toBe(true);
   });
 
@@ -177,7 +193,7 @@ describe('an end', () => {
 it('a target that is gone is named', async () => {
   const target = await testServer();
   await target.stop();
-  const left = await new HeldExpiries(endpointOf(target), [], { keys: true }).release(
+  const left = await new HeldExpiries('test', endpointOf(target), [], { keys: true }).release(
     () => false,
     () => {},
   );

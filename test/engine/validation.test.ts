@@ -1,7 +1,11 @@
 // Comparing both sides while the run writes to one of them: what is planted is found and named, what is merely late is not,
 // and the verdict stays beside the shard.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Cluster, Redis } from 'ioredis';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { z } from 'zod';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import type { ValidationPicture } from '../../source/engine/contract.ts';
@@ -130,5 +134,86 @@ test('a comparison is paused, held to a rate, cancelled; one goes on at a time',
   await engine.dispatch({ type: 'steer-validation', act: 'cancel' });
   expect(await ended(run)).toMatchObject({ state: 'cancelled', outcome: null });
   expect(engine.snapshot().shards[0]?.verified).toBeNull();
+  await run.stop();
+});
+
+/** Spoils the target's copy of what the test has written. */
+async function plantOn(theirs: Redis): Promise<void> {
+  await theirs.del('planted:missing', 'planted:type');
+  await theirs.rpop('planted:list');
+  await theirs.persist('planted:ttl');
+  await theirs.set('planted:type', 'x');
+  await theirs.set('planted:extra', 'x');
+}
+
+const journalLine = z.looseObject({ event: z.literal('repair'), stage: z.enum(['begun', 'repaired', 'left']) });
+
+test.each(['while the run streams', 'after its end'])(
+  'a repair makes them equal, verifies that and journals it, %s',
+  async (when) => {
+    const folder = mkdtempSync(join(tmpdir(), 'redferry-repair-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
+    onTestFinished(() => cwd.mockRestore());
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    const [ours, theirs] = [client(source), client(target)];
+    const run = migrate(endpointOf(source), endpointOf(target));
+    await run.streaming();
+    for (const key of ['planted:missing', 'planted:ttl', 'planted:type', 'planted:list']) await ours.set(key, 'before');
+    await ours.del('planted:type', 'planted:list');
+    await ours.rpush('planted:list', 'a', 'b', 'c');
+    await ours.set('planted:ttl', 'x', 'EX', 5000);
+    await ours.zadd('planted:type', '0.1', 'member');
+    await run.caughtUp();
+    await plantOn(theirs);
+    if (when === 'after its end') await run.stop();
+    const { engine } = run;
+    const found = await validated(run, 'full');
+    expect(names(found)).toEqual(['planted:extra', 'planted:list', 'planted:missing', 'planted:ttl', 'planted:type']);
+    const repair = { type: 'repair-differences', kind: 'differing', keys: null } as const;
+    expect(await engine.dispatch(repair, { client: 'test', confirmed: { target: 'another' } })).toMatchObject({
+      accepted: false,
+    });
+    const repaired = await engine.dispatch(repair, { client: 'test', confirmed: { target: 'target' } });
+    expect(repaired).toMatchObject({ accepted: true, message: '4 of 4 keys were copied again and are equal now.' });
+    expect(await theirs.exists('planted:extra')).toBe(1);
+    expect(engine.snapshot().shards[0]?.verified?.different).toBe(0);
+    const extra = [{ database: 0, key: Buffer.from('planted:extra').toString('base64') }];
+    const removed = await engine.dispatch({ ...repair, kind: 'extra', keys: extra });
+    expect(removed).toMatchObject({ accepted: true });
+    expect(engine.snapshot().validation?.differences.map(({ repair: state }) => state)).toEqual(
+      Array(5).fill('repaired'),
+    );
+    expect(await validated(run, 'full')).toMatchObject({ outcome: 'equal', differences: [] });
+
+    const [journal = ''] = readdirSync(folder).filter((name) => name.endsWith('-repairs.jsonl'));
+    const lines = readFileSync(join(folder, journal), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => journalLine.parse(JSON.parse(line)));
+    expect(lines.filter(({ stage }) => stage === 'begun')).toHaveLength(5);
+    expect(lines.filter(({ stage }) => stage === 'repaired')).toHaveLength(5);
+    if (when !== 'after its end') await run.stop();
+  },
+);
+
+test('what was found is exported as JSON lines and as a page', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'redferry-export-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
+  onTestFinished(() => cwd.mockRestore());
+  const [source, target] = await Promise.all([testServer(), testServer()]);
+  const run = migrate(endpointOf(source), endpointOf(target));
+  await run.streaming();
+  expect(await run.engine.dispatch({ type: 'export-validation' })).toMatchObject({ accepted: false });
+  await client(target).rpush('only-there', 'a', 'b');
+  await validated(run, 'full');
+  expect(await run.engine.dispatch({ type: 'export-validation' })).toMatchObject({ accepted: true });
+  const files = readdirSync(folder).sort();
+  expect(files.map((name) => name.replace(/^.*-validation/, ''))).toEqual(['-1.html', '-1.jsonl']);
+  const [page = '', lines = ''] = files.map((name) => readFileSync(join(folder, name), 'utf8'));
+  expect(page).toContain('only-there');
+  expect(page).toContain('+ type list');
+  expect(lines.trim().split('\n')).toHaveLength(2);
   await run.stop();
 });

@@ -197,7 +197,7 @@ describe('warns', () => {
     const [source, target] = await Promise.all([testServer(), testServer()]);
     await askServer(target, ['MSET', 'a', '1', 'b', '2']);
     for (const [conflictPolicy, word] of [
-      ['panic', 'ends at the first key'],
+      ['panic', 'halts at the first key'],
       ['rewrite', 'replaced'],
       ['ignore', 'stay'],
     ] as const) {

@@ -6,10 +6,11 @@ import { targetName } from '../../engine/target-name.ts';
 import { printable, wrap } from '../cell-width.ts';
 import { type Line, padLine, segment } from '../cells.ts';
 import { neededFor, QUESTIONS } from '../confirm.ts';
+import { isMenu, menuLines } from '../conflict-menu.ts';
 import type { Size } from '../layout.ts';
-import { useLook } from '../look.ts';
+import { type Look, useLook } from '../look.ts';
 import type { ScreenState } from '../screen-model.ts';
-import type { DialogName } from '../ui-state.ts';
+import type { DialogName, MenuName } from '../ui-state.ts';
 import { TextLines } from './text-lines.tsx';
 
 export interface DialogProps {
@@ -18,29 +19,43 @@ export interface DialogProps {
   readonly size: Size;
 }
 
-const WIDTH_MAX = 72;
+const WIDTH_MAX = 76;
 
-/** Asks one question; the keys answer it, see confirm.ts. */
-export const Dialog = ({ name, state, size }: DialogProps): ReactElement => {
-  const look = useLook();
-  const { messages, theme, glyphs } = look;
-  const width = Math.min(WIDTH_MAX, size.columns - 2);
-  const inner = Math.max(10, width - 4);
+/** What is asked, what comes of a yes, and how it is said. */
+const questionLines = (
+  name: Exclude<DialogName, MenuName>,
+  state: ScreenState,
+  width: number,
+  look: Look,
+): readonly Line[] => {
+  const { messages } = look;
   const question = QUESTIONS[name];
   const target = printable(targetName(state.snapshot.target.address));
   const answers: readonly Line[] =
     neededFor(name, state) === 'yes'
       ? [[segment(messages.dialog.answers, 'key')]]
       : [
-          ...wrap(messages.dialog.typeName(target), inner).map((text): Line => [segment(text, 'key')]),
+          ...wrap(messages.dialog.typeName(target), width).map((text): Line => [segment(text, 'key')]),
           [segment(`> ${printable(state.ui.typed)}_`, 'title')],
         ];
-  const lines: Line[] = [
-    ...wrap(question.title(state, look), inner).map((text): Line => [segment(text, 'title')]),
-    ...wrap(question.effect(messages, state), inner).map((text): Line => [segment(text)]),
+  return [
+    ...wrap(question.title(state, look), width).map((text): Line => [segment(text, 'title')]),
+    ...wrap(question.effect(messages, state), width).map((text): Line => [segment(text)]),
     [],
     ...answers,
-  ].slice(0, Math.max(1, size.rows - 2));
+  ];
+};
+
+/** Asks one question; the keys answer it, see confirm.ts. */
+export const Dialog = ({ name, state, size }: DialogProps): ReactElement => {
+  const look = useLook();
+  const { theme, glyphs } = look;
+  const width = Math.min(WIDTH_MAX, size.columns - 2);
+  const inner = Math.max(10, width - 4);
+  const lines = (isMenu(name) ? menuLines(name, state, inner, look) : questionLines(name, state, inner, look)).slice(
+    0,
+    Math.max(1, size.rows - 2),
+  );
   const height = lines.length + 2;
   return (
     <Box
