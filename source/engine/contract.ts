@@ -77,6 +77,8 @@ export interface ShardSnapshot {
   readonly conflictStanding: ConflictStanding;
   /** Writes the target refused for good. */
   readonly errors: number;
+  /** Keys that the target's replies have shown to differ from the source's; they were copied again. */
+  readonly diverged: number;
   /** Bytes waiting between source and target: in memory and on disk together. */
   readonly queued: number;
   /** The part of `queued` that stands on disk. */

@@ -85,6 +85,8 @@ const MOST_RECENT = 100_000;
 const SLOTS_AT_ONCE = 64;
 
 export class Recopier {
+  /** Keys that the target's replies have shown to differ, and that were copied again for that. */
+  divergedKeys = 0;
   readonly #host: RecopyHost;
   readonly #setup: RecopySetup;
   readonly #source: RecopySource;
@@ -158,6 +160,23 @@ export class Recopier {
       this.#watch(keys, request);
       this.#goOn();
     });
+  }
+
+  /**
+   * The target's answer to this command of the stream proves that its keys differ: they are copied again.
+   * @returns false when its keys are not known.
+   */
+  diverged(database: number, args: readonly Buffer[]): boolean {
+    const keys = this.#gate?.keysOf(args, database) ?? [];
+    if (keys.length === 0) return false;
+    this.divergedKeys += keys.filter((key) => !this.#watched.isWatched(key)).length;
+    this.#host.once(
+      'warn',
+      'The target answered a write in a way that shows that its key is not what the source has: such keys are counted and copied again; said once.',
+    );
+    this.#watch(keys, null);
+    this.#goOn();
+    return true;
   }
 
   /** The stream is read again from an earlier place: what was written since then may be lost, and is copied once more. */

@@ -2,7 +2,7 @@
 // value has already. What such a command touches beside the watched keys is told: it has to be copied again too. Of a
 // cluster's node it also holds back what belongs to slots that another pipeline carries: the node has them from another,
 // or is about to, and they are copied when that other pipeline has let go of them.
-import { COMMAND_KIND } from '../protocol/command-spec.ts';
+import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
 import type { CommandTable } from '../protocol/command-table.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
@@ -73,13 +73,26 @@ export class RecopyGate implements CommandTaker {
     this.#inner.discardBlock();
   }
 
+  /** The keys of a command that runs in `database`; none where they can not be told. */
+  keysOf(args: readonly Buffer[], database: number): readonly DatabaseKey[] {
+    const bytes = encodeCommand(args);
+    const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
+    parser.next();
+    this.#keys ??= new CommandKeys();
+    return listOf(parser, this.#keys.find(parser, this.#specOf(parser), database));
+  }
+
+  #specOf(command: StreamParser): CommandSpec | null {
+    this.#table ??= this.#makeTable();
+    return this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count);
+  }
+
   /**
    * A block of the source takes effect at once, so that all of it is in a fetched value or none: its commands can be
    * judged one by one.
    */
   #judge(command: StreamParser): void {
-    this.#table ??= this.#makeTable();
-    const spec = this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count);
+    const spec = this.#specOf(command);
     this.#keys ??= new CommandKeys();
     const keys = this.#keys.find(command, spec, this.#inner.database);
     if (!this.#isForeign(command, keys) && !this.#hold(command, keys)) {
@@ -107,19 +120,25 @@ export class RecopyGate implements CommandTaker {
     this.#inner.handle(parser);
   }
 
-  #hold({ bytes }: StreamParser, { count, starts, lengths, databases }: CommandKeys): boolean {
+  #hold(command: StreamParser, keys: CommandKeys): boolean {
+    const { count, starts, lengths, databases } = keys;
     let held = false;
     for (let i = 0; i < count && !held; i++) {
-      held = this.#host.holds(databases[i] as number, bytes, starts[i] as number, lengths[i] as number);
+      held = this.#host.holds(databases[i] as number, command.bytes, starts[i] as number, lengths[i] as number);
     }
-    if (held && count > 1) {
-      const keyAt = (i: number): Buffer => bytes.subarray(starts[i], (starts[i] as number) + (lengths[i] as number));
-      this.#host.touched(
-        Array.from({ length: count }, (_, i) => ({ database: databases[i] as number, key: Buffer.from(keyAt(i)) })),
-      );
-    }
+    if (held && count > 1) this.#host.touched(listOf(command, keys));
     return held;
   }
+}
+
+function listOf({ bytes }: StreamParser, { count, starts, lengths, databases }: CommandKeys): readonly DatabaseKey[] {
+  return Array.from({ length: count }, (_, i) => {
+    const start = starts[i] as number;
+    return {
+      database: databases[i] as number,
+      key: Buffer.from(bytes.subarray(start, start + (lengths[i] as number))),
+    };
+  });
 }
 
 function numberAt(command: StreamParser, index: number): number {

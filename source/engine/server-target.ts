@@ -252,6 +252,7 @@ export class ServerTarget implements ShardTarget {
         if (this.#nodes.idle) this.#settled?.();
       },
       refused: (command) => this.#refused(command),
+      diverged: ({ database, args }) => host.diverged(database, args),
       conflict: (database, args) => {
         this.conflicts.add(database, args, this.#nodes.settledPosition);
         return null;

@@ -146,6 +146,7 @@ export interface ShardSample {
   readonly conflicts: ConflictCounts;
   readonly conflictStanding: ConflictStanding;
   readonly refused: number;
+  readonly diverged: number;
   readonly queued: number;
   readonly spoolBytes: number;
   readonly inFlightBytes: number;

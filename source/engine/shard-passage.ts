@@ -17,7 +17,7 @@ import type { ShardTarget, TargetHost, TargetPlaces } from './shard-target.ts';
 /** What the pipeline gives to a passage; calls of a passage that it has let go of must have no effect. */
 export interface PassageHost {
   readonly feed: Omit<FeedHost, 'barrier' | 'pump' | 'parts'>;
-  readonly target: Omit<TargetHost, keyof TargetPlaces | 'taken'>;
+  readonly target: Omit<TargetHost, keyof TargetPlaces | 'taken' | 'diverged'>;
   /** Whether calls of this passage still count. */
   current(passage: ShardPassage): boolean;
   /** The pump met what it can not go on from. */
@@ -137,6 +137,7 @@ export class ShardPassage {
         target.answered(keys, streamCommands);
         this.pump.run();
       },
+      diverged: (database, args) => current() && (this.feed.recopier?.diverged(database, args) ?? false),
       refused: (database, args, reason) => {
         if (!current()) return;
         this.feed.recopier?.refusedByTarget(args);

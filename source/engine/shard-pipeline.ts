@@ -39,6 +39,8 @@ export class ShardPipeline {
   #keysDone = 0;
   #commands = 0;
   #bytesReceived = 0;
+  /** In the attempts before this one. */
+  #divergedBefore = 0;
   readonly #conflicts: ShardConflicts;
 
   constructor(job: ShardJob, post: (message: FromWorker) => void) {
@@ -163,6 +165,7 @@ export class ShardPipeline {
       conflicts: this.#conflicts.counts,
       conflictStanding: { ...(target.conflicts?.standing ?? NO_STANDING), kept: target.kept },
       refused: this.#refusals.count,
+      diverged: this.#divergedBefore + (feed.recopier?.divergedKeys ?? 0),
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
       held: target.held,
@@ -297,6 +300,7 @@ export class ShardPipeline {
     this.#leaveTimer = null;
     this.#life.on('retry');
     this.#life.waitFor(null);
+    this.#divergedBefore += this.#passage.feed.recopier?.divergedKeys ?? 0;
     const passage = new ShardPassage(this.#job, this.#slots, this.#passageHost());
     this.#passage = passage;
     passage.pump.paused = this.#paused;

@@ -198,6 +198,7 @@ export class ShardRecord {
       conflicts: sample?.conflicts ?? NO_CONFLICTS,
       conflictStanding: this.conflictStanding,
       errors: sample?.refused ?? 0,
+      diverged: sample?.diverged ?? 0,
       queued: sample?.queued ?? 0,
       spoolBytes: sample?.spoolBytes ?? 0,
       inFlightBytes: sample?.inFlightBytes ?? 0,

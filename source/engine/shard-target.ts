@@ -96,6 +96,8 @@ export interface TargetHost extends TargetPlaces {
   taken(): void;
   /** A write that will never take effect, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
+  /** The reply to this command proves that the target's value was another: its keys are copied again. false: they can not be. */
+  diverged(database: number, args: readonly Buffer[]): boolean;
   /** What becomes of snapshot keys that the target has already. */
   readonly conflicts: ConflictListener;
   notice(level: 'info' | 'warn', message: string): void;

@@ -50,6 +50,10 @@ export class WatchedKeys<Asker> {
     return watched !== undefined && endOffset <= watched.until;
   }
 
+  isWatched({ database, key }: DatabaseKey): boolean {
+    return this.#keys.has(idOf(database, key, 0, key.length));
+  }
+
   /** All of them, in the order in which they were first watched. */
   all(): readonly WatchedKey<Asker>[] {
     return [...this.#keys.values()];

@@ -34,6 +34,8 @@ const statusShard = (shard: ShardSnapshot): object => ({
   opsPerSecond: shard.opsPerSecond,
   conflicts: conflictsOf(shard.conflicts),
   errors: shard.errors,
+  diverged: shard.diverged,
+  slotsArriving: shard.slotsArriving,
   spoolBytes: shard.spoolBytes,
   queued: shard.queued,
   held: shard.held,

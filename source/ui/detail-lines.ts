@@ -148,7 +148,16 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
       [verifiedSegment(shard, nowMs, look) ?? value(look.messages.validation.neverVerified, 'dim')],
       frame,
     ),
-    fact(label.refused, [value(formatExact(shard.errors), shard.errors > 0 ? 'bad' : 'plain')], frame),
+    fact(
+      label.refused,
+      [
+        value(formatExact(shard.errors), shard.errors > 0 ? 'bad' : 'plain'),
+        GAP,
+        value(formatExact(shard.diverged), shard.diverged > 0 ? 'warn' : 'plain'),
+        unit(label.diverged),
+      ],
+      frame,
+    ),
     ...longFact(label.lastError, error, frame),
   ];
 };

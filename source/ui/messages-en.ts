@@ -81,6 +81,7 @@ export const MESSAGES_EN: Messages = {
     events: 'events',
     queued: 'queued',
     onDisk: 'on disk',
+    diverged: 'seen to differ, copied again',
     inFlight: 'in flight',
     held: 'expiries held',
     refused: 'refused',

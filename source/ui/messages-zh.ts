@@ -72,6 +72,7 @@ export const MESSAGES_ZH: Messages = {
     events: '键通知',
     queued: '排队',
     onDisk: '磁盘',
+    diverged: '发现不一致并已重新复制',
     inFlight: '未确认',
     held: '暂缓过期',
     refused: '被拒',

@@ -89,6 +89,7 @@ export interface Messages {
     readonly events: string;
     readonly queued: string;
     readonly onDisk: string;
+    readonly diverged: string;
     readonly inFlight: string;
     readonly held: string;
     readonly refused: string;

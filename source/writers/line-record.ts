@@ -18,6 +18,14 @@ export class LineRecord {
   /** For a command of the source the offset at which it ended, that of its EXEC inside a block. */
   offsets = new Float64Array(FIRST_LINES);
 
+  /** Lines whose reply of 0 is worth a look (reply-audit.ts). */
+  audited = new Uint8Array(FIRST_LINES);
+
+  /** Of the source's commands among the last `count` lines a reply of 0 is worth a look. */
+  auditLast(count: number): void {
+    for (let line = Math.max(0, this.count - count); line < this.count; line++) this.audited[line] = 1;
+  }
+
   add(slot: number, offset: number): void {
     if (this.count === this.slots.length) this.#grow();
     this.slots[this.count] = slot;
@@ -26,7 +34,9 @@ export class LineRecord {
   }
 
   #grow(): void {
-    const { slots, offsets } = this;
+    const { slots, offsets, audited } = this;
+    this.audited = new Uint8Array(audited.length * 2);
+    this.audited.set(audited);
     this.slots = new Uint16Array(slots.length * 2);
     this.slots.set(slots);
     this.offsets = new Float64Array(offsets.length * 2);

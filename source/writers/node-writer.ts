@@ -47,6 +47,11 @@ export interface WriterOwner {
   /** Replies came in: progress, and perhaps room. */
   answered(keys: number, streamCommands: number): void;
   refused(command: RefusedCommand): void;
+  /**
+   * A command whose reply proves that the target's value was another than the source's; its keys are to be copied again.
+   * false: that can not be, and the command counts as refused.
+   */
+  diverged(command: RefusedCommand): boolean;
   /** A snapshot key that the target has already; gives the command to send in its place, or null. */
   conflict(database: number, args: readonly Buffer[]): readonly (string | Buffer)[] | null;
   /** Something of the stream is to be sent again: nothing more is to be appended until all writers are idle. */
@@ -132,6 +137,7 @@ export class NodeWriter {
       failed: (text) => this.#failed(text),
       nothing: () => this.#nothing(),
       partlyFailed: (errors) => this.#partlyFailed(errors),
+      zeros: (elements) => this.#zeros(elements),
     });
     this.#watch.start();
     this.#connection.listen(
@@ -335,6 +341,11 @@ export class NodeWriter {
     const batch = this.#inFlight[0];
     if (batch?.kind === 'stream') this.replies.partlyFailed(batch, batch.firstLine + batch.answered, errors);
     this.#succeeded(1);
+  }
+
+  #zeros(elements: readonly number[]): void {
+    const batch = this.#inFlight[0];
+    if (batch?.kind === 'stream') this.replies.zeros(batch, batch.firstLine + batch.answered, elements);
   }
 
   /** A command that takes another's place; its key was counted with the first attempt. */

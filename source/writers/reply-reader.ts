@@ -4,6 +4,7 @@
 const PLUS = 43;
 const MINUS = 45;
 const COLON = 58;
+const ZERO = 48;
 const DOLLAR = 36;
 const STAR = 42;
 const LF = 10;
@@ -25,6 +26,8 @@ export interface ReplyListener {
   nothing(): void;
   /** One array reply (EXEC) that holds these errors, in order of their elements. */
   partlyFailed(errors: readonly PartError[]): void;
+  /** Before one of the two for an array reply (EXEC): the numbers of its elements that are 0. They hold until it returns. */
+  zeros(elements: readonly number[]): void;
 }
 
 export class ReplyReader {
@@ -37,6 +40,8 @@ export class ReplyReader {
   /** Elements still to come of nested arrays; empty outside of one. */
   readonly #nesting: number[] = [];
   #arrayErrors: PartError[] = [];
+  /** Numbers of the elements that are 0; used again. */
+  readonly #zeros: number[] = [];
   /** Elements of the outermost array. */
   #elements = 0;
 
@@ -97,6 +102,7 @@ export class ReplyReader {
     while (left > 1) {
       const behind = behindSimple(bytes, at, end);
       if (behind === at) break;
+      if (behind === at + 4 && bytes[at] === COLON && bytes[at + 1] === ZERO) this.#zeros.push(this.#elements - left);
       at = behind;
       left--;
     }
@@ -106,8 +112,12 @@ export class ReplyReader {
 
   #takeLine(line: string): void {
     switch (line.charCodeAt(0)) {
-      case PLUS:
       case COLON:
+        if (line === ':0' && this.#nesting.length === 1)
+          this.#zeros.push(this.#elements - (this.#nesting[0] as number));
+        this.#elementDone();
+        return;
+      case PLUS:
         this.#elementDone();
         return;
       case DOLLAR: {
@@ -159,6 +169,11 @@ export class ReplyReader {
         nesting.push(left);
         return;
       }
+    }
+    if (this.#zeros.length > 0) {
+      this.#report();
+      this.#listener.zeros(this.#zeros);
+      this.#zeros.length = 0;
     }
     if (this.#arrayErrors.length === 0) {
       this.#succeeded++;

@@ -3,7 +3,9 @@
 // plays the stream again from there, without what has taken effect.
 import type { Batch } from './batch.ts';
 import { LINE } from './line-record.ts';
+import type { RefusedCommand } from './node-writer.ts';
 import type { MissingWrite } from './replay-filter.ts';
+import { provesByError, provesByZero } from './reply-audit.ts';
 import type { PartError } from './reply-reader.ts';
 import type { RepliesHost } from './snapshot-replies.ts';
 import { judgeReply, readMoved, type SlotMove } from './target-replies.ts';
@@ -73,7 +75,7 @@ export class StreamReplies {
   }
 
   failed(batch: Batch, line: number, text: string): void {
-    const { address, owner, end } = this.#host;
+    const { address, end } = this.#host;
     const kind = batch.lines?.slots[line] ?? LINE.own;
     const verdict = judgeReply(text);
     if (kind === LINE.multi) {
@@ -89,11 +91,10 @@ export class StreamReplies {
           break;
         }
         batch.refused.push(line);
-        owner.refused({
-          database: databaseAt(batch, line),
-          args: batch.commandAt(line - batch.firstLine),
-          reason: text,
-        });
+        this.#refuse(
+          { database: databaseAt(batch, line), args: batch.commandAt(line - batch.firstLine), reason: text },
+          text,
+        );
         break;
       case 'wait':
         this.#again(batch, line, `the target ${address} ${verdict.remedy} (${text}); trying again every second`);
@@ -129,12 +130,35 @@ export class StreamReplies {
     for (const { index, text } of errors) {
       const at = begin + 1 + index;
       if (batch.lines?.slots[at] === LINE.own) continue;
-      this.#host.owner.refused({
-        database: databaseAt(batch, at),
-        args: batch.commandAt(at - batch.firstLine),
-        reason: `inside EXEC: ${text}`,
-      });
+      this.#refuse(
+        {
+          database: databaseAt(batch, at),
+          args: batch.commandAt(at - batch.firstLine),
+          reason: `inside EXEC: ${text}`,
+        },
+        text,
+      );
     }
+  }
+
+  /** Elements of a block's reply that are 0: some commands have done nothing then, where on the source they had. */
+  zeros(batch: Batch, line: number, elements: readonly number[]): void {
+    const { lines } = batch;
+    if (lines === null) return;
+    const begin = beginOfBlock(batch, line);
+    for (const element of elements) {
+      const at = begin + 1 + element;
+      if (lines.audited[at] !== 1 || (lines.slots[at] as number) >= LINE.exec) continue;
+      const args = batch.commandAt(at - batch.firstLine);
+      if (!provesByZero(args)) continue;
+      this.#host.owner.diverged({ database: databaseAt(batch, at), args, reason: 'had nothing to do on the target' });
+    }
+  }
+
+  /** A command that does not take effect: recorded, unless its keys are copied again for it. */
+  #refuse(command: RefusedCommand, text: string): void {
+    const { owner } = this.#host;
+    if (!provesByError(text) || !owner.diverged(command)) owner.refused(command);
   }
 
   /** All replies of the batch are in. */

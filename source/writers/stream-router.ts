@@ -279,7 +279,9 @@ export class StreamRouter {
     if (this.filter?.has(slot, offset)) return;
     if (this.parked.size > 0 && this.parked.passOver(slot, offset, this.#host.position)) return;
     const reached = Math.floor(this.filter === null ? offset : this.filter.reached(slot, offset));
-    this.#writerOf(slot).wrap.command(bytes, start, end - start, this.#database, slot, offset, reached, bare);
+    const writer = this.#writerOf(slot);
+    writer.wrap.command(bytes, start, end - start, this.#database, slot, offset, reached, bare);
+    if (!bare) writer.openBatch.lines?.auditLast(1);
   }
 
   #writerOf(slot: number): NodeWriter {

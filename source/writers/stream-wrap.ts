@@ -296,5 +296,6 @@ function putBlock(writer: NodeWriter, block: CommandBlock, slot: number, offset:
     writer.select(database);
     writer.commit(putBytes(batch.buffer, batch.length, bytes, start, end - start), 0, 1);
     batch.lines?.add(slot, offset);
+    batch.lines?.auditLast(1);
   }
 }

@@ -62,6 +62,8 @@ test('JSON lines: a status has exactly the fields of the contract', async () => 
         opsPerSecond: 0,
         conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
         errors: 0,
+        diverged: 0,
+        slotsArriving: 0,
         spoolBytes: 0,
         queued: 0,
         held: 0,

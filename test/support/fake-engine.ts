@@ -139,6 +139,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
       conflictStanding: { question: null, collected: 0, kept: 0 },
       errors: 0,
+      diverged: 0,
       queued: state === 'catching-up' ? lagAt(id, age) : 0,
       spoolBytes: 0,
       held: hasStream ? 1200 : 0,

@@ -20,6 +20,10 @@ function read(text: string, pieceBytes: number): string[] {
       flush();
       told.push('nothing');
     },
+    zeros: (elements) => {
+      flush();
+      told.push(`zeros ${elements.join(' ')}`);
+    },
     partlyFailed: (errors) => {
       flush();
       told.push(`partly ${errors.map(({ index, text }) => `${index} ${text}`).join('|')}`);
@@ -46,6 +50,13 @@ describe('ReplyReader', () => {
         'partly 1 WRONGTYPE no',
         'ok 3',
       ]);
+    }
+  });
+
+  it('points at zeros of blocks in any split, not at those inside of their elements', () => {
+    const blocks = ':0\r\n*4\r\n:0\r\n:10\r\n*2\r\n:0\r\n:1\r\n:0\r\n*2\r\n:0\r\n-ERR no\r\n';
+    for (let piece = 1; piece <= blocks.length; piece++) {
+      expect(read(blocks, piece)).toEqual(['ok 1', 'zeros 0 3', 'ok 1', 'zeros 0', 'partly 1 ERR no']);
     }
   });
 
