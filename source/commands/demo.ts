@@ -12,11 +12,13 @@ import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
 import type { RunPlan } from '../engine/run-plan.ts';
 import { openRunLog } from '../telemetry/run-log.ts';
+import type { Endpoint } from '../topology/endpoint.ts';
 import { compareAll } from '../validation/full-compare.ts';
 import type { CompareReport } from '../validation/report.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
 import { newRunName, tellLogTrouble } from './sync.ts';
+import { validationSetup } from './validation-setup.ts';
 
 const SEED = 20_261_121;
 /** Expiries travel exactly; what is left is the two servers' own rounding. */
@@ -27,6 +29,8 @@ const WITHOUT_DELAY = ['--repl-diskless-sync-delay', '0'];
 
 /** How long every shard streams live writes before a demo without a terminal ends them. */
 const STREAMED_MS = 3000;
+
+const NAMES = { source: 'demo source', target: 'demo target' } as const;
 
 interface Stage {
   source: RunningCluster | null;
@@ -48,8 +52,8 @@ export async function demo(command: DemoCommand): Promise<number> {
   const settings = defaultSettings();
   const engine = new FerryEngine({
     run,
-    source: 'demo source',
-    target: 'demo target',
+    ...NAMES,
+    validation: validationSetup({ run, names: NAMES, places: () => placesOf(stage) }, settings.validation),
     prepare: (tell) => setTheStage(stage, command, run, tell),
     onNotice: (notice) => log.notice(notice),
     onRefusals: (refusals) => log.refusals(refusals),
@@ -75,6 +79,14 @@ export async function demo(command: DemoCommand): Promise<number> {
   }
 }
 
+/** The clusters as the settings of a run would name them. */
+function placesOf({ source, target }: Stage): { readonly source: Endpoint; readonly target: Endpoint } {
+  const settings = defaultSettings();
+  const endpoint = (cluster: RunningCluster | null): Endpoint =>
+    toEndpoint({ ...settings.source, address: `127.0.0.1:${cluster?.masters[0]?.port ?? 0}` });
+  return { source: endpoint(source), target: endpoint(target) };
+}
+
 /** Servers, data and writes; then the plan for the sync between them. */
 async function setTheStage(
   stage: Stage,
@@ -97,13 +109,10 @@ async function setTheStage(
   await stage.writer.begin({ nodes, keys: command.keys, ratePerSecond: command.rate, seed: SEED });
   tell('info', `Writing to the source ${command.rate} times a second from now on.`);
   const settings = defaultSettings();
-  const endpoint = (cluster: RunningCluster): ReturnType<typeof toEndpoint> =>
-    toEndpoint({ ...settings.source, address: `127.0.0.1:${cluster.masters[0]?.port ?? 0}` });
   return prepareRun(
     {
       run,
-      source: endpoint(stage.source),
-      target: endpoint(stage.target),
+      ...placesOf(stage),
       conflictPolicy: settings.conflict,
       asksOnConflict: chooseOutput(command) === 'screen',
       keyless: settings.filter,

@@ -59,7 +59,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
   const engine = new FerryEngine({
     run,
     ...names,
-    validation: validationSetup({ run, source, target, names }, settings.validation),
+    validation: validationSetup({ run, names, places: () => ({ source, target }) }, settings.validation),
     prepare: (tell) => {
       for (const warning of warnings) tell('warn', warning);
       control.catch((error: unknown) => tell('warn', `Nobody can attach to this run. ${messageOf(error)}`));

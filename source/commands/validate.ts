@@ -3,6 +3,7 @@ import { describeAddress } from '../config/address.ts';
 import type { ValidateCommand } from '../config/arguments.ts';
 import { toPlace } from '../config/place.ts';
 import { settingsFrom } from '../config/settings-from.ts';
+import type { Repaired } from '../engine/difference-repair.ts';
 import { EXIT, type ExitCode, FerryError, messageOf } from '../engine/errors.ts';
 import { printable } from '../ui/cell-width.ts';
 import { DifferenceFile, differenceLine } from '../validation/difference-file.ts';
@@ -13,26 +14,33 @@ import type { ValidateResult } from '../validation/validate-result.ts';
 import { type ValidateProgress, Validation } from '../validation/validation.ts';
 import { exact, percent } from '../validation/verdict.ts';
 import { compareSideOf } from './compare-sides.ts';
+import { mayRepair, repairAfter } from './repair-after.ts';
 import { newRunName } from './sync.ts';
 import { writePage } from './validation-setup.ts';
 
 /** Differences that are printed one by one, and all that are told with --json. */
 const PRINTED = 20;
 const KEPT = 1000;
+/** Of a repair; what is beyond is found by the next one. */
+const MOST_REPAIRED = 100_000;
 /** Without a terminal a line of progress this often. */
 const PLAIN_PROGRESS_MS = 10_000;
 
-/** @returns 0, 4 when there are differences, 130 or 143 when interrupted. @throws FerryError when a side can not be asked. */
+/** @returns 0, 4 when there are differences that were not repaired, 130 or 143 when interrupted. @throws FerryError when a side can not be asked. */
 export async function validate(command: ValidateCommand): Promise<number> {
   const { settings, warnings } = settingsFrom(command);
   for (const warning of warnings) process.stderr.write(`redferry: ${warning}\n`);
   const run = newRunName(new Date());
   const { validation } = settings;
   const sample = parseSize(command.size ?? validation.sample);
+  const toleranceMs = command.toleranceMs ?? validation.ttlToleranceMs;
   const [source, target] = await Promise.all([
     compareSideOf(toPlace(settings.source), 'source'),
     compareSideOf(toPlace(settings.target), 'target'),
   ]);
+  if (command.repair !== null) {
+    await mayRepair(command.repair, settings.target.address, toPlace(settings.target), target);
+  }
   const stop = new AbortController();
   let interrupted: ExitCode | null = null;
   const interrupt = (exitCode: ExitCode) => (): void => {
@@ -54,9 +62,9 @@ export async function validate(command: ValidateCommand): Promise<number> {
       sourceOnly: command.sourceOnly,
       keysPerSecond: command.rate ?? validation.keysPerSecond,
       seed: command.seed ?? undefined,
-      toleranceMs: command.toleranceMs ?? validation.ttlToleranceMs,
+      toleranceMs,
       stateFile: sample === null ? command.stateFile : null,
-      maxDifferences: KEPT,
+      maxDifferences: command.repair === null ? KEPT : MOST_REPAIRED,
       showSides: command.exports.some(isPage) ? KEPT : 0,
       onDifference: (difference) => {
         for (const to of lines) to.write(differenceLine(difference));
@@ -84,8 +92,12 @@ export async function validate(command: ValidateCommand): Promise<number> {
     for (const path of command.exports.filter(isPage)) {
       writePage(path, htmlReport({ run, ...names, finishedAt, result, differences, bothSides }));
     }
-    tell.result(result, differences);
-    return result.outcome === 'different' ? EXIT.different : EXIT.completed;
+    const repaired =
+      command.repair === null || differences.length === 0
+        ? null
+        : await repairAfter({ run, differences, source, target, toleranceMs });
+    tell.result(result, differences, repaired);
+    return result.different > (repaired?.repaired ?? 0) ? EXIT.different : EXIT.completed;
   } catch (error) {
     tell.end();
     if (interrupted === null) throw error;
@@ -137,10 +149,17 @@ class Teller {
     if (this.#json && this.#told++ < KEPT) this.#line('difference', differenceLine(difference));
   }
 
-  result(result: ValidateResult, differences: readonly Difference[]): void {
+  /** @param repaired what a repair came to; null when none was asked for. */
+  result(result: ValidateResult, differences: readonly Difference[], repaired: Repaired | null): void {
     this.end();
+    if (repaired !== null) this.#repaired(repaired);
     if (this.#json) this.#line('result', result);
     else for (const text of resultLines(result, differences)) process.stdout.write(`${text}\n`);
+  }
+
+  #repaired({ repaired, left }: Repaired): void {
+    if (this.#json) this.#line('repaired', { repaired, left });
+    else process.stdout.write(`${exact(repaired)} keys were copied again and are equal now, ${exact(left)} are not.\n`);
   }
 
   /** Takes the line of progress away. */

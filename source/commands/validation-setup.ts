@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configError } from '../config/config-error.ts';
-import { isFile, type Place } from '../config/place.ts';
+import type { Place } from '../config/place.ts';
 import type { Settings } from '../config/schema.ts';
 import { messageOf } from '../engine/errors.ts';
 import type { ValidationSetup } from '../engine/validation-desk.ts';
@@ -15,24 +15,23 @@ const KEYS_PER_SECOND = 50_000;
 
 export interface ValidatedPlaces {
   readonly run: string;
-  readonly source: Place;
-  readonly target: Place;
+  /** Asked for when a comparison begins. */
+  readonly places: () => { readonly source: Place; readonly target: Place };
   /** As people know them. */
   readonly names: { readonly source: string; readonly target: string };
 }
 
-/** null where one side is a file. */
 export function validationSetup(
-  { run, source, target, names }: ValidatedPlaces,
+  { run, places, names }: ValidatedPlaces,
   { sample, keysPerSecond, ttlToleranceMs }: Settings['validation'],
-): ValidationSetup | null {
-  if (isFile(source) || isFile(target)) return null;
+): ValidationSetup {
   let journal: DifferenceFile | null = null;
   return {
     size: sample,
     keysPerSecond: keysPerSecond ?? KEYS_PER_SECOND,
     toleranceMs: ttlToleranceMs,
     sides: async () => {
+      const { source, target } = places();
       const [from, to] = await Promise.all([compareSideOf(source, 'source'), compareSideOf(target, 'target')]);
       return { source: from, target: to };
     },

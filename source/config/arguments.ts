@@ -67,6 +67,8 @@ export interface ValidateCommand extends RunCommand {
   readonly toleranceMs: number | null;
   /** Files for all differences: `.html` gets a page, any other name JSON lines. */
   readonly exports: readonly string[];
+  /** The target's address, typed once more: what differs is copied again. */
+  readonly repair: string | null;
   /** Where a full comparison keeps its progress, and goes on from. */
   readonly stateFile: string | null;
 }
@@ -104,6 +106,7 @@ interface RawOptions {
   readonly seed?: number;
   readonly ttlTolerance?: number;
   readonly export?: readonly string[];
+  readonly repair?: string;
   readonly state?: string;
   readonly detach?: true;
   readonly headless?: true;
@@ -216,6 +219,7 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .option('--seed <number>', 'draw the same sample again', wholeNumber(0, MOST_SEED))
     .option('--ttl-tolerance <ms>', 'how far expiries may lie apart', wholeNumber(0, MOST_TOLERANCE_MS))
     .option('--export <file>', 'all differences, as a page (.html) or JSON lines; may be given again', gather, [])
+    .option('--repair <target>', "copy what differs again; takes the target's address as a confirmation")
     .option('--state <file>', 'where --full keeps its progress, and goes on from')
     .option('--json', 'one JSON object a line')
     .action((options: RawOptions) => found(validateCommand(options)));
@@ -319,6 +323,7 @@ function validateCommand(options: RawOptions): ValidateCommand {
     seed: options.seed ?? null,
     toleranceMs: options.ttlTolerance ?? null,
     exports: options.export ?? [],
+    repair: options.repair ?? null,
     stateFile: options.state ?? null,
   };
 }

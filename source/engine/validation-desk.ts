@@ -206,9 +206,9 @@ export class ValidationDesk {
           comparison.noteRepair([difference], isRepaired ? 'repaired' : 'failed');
         },
       });
-      const what = kind === 'extra' ? 'were deleted from the target' : 'were copied again and are equal now';
+      const what = kind === 'extra' ? 'deleted from the target' : 'copied again and equal now';
       const rest = left > 0 ? `; ${left} are not` : '';
-      const message = `${repaired} of ${chosen.length} keys ${what}${rest}.`;
+      const message = `${repaired} of ${chosen.length} ${what}${rest}.`;
       this.#run.notice(left > 0 ? 'warn' : 'info', message);
       return { accepted: true, message };
     } catch (error) {

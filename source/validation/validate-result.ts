@@ -142,8 +142,9 @@ function shardVerdicts(parts: readonly Part[], confidence: number, mode: 'full' 
     if (place === undefined) return [];
     const sum = emptyTally();
     for (const { tally } of own) addTally(sum, tally);
-    const keys = own.reduce((count, part) => count + part.place.keys, 0);
     const looked = own.reduce((count, part) => count + part.looked, 0);
+    // DBSIZE counts redferry's own keys too; who has seen all of them knows better.
+    const keys = mode === 'full' ? looked : own.reduce((count, part) => count + part.place.keys, 0);
     const bound =
       mode === 'full' ? fullBound(sum, keys) : looked === 0 ? null : boundOf(own.map(stratumOf), confidence);
     const { side, address } = place;

@@ -1,5 +1,5 @@
 // `redferry validate` as a command: from settings to lines, files and the exit code, against real servers.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -58,6 +58,7 @@ async function run(source: Place | undefined, target: Place | undefined, more: P
       seed: null,
       toleranceMs: null,
       exports: [],
+      repair: null,
       stateFile: null,
       ...more,
     });
@@ -141,4 +142,28 @@ test('files are no running servers', async () => {
   const target = await testServer();
   const overrides = { source: { address: 'rdb:dump.rdb' }, target: { address: `${target.host}:${target.port}` } };
   await expect(run(target, target, { overrides })).rejects.toThrow('running servers');
+});
+
+test('--repair copies what differs again, leaves extra keys, and takes nothing but the name of the target', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'redferry-repair-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
+  onTestFinished(() => cwd.mockRestore());
+  const [source, target] = await Promise.all([testServer(), testServer()]);
+  await fill(source, 30);
+  await askServer(source, ['ZADD', 'scores', '0.1', 'a']);
+  await askServer(source, ['PEXPIREAT', 'key:1', '4000000000000']);
+  await askServer(target, ['SET', 'extra', 'x']);
+  await expect(run(source, target, { repair: 'another:6379' })).rejects.toThrow('as a confirmation');
+  expect(await askServer(target, ['DBSIZE'])).toBe('1');
+  const name = `${target.host}:${target.port}`;
+  const first = await run(source, target, { repair: name });
+  expect(first.code).toBe(4);
+  expect(first.stdout).toContain('31 keys were copied again and are equal now, 0 are not.');
+  expect(await askServer(target, ['PEXPIRETIME', 'key:1'])).toBe('4000000000000');
+  await askServer(target, ['DEL', 'extra']);
+  await askServer(target, ['SET', 'key:7', 'other']);
+  expect((await run(source, target, { repair: name })).code).toBe(0);
+  expect((await run(source, target)).stdout).toContain('All 31 keys checked, all equal.');
+  expect(readdirSync(folder).filter((file) => file.endsWith('-repairs.jsonl'))).toHaveLength(2);
 });

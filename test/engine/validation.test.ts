@@ -175,7 +175,7 @@ test.each(['while the run streams', 'after its end'])(
       accepted: false,
     });
     const repaired = await engine.dispatch(repair, { client: 'test', confirmed: { target: 'target' } });
-    expect(repaired).toMatchObject({ accepted: true, message: '4 of 4 keys were copied again and are equal now.' });
+    expect(repaired).toMatchObject({ accepted: true, message: '4 of 4 copied again and equal now.' });
     expect(await theirs.exists('planted:extra')).toBe(1);
     expect(engine.snapshot().shards[0]?.verified?.different).toBe(0);
     const extra = [{ database: 0, key: Buffer.from('planted:extra').toString('base64') }];

@@ -99,7 +99,7 @@ export function migrate(
     onRefusals: (told) => refusals.push(...told),
     onConflicts: (told) => conflicts.push(...told),
     validation: validationSetup(
-      { run: setup.run, source, target, names: { source: 'source', target: 'target' } },
+      { run: setup.run, names: { source: 'source', target: 'target' }, places: () => ({ source, target }) },
       defaultSettings().validation,
     ),
     workerFile,
