@@ -68,10 +68,10 @@ describe('the screen', () => {
     expectToFit(program, 24);
 
     program.press('?');
-    await program.until('repaint the screen');
+    await program.until('move; the arrow keys too');
     expectToFit(program, 24);
     program.press('?');
-    await program.until((screen) => !screen.includes('repaint the screen') && panelOf(screen, 'shard-1') !== '');
+    await program.until((screen) => !screen.includes('move; the arrow keys too') && panelOf(screen, 'shard-1') !== '');
 
     program.press('\r');
     await program.until('replid');
@@ -156,7 +156,7 @@ describe('the screen', () => {
     const plain = spawnProgram({ args, env: { NO_COLOR: '1' } });
     await plain.until('3/3 streaming', 30_000);
     plain.press('?');
-    await plain.until('repaint the screen');
+    await plain.until('move; the arrow keys too');
     plain.press('q');
     await plain.until('Stop the migration?');
     plain.press('y');

@@ -68,9 +68,9 @@ test('who only watches is not asked', async () => {
   const { terminal, fake, finish } = await openSession({ screen: { readOnly: true } });
   fake.edit(1, standing(QUESTION));
   terminal.press('?');
-  await terminal.until('the help', (text) => text.includes('repaint'));
+  await terminal.until('the help', (text) => text.includes('Keys'));
   terminal.press('?');
-  await terminal.until('the overview', (text) => text.includes('shard-0') && !text.includes('repaint'));
+  await terminal.until('the overview', (text) => text.includes('shard-0') && !text.includes('Keys'));
   expect(terminal.screen().join('\n')).not.toContain('SNAPSHOT');
   terminal.press('c');
   await terminal.until('the reason', (text) => text.includes('only watches'));
