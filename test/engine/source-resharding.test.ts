@@ -5,6 +5,7 @@ import { fillSample } from '../../source/demo/sample-data.ts';
 import { slotTag } from '../../source/protocol/slot.ts';
 import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { type SlotLoad, SlotMover, writeToSlots } from '../support/moving-slots.ts';
+import { SERVER_KINDS } from '../support/other-servers.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -113,3 +114,27 @@ it('a master that joins the source becomes a shard of the run; one that leaves i
   expect(report.differences).toEqual([]);
   expect(await run.stop()).toMatchObject({ outcome: 'completed', refused: 0 });
 });
+
+for (const { label, binary } of SERVER_KINDS.filter(({ label }) => label === 'valkey-9')) {
+  it(`slots that move as a whole, as ${label} can, are copied when they have changed hands`, async () => {
+    const source = await testCluster({ masters: 3, binary });
+    const target = await testServer({ binary });
+    await fillSample(source.masters, { keys: 6000, cluster: true, seed: 7, databases: [0] });
+    const [first, second] = two(source.masters);
+    const run = migrate(endpointOf(first), endpointOf(target));
+    await run.streaming();
+    const load = writes(first);
+    await waitFor(() => load.commands > 2000, { deadlineMs: 20_000, what: 'writes' });
+    const slots = mover();
+    const to = String(await slots.at(second).call('CLUSTER', 'MYID'));
+    await slots.at(first).call('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', 0, 299, 'NODE', to);
+    const shard = (): string => run.engine.snapshot().shards[1]?.slots ?? '';
+    await waitFor(() => shard().startsWith('0-299'), { deadlineMs: 30_000, what: 'the slots to change hands' });
+    await load.stop();
+    await settled(run);
+    await run.caughtUp();
+    const report = await compare(source.masters, [target], { sourceCluster: true, targetCluster: false });
+    expect(report.differences).toEqual([]);
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', refused: 0 });
+  });
+}
