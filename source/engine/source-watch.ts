@@ -42,7 +42,7 @@ export class SourceWatch {
   /** By shard: its master's node id. */
   readonly #nodeOf = new Map<number, string>();
   /** By replica: its master, as last seen. */
-  #masterOf = new Map<string, string>();
+  readonly #masterOf = new Map<string, string>();
   /** Masters that this run does not copy from. */
   readonly #strangers = new Set<string>();
   readonly #handovers = new Map<number, Handover>();
@@ -123,11 +123,13 @@ export class SourceWatch {
   /** A promoted replica is its shard's node from now on. */
   #follow({ nodes, owners }: SourceView): void {
     for (const [shard, nodeId] of this.#nodeOf) {
-      if (isMaster(nodes, nodeId)) continue;
+      // One that died is listed as a master for as long as nobody tells it otherwise, but without slots.
+      if (owners.some(({ id }) => id === nodeId)) continue;
       const promoted = owners.find(({ id }) => this.#masterOf.get(id) === nodeId);
       if (promoted !== undefined) this.#nodeOf.set(shard, promoted.id);
     }
-    this.#masterOf = new Map(nodes.flatMap(({ id, masterId }) => (masterId === null ? [] : [[id, masterId] as const])));
+    for (const { id, masterId } of nodes) if (masterId !== null) this.#masterOf.set(id, masterId);
+    for (const { id } of owners) this.#masterOf.delete(id);
   }
 
   #welcome({ owners }: SourceView): void {
