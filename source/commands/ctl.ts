@@ -6,7 +6,7 @@ import { clientName } from '../control/client-name.ts';
 import { COMMAND_TYPES } from '../control/command-schema.ts';
 import { ControlLink } from '../control/control-link.ts';
 import { runsFolder } from '../control/run-registry.ts';
-import type { CommandOutcome, EngineCommand } from '../engine/contract.ts';
+import { CONFLICT_POLICIES, type CommandOutcome, type EngineCommand } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 
 /**
@@ -33,10 +33,16 @@ function hintFor({ needs }: CommandOutcome): string {
   return needs === 'yes' ? ' Add --yes.' : ' Add --confirm with that name.';
 }
 
-/** The command that changes a setting of a running migration. @throws FerryError while the engine has none for it. */
-function commandFor({ name }: Assignment): EngineCommand {
-  throw new FerryError(
-    `${name} can not be changed while a run is going on; ctl has ${COMMAND_TYPES.join(', ')}, for example redferry ctl pause --shard 2.`,
-    { code: 'control' },
-  );
+/** The command that changes a setting of a running migration. @throws FerryError where the engine has none for it. */
+export function commandFor({ name, value, shards }: Assignment): EngineCommand {
+  if (name !== 'conflict') {
+    throw new FerryError(
+      `${name} can not be changed while a run is going on, but conflict can; ctl has ${COMMAND_TYPES.join(', ')}, for example redferry ctl pause --shard 2.`,
+      { code: 'control' },
+    );
+  }
+  const policy = CONFLICT_POLICIES.find((known) => known === value);
+  if (policy === undefined)
+    throw new FerryError(`conflict is one of ${CONFLICT_POLICIES.join(', ')}, not "${value}".`, { code: 'control' });
+  return { type: 'setConflictPolicy', shards, policy };
 }

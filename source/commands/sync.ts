@@ -16,6 +16,7 @@ import { messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
 import { resultLine } from '../headless/json-lines.ts';
 import { type AuditFile, auditPath, openAuditFile } from '../telemetry/audit-file.ts';
+import { ConflictLog } from '../telemetry/conflict-log.ts';
 import { type KeyNames, resultWithoutKeys } from '../telemetry/hidden-keys.ts';
 import { openRunLog } from '../telemetry/run-log.ts';
 import { detach } from './detach.ts';
@@ -39,6 +40,11 @@ function tellAuditTrouble(engine: FerryEngine, sentence: string | null): void {
   engine.report(sentence === null ? 'info' : 'error', sentence ?? 'The audit file is written again.');
 }
 
+function tellConflictTrouble(engine: FerryEngine, sentence: string | null): void {
+  if (sentence !== null) engine.report('error', sentence);
+  else engine.report('info', 'The file of conflicts is written again.');
+}
+
 /**
  * @param detached what this process is to do when `sync --detach` started it; null else.
  * @returns the exit code. @throws FerryError for settings that can not be used.
@@ -52,6 +58,11 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     level: settings.log.level,
     keys: settings.log.keys,
     trouble: (sentence) => tellLogTrouble(engine, sentence),
+  });
+  const conflicts = new ConflictLog({
+    logFile,
+    keys: settings.log.keys,
+    trouble: (sentence) => tellConflictTrouble(engine, sentence),
   });
   const source = toPlace(settings.source);
   const target = toPlace(settings.target);
@@ -82,6 +93,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     },
     onNotice: (notice) => log.notice(notice),
     onRefusals: (refusals) => log.refusals(refusals),
+    onConflicts: (told) => conflicts.write(told),
     onAudit: (entry) => audit?.write(entry),
   });
   let audit: AuditFile | null = null;
@@ -121,6 +133,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
   );
   audit?.close();
   log.close();
+  conflicts.close();
   logResult(logFile, snapshot, settings.log.keys);
   // Not before the end: conf's when-exit answers a signal by sending it once more, which would end a drain half-way.
   const { recordRun } = await import('../config/recent-runs.ts');

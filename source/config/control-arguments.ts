@@ -24,6 +24,7 @@ export interface Assignment {
   readonly type: 'set';
   readonly name: string;
   readonly value: string;
+  readonly shards: ShardSelection;
 }
 
 export interface CtlCommand {
@@ -75,8 +76,8 @@ export function addControlCommands(program: Command, found: (command: ControlCom
     .addArgument(new Argument('<act>', 'what to do').choices(ACTS))
     .argument('[setting]', 'for set: NAME=VALUE')
     .option('--run <run>', 'name of the run; without it the only one')
-    .option('--shard <numbers>', 'for pause and resume: these source shards, for example 2 or 0,2', parseShards)
-    .addOption(new Option('--all', 'for pause and resume: all shards, as without --shard').conflicts('shard'))
+    .option('--shard <numbers>', 'for pause, resume and set: these source shards, for example 2 or 0,2', parseShards)
+    .addOption(new Option('--all', 'for pause, resume and set: all shards, as without --shard').conflicts('shard'))
     .option('--yes', 'confirms what needs a yes: the effect is known')
     .addOption(new Option('--confirm <target>', "confirms what needs the target's name").conflicts('yes'))
     .action((act: Act, setting: string | undefined, options: RawOptions) =>
@@ -100,11 +101,12 @@ function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOpt
   if (act !== 'set' && setting !== undefined) throw new InvalidArgumentError(`ctl ${act} takes no argument`);
   const shards: ShardSelection = shard ?? 'all';
   if (act === 'pause' || act === 'resume') return { type: act, shards };
-  if (shard !== undefined || all !== undefined) throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
+  if (act !== 'set' && (shard !== undefined || all !== undefined))
+    throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
   if (act === 'stop' || act === 'finish') return { type: act };
   const parts = /^([A-Za-z][\w.-]*)=(.*)$/s.exec(setting ?? '');
   if (parts === null) throw new InvalidArgumentError('ctl set needs NAME=VALUE');
-  return { type: 'set', name: parts[1] ?? '', value: parts[2] ?? '' };
+  return { type: 'set', name: parts[1] ?? '', value: parts[2] ?? '', shards };
 }
 
 function languageOption(): Option {

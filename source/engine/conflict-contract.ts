@@ -85,9 +85,17 @@ export function addConflicts(some: ConflictCounts, others: ConflictCounts): Conf
 
 export const NO_STANDING: ConflictStanding = { question: null, collected: 0, kept: 0 };
 
+/** Where all conflicts of a run stand, by its log file. */
+export function conflictFile(logFile: string): string {
+  return `${logFile}.conflicts.jsonl`;
+}
+
+/** A conflict on its way from its shard's thread. */
+export type ToldConflict = Omit<ConflictRecord, 'id'>;
+
 /** One conflict and what became of it. */
 export interface ConflictRecord {
-  /** Grows by one with each of a shard. */
+  /** Grows by one with each conflict of the run; a screen remembers the last it has seen. */
   readonly id: number;
   /** Unix ms. */
   readonly timeMs: number;

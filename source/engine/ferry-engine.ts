@@ -4,7 +4,7 @@
 import type { SlotRange } from '../topology/topology.ts';
 import { CommandDesk } from './command-desk.ts';
 import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
-import type { ConflictRecord } from './conflict-contract.ts';
+import type { ConflictRecord, ToldConflict } from './conflict-contract.ts';
 import type {
   AuditEntry,
   CommandOutcome,
@@ -80,6 +80,7 @@ export class FerryEngine implements Engine {
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
   #conflicts: readonly ConflictRecord[] = [];
+  #conflictCount = 0;
   #refusals: readonly Refusal[] = [];
   #result: EngineResult | null = null;
   #picture: EngineSnapshot | null = null;
@@ -248,8 +249,7 @@ export class FerryEngine implements Engine {
         this.#refused(message.refusals);
         break;
       case 'conflicts':
-        this.#conflicts = [...this.#conflicts, ...message.conflicts].slice(-CONFLICTS_KEPT);
-        this.#options.onConflicts?.(message.conflicts);
+        this.#conflictsTold(message.conflicts);
         break;
       case 'moved':
         record.moved(message.address);
@@ -331,6 +331,12 @@ export class FerryEngine implements Engine {
     const outcome = await this.#recopies.repair(keys, this.#records);
     if (outcome.accepted) this.#notice('info', null, outcome.message);
     return outcome;
+  }
+
+  #conflictsTold(told: readonly ToldConflict[]): void {
+    const conflicts = told.map((conflict): ConflictRecord => ({ id: ++this.#conflictCount, ...conflict }));
+    this.#conflicts = [...this.#conflicts, ...conflicts].slice(-CONFLICTS_KEPT);
+    this.#options.onConflicts?.(conflicts);
   }
 
   #conflictCommand(command: ConflictCommand): CommandOutcome {

@@ -1,5 +1,5 @@
 // The settled conflicts of one shard: counted all, and told to the main thread in bunches for the view and the file.
-import type { ConflictCounts, ConflictRecord } from './conflict-contract.ts';
+import type { ConflictCounts, ToldConflict } from './conflict-contract.ts';
 import type { Settled } from './conflict-desk.ts';
 import { printableKey } from './refusal.ts';
 
@@ -9,7 +9,7 @@ export class ShardConflicts {
   #ignored = 0;
   #alreadyThere = 0;
   #dropped = 0;
-  #untold: ConflictRecord[] = [];
+  #untold: ToldConflict[] = [];
 
   /** @param shard the shard's name. */
   constructor(shard: string) {
@@ -38,7 +38,6 @@ export class ShardConflicts {
     if (outcome === 'rewritten') this.#rewritten++;
     else this.#ignored++;
     this.#untold.push({
-      id: this.#rewritten + this.#ignored,
       timeMs: Date.now(),
       shard: this.#shard,
       database,
@@ -51,7 +50,7 @@ export class ShardConflicts {
   }
 
   /** Those since the last call. */
-  take(): readonly ConflictRecord[] {
+  take(): readonly ToldConflict[] {
     const untold = this.#untold;
     this.#untold = [];
     return untold;

@@ -2,7 +2,7 @@
 import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
-import type { ConflictCounts, ConflictDecision, ConflictRecord, ConflictStanding } from './conflict-contract.ts';
+import type { ConflictCounts, ConflictDecision, ConflictStanding, ToldConflict } from './conflict-contract.ts';
 import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardState } from './contract.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
@@ -197,7 +197,7 @@ export type FromWorker =
   | { readonly type: 'sample'; readonly shard: number; readonly sample: ShardSample }
   | { readonly type: 'notice'; readonly shard: number; readonly level: NoticeLevel; readonly message: string }
   | { readonly type: 'refusals'; readonly shard: number; readonly refusals: readonly Refusal[] }
-  | { readonly type: 'conflicts'; readonly shard: number; readonly conflicts: readonly ConflictRecord[] }
+  | { readonly type: 'conflicts'; readonly shard: number; readonly conflicts: readonly ToldConflict[] }
   /** Another node is the shard's source now. */
   | { readonly type: 'moved'; readonly shard: number; readonly address: NodeAddress }
   /** null: the shard can not copy keys again at present. */

@@ -12,7 +12,12 @@ import type { Look } from './look.ts';
 import type { ScreenState } from './screen-model.ts';
 import type { ConflictSubject, DialogName, MenuName } from './ui-state.ts';
 
-const MENUS: readonly string[] = ['conflict', 'policy-shard', 'policy-all'] satisfies readonly MenuName[];
+const MENUS: readonly string[] = [
+  'conflict',
+  'policy-shard',
+  'policy-all',
+  'search-conflicts',
+] satisfies readonly MenuName[];
 
 export const isMenu = (dialog: DialogName): dialog is MenuName => MENUS.includes(dialog);
 
@@ -103,6 +108,10 @@ const policyLines = (name: string, policies: readonly ConflictPolicy[], width: n
 /** The lines inside the box. */
 export const menuLines = (menu: MenuName, state: ScreenState, width: number, look: Look): readonly Line[] => {
   const { shards } = state.snapshot;
+  if (menu === 'search-conflicts') {
+    const { searchTitle } = look.messages.conflict;
+    return [...titled(searchTitle, width), [segment(`> ${printable(state.ui.typed)}_`, 'title')]];
+  }
   if (menu === 'policy-all') {
     const policies = shards.map(({ conflictPolicy }) => conflictPolicy);
     return policyLines(look.messages.conflict.allShards, policies, width, look);
@@ -158,8 +167,21 @@ const choosePolicy = (menu: 'policy-shard' | 'policy-all', key: KeyName, acting:
   acting.ask({ type: 'setConflictPolicy', policy, shards: menu === 'policy-all' ? 'all' : [about?.shard ?? -1] });
 };
 
+const typeSearch = (key: KeyName, { state, change }: Acting): void => {
+  const { typed } = state.ui;
+  if (key === 'esc' || key === 'ctrl+c') change({ type: 'close' });
+  else if (key === 'enter') change({ type: 'search', text: typed });
+  else if (key === 'backspace') change({ type: 'type', text: [...typed].slice(0, -1).join('') });
+  else if (key === 'ctrl+u') change({ type: 'type', text: '' });
+  else if ([...key].length === 1) change({ type: 'type', text: typed + key });
+};
+
 /** A key while such a dialog is open. */
 export const pressMenu = (menu: MenuName, key: KeyName, acting: Acting): void => {
+  if (menu === 'search-conflicts') {
+    typeSearch(key, acting);
+    return;
+  }
   if (menu !== 'conflict') {
     choosePolicy(menu, key, acting);
     return;

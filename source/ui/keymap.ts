@@ -1,6 +1,7 @@
 // The keys as data. Footer, help and what happens on a press all come from this one table, so that they can't disagree.
 // Rules: single letters never destroy; whatever cannot be undone by the same key is `dangerous` and asks first.
 import type { Confirmation, EngineCommand } from '../engine/contract.ts';
+import { foundConflicts } from './conflict-lines.ts';
 import type { KeyName } from './key-parser.ts';
 import { orderShards, type Plan } from './layout.ts';
 import { scrollLog } from './log-scroll.ts';
@@ -45,8 +46,9 @@ const isOn = (...screens: readonly ScreenState['ui']['screen'][]) => {
 const always = (): boolean => true;
 
 /** What the screen lists that is open; null where it is no list. */
-const listed = ({ ui, notices, snapshot }: ScreenState): readonly Numbered[] | null => {
+const listed = ({ ui, notices, conflicts, snapshot }: ScreenState): readonly Numbered[] | null => {
   if (ui.screen === 'log') return notices;
+  if (ui.screen === 'conflicts') return foundConflicts(conflicts, ui.search);
   return ui.screen === 'audit' ? snapshot.audit : null;
 };
 
@@ -179,7 +181,7 @@ export const KEYMAP: readonly Binding[] = [
     id: 'move',
     keys: Object.keys(STEPS),
     shown: 'hjkl',
-    when: (state) => state.ui.help || isOn('log', 'audit')(state) || hasShards(state),
+    when: (state) => state.ui.help || isOn('log', 'audit', 'conflicts')(state) || hasShards(state),
     dangerous: false,
     run: move,
   },
@@ -195,7 +197,7 @@ export const KEYMAP: readonly Binding[] = [
     id: 'ends',
     keys: ['g', 'G', 'home', 'end'],
     shown: 'g, G',
-    when: isOn('overview', 'detail', 'log', 'audit'),
+    when: isOn('overview', 'detail', 'log', 'audit', 'conflicts'),
     dangerous: false,
     run: toEnd,
   },
@@ -254,6 +256,22 @@ export const KEYMAP: readonly Binding[] = [
     when: always,
     dangerous: false,
     run: ({ change }) => change({ type: 'show', screen: 'audit' }),
+  },
+  {
+    id: 'conflicts',
+    keys: ['5'],
+    shown: '5',
+    when: always,
+    dangerous: false,
+    run: ({ change }) => change({ type: 'show', screen: 'conflicts' }),
+  },
+  {
+    id: 'search',
+    keys: ['/'],
+    shown: '/',
+    when: isOn('conflicts'),
+    dangerous: false,
+    run: ({ change }) => change({ type: 'ask', dialog: 'search-conflicts' }),
   },
   ...VALIDATION_KEYS,
   {
@@ -358,6 +376,7 @@ export const FOOTER: readonly BindingId[] = [
   'repairOne',
   'removeExtra',
   'sampleSize',
+  'search',
   'help',
   'validate',
   'compareCancel',

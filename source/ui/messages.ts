@@ -1,6 +1,6 @@
 // Every word that the screen, the plain lines and the final result print, as one type: a language that misses a word does
 // not compile. Contract words (panic, rewrite, ignore, settings, reasons from the engine) are not translated.
-import type { ConflictDifference } from '../engine/conflict-contract.ts';
+import type { ConflictDifference, ConflictRecord } from '../engine/conflict-contract.ts';
 import type {
   CommandOutcome,
   ConflictPolicy,
@@ -30,6 +30,8 @@ export type BindingId =
   | 'audit'
   | 'pause'
   | 'pauseAll'
+  | 'conflicts'
+  | 'search'
   | 'policy'
   | 'policyAll'
   | 'layout'
@@ -63,6 +65,7 @@ export interface Messages {
     readonly log: string;
     readonly audit: string;
     readonly validation: string;
+    readonly conflicts: string;
     readonly help: string;
   };
   readonly keys: Readonly<Record<BindingId, KeyLabel>>;
@@ -179,6 +182,11 @@ export interface Messages {
     readonly policyTitle: (shards: string, policy: string) => string;
     readonly policyNote: string;
     readonly policyOptions: readonly (readonly [key: string, text: string])[];
+    readonly outcome: Readonly<Record<ConflictRecord['outcome'], string>>;
+    readonly none: string;
+    readonly allIn: (path: string) => string;
+    readonly searchedFor: (text: string) => string;
+    readonly searchTitle: string;
     readonly rewriteShardTitle: (shard: string) => string;
     readonly rewriteAllTitle: string;
     readonly rewriteEffect: string;

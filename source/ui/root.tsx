@@ -12,6 +12,7 @@ import { type Plan, planOverview } from './layout.ts';
 import { useLook } from './look.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
 import { Audit } from './screens/audit.tsx';
+import { Conflicts } from './screens/conflicts.tsx';
 import { Detail } from './screens/detail.tsx';
 import { Help } from './screens/help.tsx';
 import { Log } from './screens/log.tsx';
@@ -46,6 +47,8 @@ const Body = ({ state, plan, width, logFile }: BodyProps): ReactElement | null =
       return <Log state={state} plan={plan} width={width} logFile={logFile} />;
     case 'audit':
       return <Audit state={state} plan={plan} width={width} />;
+    case 'conflicts':
+      return <Conflicts state={state} plan={plan} width={width} logFile={logFile} />;
   }
 };
 

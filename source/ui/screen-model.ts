@@ -2,15 +2,17 @@
 // It polls at a calm rate instead of following each wake-up of the engine, publishes only what differs for the eye, and
 // waits while the terminal has not taken the last frame: fewer bytes are the only cure for a slow link.
 import { isDeepStrictEqual } from 'node:util';
+import type { ConflictRecord } from '../engine/conflict-contract.ts';
 import type { Engine, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
 import { changeUi, INITIAL_UI, type UiAction, type UiState } from './ui-state.ts';
 
-/** Notices kept for the log view; a snapshot carries only the newest, older ones are in the log file. */
+/** Notices, and conflicts, kept for their views; a snapshot carries only the newest, older ones are in the log file. */
 export const NOTICES_ON_SCREEN = 5000;
 
 export interface ScreenState {
   readonly snapshot: EngineSnapshot;
   readonly notices: readonly Notice[];
+  readonly conflicts: readonly ConflictRecord[];
   readonly ui: UiState;
   /** The screen's clock as far as it shows, unix ms: ages and the silence of the engine are counted from it. */
   readonly nowMs: number;
@@ -60,9 +62,10 @@ const sameForTheEye = (old: EngineSnapshot, next: EngineSnapshot): boolean =>
   isDeepStrictEqual(old.source, next.source) &&
   isDeepStrictEqual(old.target, next.target);
 
-const addNotices = (kept: readonly Notice[], fresh: readonly Notice[]): readonly Notice[] => {
+/** What a picture brings that is newer than what was kept. */
+const addNewer = <T extends { readonly id: number }>(kept: readonly T[], fresh: readonly T[]): readonly T[] => {
   const last = kept.at(-1)?.id ?? -1;
-  const added = fresh.filter((notice) => notice.id > last);
+  const added = fresh.filter(({ id }) => id > last);
   return added.length === 0 ? kept : [...kept, ...added].slice(-NOTICES_ON_SCREEN);
 };
 
@@ -96,7 +99,8 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
   const first = engine.snapshot();
   let state: ScreenState = {
     snapshot: first,
-    notices: addNotices([], first.notices),
+    notices: addNewer([], first.notices),
+    conflicts: addNewer([], first.conflicts),
     ui: { ...INITIAL_UI, readOnly: options.readOnly, selected: first.shards[0]?.id ?? null },
     nowMs: wholeSecond(options.now()),
   };
@@ -122,15 +126,20 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
     const taken = engine.snapshot();
     const shards = shareShards(state.snapshot.shards, taken.shards);
     const snapshot: EngineSnapshot = { ...taken, shards };
-    const notices = addNotices(state.notices, taken.notices);
+    const notices = addNewer(state.notices, taken.notices);
+    const conflicts = addNewer(state.conflicts, taken.conflicts);
     const ui = agedUi(shards);
     const nowMs = shownClock({ snapshot, ui }, options.now());
-    const isSame = sameForTheEye(state.snapshot, snapshot) && notices === state.notices && ui === state.ui;
+    const isSame =
+      sameForTheEye(state.snapshot, snapshot) &&
+      notices === state.notices &&
+      conflicts === state.conflicts &&
+      ui === state.ui;
     if (isSame && nowMs === state.nowMs) return;
     const sent = options.bytesWritten();
     pauseUntilMs = options.now() + Math.min(PAUSE_MOST_MS, ((sent - sentBefore) / BYTES_A_SECOND) * 1000);
     sentBefore = sent;
-    publish({ snapshot, notices, ui, nowMs });
+    publish({ snapshot, notices, conflicts, ui, nowMs });
   };
 
   const timer = setInterval(() => {

@@ -2,7 +2,7 @@
 // a shard is remembered by its id, so that a new picture never moves the selection to another shard.
 import type { Tone } from './theme.ts';
 
-export type ScreenName = 'overview' | 'detail' | 'log' | 'audit' | 'validation';
+export type ScreenName = 'overview' | 'detail' | 'log' | 'audit' | 'validation' | 'conflicts';
 
 /** A question that must be answered before any other key acts; `no` is always the answer of enter. */
 export type DialogName =
@@ -21,7 +21,7 @@ export type DialogName =
   | MenuName;
 
 /** A dialog with more answers than yes and no; see conflict-menu.ts. */
-export type MenuName = 'conflict' | 'policy-shard' | 'policy-all';
+export type MenuName = 'conflict' | 'policy-shard' | 'policy-all' | 'search-conflicts';
 
 /** What a dialog about conflicts means: a shard, and the question that it had asked when the dialog was opened. */
 export interface ConflictSubject {
@@ -46,6 +46,8 @@ export interface UiState {
   readonly about: ConflictSubject | null;
   /** Questions about conflicts that were put off: the last one of each shard. */
   readonly putOff: readonly ConflictSubject[];
+  /** What conflicts are searched for; empty for all. */
+  readonly search: string;
   /** What was typed as its answer, where a name is asked for. */
   readonly typed: string;
   /** The person only watches: no key steers the run. */
@@ -71,6 +73,7 @@ export const INITIAL_UI: UiState = {
   dialog: null,
   about: null,
   putOff: [],
+  search: '',
   typed: '',
   readOnly: false,
   selected: null,
@@ -88,6 +91,7 @@ export type UiAction =
   | { readonly type: 'toggle-help' }
   | { readonly type: 'scroll-help'; readonly top: number }
   | { readonly type: 'ask'; readonly dialog: DialogName; readonly about?: ConflictSubject }
+  | { readonly type: 'search'; readonly text: string }
   /** The shard waits with its question; null takes all of them up again. */
   | { readonly type: 'put-off'; readonly about: ConflictSubject | null }
   | { readonly type: 'type'; readonly text: string }
@@ -130,6 +134,8 @@ export const changeUi = (state: UiState, action: UiAction): UiState => {
       return { ...state, dialog: action.dialog, about: action.about ?? null, typed: '', flash: null };
     case 'put-off':
       return { ...state, dialog: null, putOff: action.about === null ? [] : withPutOff(state.putOff, action.about) };
+    case 'search':
+      return { ...state, dialog: null, search: action.text, logEnd: null };
     case 'type':
       return { ...state, typed: action.text };
     case 'close':

@@ -1,8 +1,12 @@
 // The dialog of a conflict in a real terminal, on real servers: both sides are shown, each answer does what it says, and
 // what rewrites asks once more.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Program, spawnProgram } from '../support/pty.ts';
+import { PROGRAM, type Program, spawnProgram } from '../support/pty.ts';
 import { testServer } from '../support/servers.ts';
 import { fromTo, type Place } from './pair.ts';
 
@@ -21,8 +25,11 @@ async function stage(size: { columns: number; rows: number }) {
   for (let i = 0; i < KEYS; i++) await from.rpush(`key:${i}`, 'from the source', String(i));
   await from.set('fresh', '1');
   for (let i = 0; i < KEYS; i++) await to.set(`key:${i}`, `of the target ${i}`, 'EX', 86_400);
-  const program = spawnProgram({ args: fromTo(source, target), ...size });
-  return { program, from, to, name: `${target.host}:${target.port}` };
+  const folder = mkdtempSync(join(tmpdir(), 'redferry-conflicts-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const env = { TMPDIR: folder, REDFERRY_STATE_DIR: join(folder, 'state') };
+  const program = spawnProgram({ args: fromTo(source, target), env, ...size });
+  return { program, from, to, folder, env, name: `${target.host}:${target.port}` };
 }
 
 const KEY = /(key:\d+) {2}\(db 0\)/;
@@ -97,7 +104,7 @@ test('asks key by key, shows both sides, and takes what was put aside together',
 });
 
 test('a policy is switched from the keyboard: ignore at once, rewrite with the name of the target', async () => {
-  const { program, to, name } = await stage({ columns: 200, rows: 50 });
+  const { program, to, name, folder, env } = await stage({ columns: 200, rows: 50 });
   await asked(program, null);
   program.press('\x1b');
   await program.until((text) => keyOn(text) === null);
@@ -111,6 +118,36 @@ test('a policy is switched from the keyboard: ignore at once, rewrite with the n
   await program.until('Conflict policy of all shards: panic');
   program.press('i');
   await program.until('1/1 streaming', 20_000);
+  // All of them in the view, a part of them by a search, and every one in the file.
+  program.press('5');
+  await program.until((text) => text.includes('ignored   db0 key:7') && text.includes('conflicts.jsonl'));
+  program.press('/');
+  await program.until('Search conflicts');
+  program.press('KEY:39\r');
+  await program.until((text) => text.includes('with "KEY:39"') && text.includes('key:39') && !text.includes('key:7 '));
+  const file = readdirSync(folder).find((entry) => entry.endsWith('.conflicts.jsonl')) ?? '';
+  const lines = readFileSync(join(folder, file), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(KEYS);
+  expect(lines.find(({ key }) => key === 'key:39')).toMatchObject({
+    v: 1,
+    shard: 'shard-0',
+    database: 0,
+    keyBase64: Buffer.from('key:39').toString('base64'),
+    outcome: 'ignored',
+    difference: 'type',
+    type: { source: 'list', target: 'string' },
+  });
+  // A script needs the target's name too.
+  const ctl = (...more: string[]) =>
+    spawnSync(process.execPath, [PROGRAM, 'ctl', 'set', 'conflict=rewrite', ...more], {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    });
+  expect(ctl()).toMatchObject({ status: 1, stderr: expect.stringContaining(name) });
+  expect(ctl('--confirm', name)).toMatchObject({ status: 0, stdout: expect.stringContaining('rewrite') });
   expect(await to.type('key:1')).toBe('string');
   expect(await to.get('fresh')).toBe('1');
   program.press('4');

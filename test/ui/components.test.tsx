@@ -183,7 +183,7 @@ test('every key of the footer has a short hint, and help and quit are never left
   const snapshot = fake.engine.snapshot();
   for (const look of LOOKS) {
     for (const id of FOOTER) expect(look.messages.keys[id].hint).toBeTruthy();
-    const state = { snapshot, notices: [], ui: { ...INITIAL_UI, selected: 0 }, nowMs: START };
+    const state = { snapshot, notices: [], conflicts: [], ui: { ...INITIAL_UI, selected: 0 }, nowMs: START };
     for (const width of [40, 60, 80]) {
       const foot = text(footerLines(state, width, look).at(-1));
       expect(cellWidth(foot)).toBeLessThanOrEqual(width);

@@ -181,7 +181,13 @@ test.each(LANGUAGES)('no size of terminal and no picture makes a line too long o
     ] as const) {
       for (const chosen of [0, 57, 99]) {
         const ui = { ...INITIAL_UI, screen: 'validation' as const, difference: chosen };
-        const state = { snapshot: { ...engine.snapshot(), validation }, notices: [], ui, nowMs: Date.now() };
+        const state = {
+          snapshot: { ...engine.snapshot(), validation },
+          notices: [],
+          conflicts: [],
+          ui,
+          nowMs: Date.now(),
+        };
         const lines = validationLines(state, { width, height, look });
         expect(lines.length).toBeLessThanOrEqual(height);
         for (const line of lines) {
