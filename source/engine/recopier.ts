@@ -18,6 +18,7 @@ import { RecopyGate } from './recopy-gate.ts';
 import { RecopyRestore } from './recopy-restore.ts';
 import { type FetchedGroup, type FetchedKey, type RecopyOrigin, RecopySource } from './recopy-source.ts';
 import type { CommandTaker } from './shard-target.ts';
+import { SlotTakes } from './slot-takes.ts';
 import { type DatabaseKey, type WatchedKey, WatchedKeys } from './watched-keys.ts';
 
 export interface RecopyHost {
@@ -62,14 +63,6 @@ interface Request {
 
 type Key = WatchedKey<Request>;
 
-/** Slots that the pipeline is to carry from now on. */
-interface SlotTake {
-  readonly slots: readonly number[];
-  /** The target may have keys of theirs that the source has not. */
-  readonly sweep: boolean;
-  readonly request: Request;
-}
-
 /**
  * idle: nothing is fetched; fetching: the stream stands and the source is asked, or is about to; fetched: values wait for
  * their offset; retrying: the source could not be asked.
@@ -81,8 +74,6 @@ const BATCH_KEYS = 500;
 const RETRY_MS = 1000;
 /** Of more keys than this the names are not kept, and a target that loses them has to be compared. */
 const MOST_RECENT = 100_000;
-/** Slots that are taken over together: the names of all their keys are held. */
-const SLOTS_AT_ONCE = 64;
 
 export class Recopier {
   /** Keys that the target's replies have shown to differ, and that were copied again for that. */
@@ -99,10 +90,7 @@ export class Recopier {
   #waiting: Key[] = [];
   /** Values that wait for the stream to come to their offset, by rising offset. */
   #groups: FetchedGroup<Key>[] = [];
-  /** To be listed, in this order. */
-  #takes: SlotTake[] = [];
-  /** Listed: the pipeline carries them from that offset on. */
-  #taken: { readonly take: SlotTake; readonly offset: number } | null = null;
+  readonly #takes = new SlotTakes<Request>();
   /** Every key has its end; the target has not answered for all of them yet. */
   #settling: Request[] = [];
   /** Written, and the target has not answered for them for certain. */
@@ -123,7 +111,7 @@ export class Recopier {
 
   /** Something is under way or asked for. */
   get busy(): boolean {
-    return this.#watched.size > 0 || this.#settling.length > 0 || this.#takes.length > 0 || this.#taken !== null;
+    return this.#watched.size > 0 || this.#settling.length > 0 || this.#written.length > 0 || this.#takes.pending;
   }
 
   /** Who takes the stream's commands, in front of who takes them otherwise; the stream begins. */
@@ -203,16 +191,13 @@ export class Recopier {
    * Until then the gate has held all of them back. Resolves when the target has answered; false when it did not come to it.
    */
   takeSlots(slots: readonly number[], sweep: boolean): Promise<boolean> {
-    const parts = Array.from({ length: Math.ceil(slots.length / SLOTS_AT_ONCE) }, (_, part) =>
-      slots.slice(part * SLOTS_AT_ONCE, (part + 1) * SLOTS_AT_ONCE),
-    );
     return new Promise((resolve) => {
       const request: Request = {
-        left: parts.length,
+        left: SlotTakes.parts(slots),
         counts: { rewritten: 0, removed: 0, failed: 0 },
         done: () => resolve(!this.#closed),
       };
-      this.#takes.push(...parts.map((part): SlotTake => ({ slots: part, sweep, request })));
+      this.#takes.add({ slots, sweep, asker: request });
       this.#goOn();
     });
   }
@@ -240,8 +225,7 @@ export class Recopier {
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#source.close();
     const requests = new Set([...this.#settling, ...this.#watched.all().flatMap(({ askers }) => askers)]);
-    for (const take of this.#takes) requests.add(take.request);
-    if (this.#taken !== null) requests.add(this.#taken.take.request);
+    for (const request of this.#takes.askers) requests.add(request);
     for (const { left, counts, done } of requests) done({ ...counts, failed: counts.failed + left });
   }
 
@@ -257,9 +241,10 @@ export class Recopier {
     if (this.#host.barrier.running || this.#host.replaying) return;
     this.#carryTaken();
     if (this.#phase === 'fetched') this.#write();
-    if (this.#settling.length > 0) this.#settle();
-    const nothingToList = this.#takes.length === 0 || this.#taken !== null;
-    if (this.#phase !== 'idle' || (this.#waiting.length === 0 && nothingToList)) return;
+    const nothingToFetch = this.#waiting.length === 0 && this.#takes.next === null;
+    const allWritten = this.#phase === 'idle' && nothingToFetch && this.#written.length > 0;
+    if (this.#settling.length > 0 || allWritten) this.#settle();
+    if (this.#phase !== 'idle' || nothingToFetch) return;
     this.#phase = 'fetching';
     this.#host.barrier.add(() => this.#fetch());
   }
@@ -290,17 +275,18 @@ export class Recopier {
   }
 
   async #list(): Promise<void> {
-    const take = this.#takes[0] as SlotTake;
+    const take = this.#takes.next;
+    if (take === null) return;
+    const { slots, sweep, asker } = take;
     try {
       const { address, replid } = this.#host;
-      const { keys, offset } = await this.#source.keysInSlots(address, replid, take.slots);
-      const others = take.sweep ? await this.#setup.targetKeys(new Set(take.slots)) : [];
+      const { keys, offset } = await this.#source.keysInSlots(address, replid, slots);
+      const others = sweep ? await this.#setup.targetKeys(new Set(slots)) : [];
       if (this.#closed) return;
-      this.#takes.shift();
       const all = [...keys, ...others];
-      take.request.left += all.length;
-      this.#watch(all, take.request);
-      this.#taken = { take, offset };
+      asker.left += all.length;
+      this.#watch(all, asker);
+      this.#takes.listed(offset);
       this.#phase = 'idle';
     } catch (error) {
       if (!this.#closed) this.#retryLater(error);
@@ -309,11 +295,10 @@ export class Recopier {
 
   /** The stream has come to where the slots' keys were listed: their commands pass, but for those of keys that wait. */
   #carryTaken(): void {
-    const taken = this.#taken;
-    if (taken === null || (taken.offset > this.#host.offset && !this.#finishing)) return;
-    this.#taken = null;
-    this.#setup.slots?.take(taken.take.slots, taken.offset);
-    this.#ended(taken.take.request);
+    const due = this.#takes.due(this.#finishing ? Number.POSITIVE_INFINITY : this.#host.offset);
+    if (due === null) return;
+    this.#setup.slots?.take(due.take.slots, due.offset);
+    this.#ended(due.take.asker);
   }
 
   async #fetchValues(): Promise<void> {
@@ -422,10 +407,10 @@ export class Recopier {
   #giveUp(reason: string): void {
     this.#phase = 'idle';
     for (const key of this.#waiting.splice(0)) this.#fail(key, reason);
-    for (const { slots, request } of this.#takes.splice(0)) {
+    for (const { slots, asker } of this.#takes.giveUp()) {
       const what = `the keys of the slots ${formatSlots(slots.map((slot) => ({ first: slot, last: slot })))}`;
       this.#host.refused(0, [Buffer.from('RESTORE'), Buffer.from(what)], `could not be copied again: ${reason}`);
-      this.#ended(request);
+      this.#ended(asker);
     }
   }
 }
