@@ -60,6 +60,8 @@ export interface LeaseOptions {
   readonly shard: string;
   /** A lease that is not renewed for this long is free. */
   readonly expiryMs: number;
+  /** How often it is renewed, and the state beside it with it; a third of the expiry by default. */
+  readonly renewEveryMs?: number;
   /** Reaches the node that has the slot of `leaseKey`, wherever that is now. */
   readonly home: AskedNode;
   /** All nodes of the target that take writes: the fence goes around each. */
@@ -232,9 +234,12 @@ export class Lease {
 
   #renewSoon(): void {
     if (this.#ended) return;
-    this.#timer = setTimeout(() => {
-      void this.renew().then(() => this.#renewSoon());
-    }, this.#options.expiryMs / RENEWALS_PER_EXPIRY);
+    this.#timer = setTimeout(
+      () => {
+        void this.renew().then(() => this.#renewSoon());
+      },
+      this.#options.renewEveryMs ?? this.#options.expiryMs / RENEWALS_PER_EXPIRY,
+    );
   }
 
   #watchOver(): void {

@@ -1,6 +1,6 @@
 // The state of one shard on this machine's disk: saved now and then, at once where something rests on it, and read by the
 // next process. A disk that is full or broken stops nothing but what needs it: it is told, and tried again.
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FerryError, messageOf } from '../engine/errors.ts';
@@ -71,6 +71,11 @@ export async function readShardState(folder: string, shard: string): Promise<Sto
     });
   }
   return stored;
+}
+
+/** The shard is done: nothing is left to go on with. @throws when the file can not be removed. */
+export async function removeShardState(folder: string, shard: string): Promise<void> {
+  await rm(stateFile(folder, shard), { force: true });
 }
 
 export class ShardStateStore {

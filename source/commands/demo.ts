@@ -119,6 +119,7 @@ async function setTheStage(
       exactlyOnce: settings.target.exactlyOnce,
       limits: { ...runLimits(settings), threads: availableParallelism() },
       snapshotOnly: false,
+      resume: null,
       shards: null,
     },
     tell,

@@ -11,6 +11,7 @@ import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
 import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT } from '../topology/topology.ts';
+import { type CheckpointOrder, type OpenCheckpoints, openCheckpoints } from './open-checkpoints.ts';
 import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
 export interface RunSetup {
@@ -26,6 +27,8 @@ export interface RunSetup {
   readonly exactlyOnce: boolean;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
+  /** What is done with what an earlier process has left; null: nothing is kept for a later one. */
+  readonly resume: Pick<CheckpointOrder, 'names' | 'choice'> | null;
   readonly shards: readonly number[] | null;
 }
 
@@ -47,12 +50,17 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
       reader: scans ? 'scan' : 'sync',
       shards: setup.shards,
     },
+    // Of a run that is gone on with the target holds what that has copied.
+    setup.resume?.choice === 'resume' ? new Set(['target-empty']) : new Set(),
     tell,
   );
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
+  const kept = scans ? null : await checkpointsOf(setup, source, target, origins, facts, tell);
   const { care, importMode } = await expiriesOf(setup.run, target, origins, tell);
   return planRun({
     ...setup,
+    checkpoints: kept?.checkpoints ?? null,
+    startOf: (id) => kept?.starts.get(id) ?? null,
     source: planOf(source),
     target: planOf(target),
     origins,
@@ -76,12 +84,38 @@ function checkScannable(source: AskedSource, target: AskedTarget): void {
   });
 }
 
-async function passPreflight(order: PreflightOrder, tell: Tell): Promise<void> {
+/** What is kept for a later process: where both sides are servers, and the stream is followed. */
+async function checkpointsOf(
+  setup: RunSetup,
+  source: AskedSource,
+  target: AskedTarget,
+  origins: readonly PlannedOrigin[],
+  facts: TargetFacts,
+  tell: Tell,
+): Promise<OpenCheckpoints | null> {
+  const { resume, exactlyOnce, snapshotOnly } = setup;
+  if (resume === null || !exactlyOnce || snapshotOnly || source.kind === 'file' || target.kind === 'file') return null;
+  return openCheckpoints(
+    {
+      run: setup.run,
+      ...resume,
+      source,
+      target,
+      origins,
+      conflictPolicy: setup.conflictPolicy,
+      filters: { ...setup.keyless },
+      targetIsEmpty: facts.empty,
+    },
+    tell,
+  );
+}
+
+async function passPreflight(order: PreflightOrder, untold: ReadonlySet<string>, tell: Tell): Promise<void> {
   const report = await runPreflight(order);
-  for (const { verdict, evidence, remedy } of report.findings) {
+  for (const { id, verdict, evidence, remedy } of report.findings) {
     if (verdict === 'refuse')
       throw new FerryError(`${evidence} ${remedy}`.trim(), { code: 'preflight', exitCode: EXIT.preflight });
-    if (verdict === 'warn') tell('warn', `${evidence} ${remedy}`.trim());
+    if (verdict === 'warn' && !untold.has(id)) tell('warn', `${evidence} ${remedy}`.trim());
   }
 }
 

@@ -86,6 +86,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,
+          resume: { names, choice: command.resume },
           shards: settings.source.shards ?? null,
         },
         tell,

@@ -32,6 +32,8 @@ export interface SyncCommand extends RunCommand {
   readonly detach: boolean;
   readonly headless: boolean;
   readonly snapshotOnly: boolean;
+  /** What to do with an unfinished run of the same migration. */
+  readonly resume: 'ask' | 'resume' | 'fresh';
 }
 
 export interface CheckCommand extends RunCommand {
@@ -108,6 +110,8 @@ interface RawOptions {
   readonly export?: readonly string[];
   readonly repair?: string;
   readonly state?: string;
+  readonly resume?: true;
+  readonly fresh?: true;
   readonly detach?: true;
   readonly headless?: true;
   readonly json?: true;
@@ -186,6 +190,8 @@ function describe(found: (command: ParsedCommand) => void, print: (text: string)
     .addOption(new Option('--on-conflict <policy>', 'when a key exists on the target').choices([...CONFLICT_POLICIES]))
     .option('--snapshot-only', 'leave when the full sync is done')
     .option('--until <time>', 'stop in an AOF with timestamps there, for example 2026-11-21T03:00:00Z', parseTime)
+    .option('--resume', 'go on with an unfinished run of this migration, from what it left here or on the target')
+    .option('--fresh', 'begin anew, whatever an unfinished run has left')
     .option('--detach', 'in a process of its own, without a terminal; redferry attach opens its screen')
     .option('--headless', 'plain lines instead of the screen')
     .option('--json', 'one JSON object a line')
@@ -297,6 +303,7 @@ function syncCommand(options: RawOptions): SyncCommand {
   if (options.detach === true && options.json === true) {
     throw usageError('--detach leaves nobody to read --json; redferry status --json tells how it goes');
   }
+  if (options.resume === true && options.fresh === true) throw usageError('--resume and --fresh exclude each other');
   return {
     name: 'sync',
     detach: options.detach ?? false,
@@ -306,6 +313,7 @@ function syncCommand(options: RawOptions): SyncCommand {
     headless: options.headless ?? false,
     json: options.json ?? false,
     snapshotOnly: options.snapshotOnly ?? false,
+    resume: options.resume === true ? 'resume' : options.fresh === true ? 'fresh' : 'ask',
   };
 }
 

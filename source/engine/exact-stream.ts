@@ -67,6 +67,12 @@ export class ExactStream {
     for (const writer of nodes.writers) this.#markNode(writer, offset);
   }
 
+  /** Markers of nodes that an earlier process has set. */
+  know(nodeMarkers: readonly { readonly nodeId: string; readonly slot: number }[]): void {
+    const { run, shard } = this.#parts;
+    for (const { nodeId, slot } of nodeMarkers) this.#names.set(connectionMarkerName(run, shard, slot, nodeId), slot);
+  }
+
   /** The source's history has another name after its failover. */
   follow(replid: string): void {
     if (replid === this.#replid) return;

@@ -26,9 +26,10 @@ import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import { keyInWords } from './refusal.ts';
+import type { RunCheckpoints } from './run-checkpoints.ts';
 import { type JoinedNode, jobOfJoined, type RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
-import type { FromWorker, ShardJob, ToWorker } from './shard-job.ts';
+import type { FromWorker, ShardEnd, ShardJob, ToWorker } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { SourceWatch } from './source-watch.ts';
@@ -77,6 +78,7 @@ export class FerryEngine implements Engine {
   #watch: SourceWatch | null = null;
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
+  #checkpoints: RunCheckpoints | null = null;
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
   #conflicts: readonly ConflictRecord[] = [];
@@ -181,12 +183,18 @@ export class FerryEngine implements Engine {
         () => false,
         (level, message) => this.#notice(level, null, message),
       );
+      void plan.checkpoints?.close();
       return;
     }
     this.#source = endpointOf(this.#options.source, plan.source);
     this.#target = endpointOf(this.#options.target, plan.target);
     this.#phase = 'running';
     this.#expiries.take(plan.expiries);
+    this.#checkpoints = plan.checkpoints;
+    plan.checkpoints?.begin({
+      lost: (shard, error) => this.#leaseLost(shard, error),
+      notice: (level, shard, message) => this.#notice(level, shard, message),
+    });
     this.#pool = new WorkerPool(
       plan.threads,
       {
@@ -241,6 +249,7 @@ export class FerryEngine implements Engine {
     switch (message.type) {
       case 'sample':
         record.take(message.sample);
+        this.#checkpoints?.take(message.shard, message.sample);
         break;
       case 'notice':
         this.#notice(message.level, record.job.name, message.message);
@@ -257,6 +266,9 @@ export class FerryEngine implements Engine {
       case 'permit-wanted':
         if (record.job.origin.kind === 'server') this.#permits?.want(message.shard, record.job.origin.address.host);
         break;
+      case 'lease-wanted':
+        void this.#answerLease(message.shard);
+        break;
       case 'permit-returned':
         this.#permits?.giveBack(message.shard);
         break;
@@ -270,10 +282,24 @@ export class FerryEngine implements Engine {
         this.#recopies.ended(message.shard);
         record.end = message.end;
         record.probe?.stop();
+        void this.#checkpoints?.ended(message.shard, isDone(message.end));
         if (message.end.reason === 'conflict') this.#abortAll();
         this.#endWhenAllEnded();
         break;
     }
+  }
+
+  async #answerLease(shard: number): Promise<void> {
+    const held = (await this.#checkpoints?.held(shard)) ?? true;
+    this.#pool?.send({ type: 'lease', shard, held });
+  }
+
+  /** Another process writes for this shard now: ours lets go of it at once. */
+  #leaseLost(shard: number, error: FerryError): void {
+    const record = this.#records.find((candidate) => candidate.job.id === shard);
+    if (record === undefined || record.final) return;
+    this.#notice('error', record.job.name, error.message);
+    this.#pool?.send({ type: 'abort', shard });
   }
 
   #died(shards: readonly number[], message: string): void {
@@ -385,7 +411,8 @@ export class FerryEngine implements Engine {
     this.#changed();
     if (this.#result !== null || this.#expiries.begun || !this.#records.every((record) => record.final)) return;
     this.#phase = 'draining';
-    void this.#expiries.release().then((left) => {
+    void this.#expiries.release().then(async (left) => {
+      await this.#checkpoints?.close();
       this.#finish(resultOf(this.#records, this.#refusals, this.#seconds(), left));
     });
   }
@@ -460,4 +487,9 @@ export class FerryEngine implements Engine {
 
 function endpointOf(address: string, side: RunPlan['source']): EndpointSnapshot {
   return { address, ...side };
+}
+
+/** Nothing of the shard is left that another process could go on with. */
+function isDone({ reason }: ShardEnd): boolean {
+  return reason === 'snapshot-done' || reason === 'drained';
 }

@@ -97,6 +97,14 @@ export class ReplicationFeed implements ShardFeed {
 
   start(): void {
     this.#clock?.start();
+    const { resume } = this.#job;
+    if (resume !== null) {
+      this.#streamOffset = resume.offset;
+      this.#replid = resume.replid;
+      this.#source.resume({ replid: resume.replid, offset: resume.offset });
+      this.#host.life.hasBegun = true;
+      this.script.resume();
+    }
     this.#source.start();
   }
 

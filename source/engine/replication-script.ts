@@ -49,6 +49,13 @@ export class ReplicationScript implements PumpScript {
     });
   }
 
+  /** There is no snapshot: the stream goes on. The target is open. */
+  resume(): void {
+    this.#phase = 'stream';
+    this.#history.begin(0, Buffer.alloc(0));
+    this.#parts.target.setKind('stream');
+  }
+
   get inStream(): boolean {
     return this.#phase === 'stream';
   }

@@ -1,4 +1,5 @@
 // A server as the source of one shard: its replication link, and the elastic queue that keeps reading while we write.
+import type { StreamPlace } from '../readers/replication-link.ts';
 import { ElasticQueue } from '../spool/elastic-queue.ts';
 import type { NodeAddress } from '../topology/endpoint.ts';
 import type { ServerOrigin, ShardJob } from './shard-job.ts';
@@ -52,6 +53,11 @@ export class ReplicationSource {
 
   get diskBytes(): number {
     return this.bytes.diskBytes;
+  }
+
+  /** The stream is asked for behind this place, without a snapshot. Before `start`. */
+  resume(place: StreamPlace): void {
+    this.#receiver.resume(place);
   }
 
   start(): void {

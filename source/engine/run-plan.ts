@@ -3,6 +3,7 @@ import type { NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { ConflictPolicy, EndpointKind } from './contract.ts';
 import type { ExpiryCare } from './expiry-care.ts';
+import type { RunCheckpoints } from './run-checkpoints.ts';
 import type { KeylessRules, ShardJob } from './shard-job.ts';
 
 /** Limits for the whole run; bytes and milliseconds. */
@@ -52,6 +53,10 @@ export interface RunOrder {
   readonly snapshotOnly: boolean;
   /** null where the target is a file. */
   readonly expiries: ExpiryCare | null;
+  /** How a shard begins that an earlier process has worked on; null for one like all. */
+  readonly startOf: (id: number) => Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume'> | null;
+  /** null where nothing is kept for a later process. */
+  readonly checkpoints: RunCheckpoints | null;
 }
 
 export interface PlannedJob {
@@ -66,6 +71,7 @@ export interface RunPlan {
   readonly threads: number;
   readonly snapshotsAtOnce: number;
   readonly expiries: ExpiryCare | null;
+  readonly checkpoints: RunCheckpoints | null;
 }
 
 /** A queue below this would stop the link for every burst. */
@@ -82,15 +88,13 @@ export function planRun(order: RunOrder): RunPlan {
     ({ id, origin, slots }): PlannedJob => ({
       slots,
       job: {
-        run: order.run,
+        ...(order.startOf(id) ?? { run: order.run, attempt: 1, resume: null, targetWasEmpty: order.targetWasEmpty }),
         id,
         name: `shard-${id}`,
-        attempt: 1,
         origin,
         destination: order.destinationOf(id),
         conflictPolicy: order.conflictPolicy,
         asksOnConflict: order.asksOnConflict,
-        targetWasEmpty: order.targetWasEmpty,
         keyless: order.keyless,
         snapshotOnly: order.snapshotOnly,
         limits: {
@@ -114,6 +118,7 @@ export function planRun(order: RunOrder): RunPlan {
     threads: Math.min(limits.threads, count),
     snapshotsAtOnce: limits.snapshotsAtOnce,
     expiries: order.expiries,
+    checkpoints: order.checkpoints,
   };
 }
 
@@ -133,5 +138,5 @@ export function jobOfJoined(records: readonly { readonly job: ShardJob }[], { ad
   const id = Math.max(...records.map(({ job }) => job.id)) + 1;
   const { job } = first;
   const origin = { ...job.origin, kind: 'server', address, nodeId, slots: [], shards: records.length + 1 } as const;
-  return { ...job, id, name: `shard-${id}`, attempt: 1, origin: { ...first.job.origin, ...origin } };
+  return { ...job, id, name: `shard-${id}`, attempt: 1, resume: null, origin: { ...first.job.origin, ...origin } };
 }

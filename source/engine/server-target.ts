@@ -13,6 +13,7 @@ import { KeptKeys } from '../writers/kept-keys.ts';
 import { NativeLane } from '../writers/native-lane.ts';
 import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
+import { ReplayFilter } from '../writers/replay-filter.ts';
 import { SnapshotWriter } from '../writers/snapshot-writer.ts';
 import { StreamRouter } from '../writers/stream-router.ts';
 import { broadcast } from '../writers/target-broadcast.ts';
@@ -27,7 +28,7 @@ import { HeldPayloads } from './held-payloads.ts';
 import { KeptCommands } from './kept-commands.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
-import type { ServerDestination, ShardJob } from './shard-job.ts';
+import type { ServerDestination, ShardCheckpoint, ShardJob, ShardResume } from './shard-job.ts';
 import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
 import { type ReplayPlan, StreamRecovery } from './stream-recovery.ts';
@@ -55,6 +56,8 @@ export class ServerTarget implements ShardTarget {
   readonly #router: StreamRouter;
   /** Of a stream that takes effect exactly once. */
   #exact: ExactStream | null = null;
+  /** The markers with which the stream begins are on the target. */
+  #marked = false;
   /** Resolves when everything sent is answered. */
   #settled: (() => void) | null = null;
   readonly #writer: SnapshotWriter;
@@ -72,7 +75,7 @@ export class ServerTarget implements ShardTarget {
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
     this.#kept = new KeptKeys(job.limits.spoolDirectory, `redferry-kept-${job.name}`);
-    this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1);
+    this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1 || job.resume !== null);
     this.conflicts = makeConflictDesk(job, destination, this.#nodes, this.#deskHost());
     const { version } = destination.topology;
     this.setTakesExpiry = takesExpiryInSet(version);
@@ -134,6 +137,13 @@ export class ServerTarget implements ShardTarget {
 
   get kept(): number {
     return this.#kept.size;
+  }
+
+  get checkpoint(): ShardCheckpoint | null {
+    const { history } = this.#host;
+    if (this.#exact === null || history === null || !this.#marked) return null;
+    const offset = this.#host.offsetAt(this.#host.settledPosition);
+    return { history, offset, db: this.#router.databases.at(offset), nodes: this.#exact.knownNodes() };
   }
 
   get inFlightBytes(): number {
@@ -249,7 +259,9 @@ export class ServerTarget implements ShardTarget {
       answered: (keys, streamCommands) => {
         host.answered(keys, streamCommands);
         this.#recovery.replied();
-        if (this.#nodes.idle) this.#settled?.();
+        if (!this.#nodes.idle) return;
+        this.#marked = this.#exact !== null;
+        this.#settled?.();
       },
       refused: (command) => this.#refused(command),
       diverged: ({ database, args }) => host.diverged(database, args),
@@ -283,7 +295,18 @@ export class ServerTarget implements ShardTarget {
       history.replid,
     );
     this.#exact.wrap();
-    this.#exact.begin(this.#host.offset);
+    const { resume } = this.#job;
+    if (resume === null) this.#exact.begin(this.#host.offset);
+    else this.#resume(resume);
+  }
+
+  /** An earlier process has written a part of what comes now: its markers say which. */
+  #resume({ skipUntil, db, nodeMarkers, databases }: ShardResume): void {
+    this.#exact?.know(nodeMarkers);
+    this.#router.database = db;
+    for (const database of databases) this.#router.databases.seen.add(database);
+    if (skipUntil !== null) this.#router.filter = new ReplayFilter(skipUntil, []);
+    this.#marked = true;
   }
 
   #makeRecovery(): StreamRecovery {
@@ -349,6 +372,9 @@ export class ServerTarget implements ShardTarget {
     const { history } = this.#host;
     const exact = this.#exact;
     if (exact === null || history === null) return 'nothing tells what the target has';
+    if (!(await this.#host.mayWrite())) {
+      throw new FerryError('Whether another process has taken this shard over is not known yet.', { code: 'lease' });
+    }
     const known = exact.knownNodes();
     const topology = await discoverTarget(this.#destination);
     const nodes = topology.shards.map(({ address, nodeId, slots }) => ({
@@ -366,11 +392,13 @@ export class ServerTarget implements ShardTarget {
           shard: this.#job.name,
           history,
           settled,
+          db: this.#router.databases.at(settled),
+          replid: history.replid,
           earliest: this.#host.offsetAt(this.#host.historyStart),
           nodes: known,
           slots: exact.slots,
         },
-        nodes,
+        nodes.map(({ address, slots, writer }) => ({ address, slots, nodeId: writer.nodeId, ...writer.identity })),
         this.#nodes.cluster,
       );
       for (const writer of writers) writer.setKind('stream');

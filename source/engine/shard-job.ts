@@ -1,4 +1,6 @@
 // What the main thread and the worker threads say to each other about a shard. Plain data: it is cloned on the way.
+import type { SourceHistory } from '../checkpoint/marker.ts';
+import type { KnownNode } from '../checkpoint/shard-state.ts';
 import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
@@ -95,12 +97,37 @@ export interface FileDestination {
   readonly rdbVersion: number | null;
 }
 
+/** Where an earlier process had come with the shard's stream. */
+export interface ShardResume {
+  readonly replid: string;
+  /** What follows this byte is asked for. */
+  readonly offset: number;
+  /** The source's database in force behind it. */
+  readonly db: number;
+  /** For each slot: writes that end at or before this offset have taken effect. null: all that end behind `offset` have not. */
+  readonly skipUntil: Float64Array | null;
+  /** Markers of nodes that are there already, and the slots they stand in. */
+  readonly nodeMarkers: readonly { readonly nodeId: string; readonly slot: number }[];
+  /** Of a standalone: the databases that hold a marker. */
+  readonly databases: readonly number[];
+}
+
+/** Up to where a shard's stream has taken effect, with what is needed to go on from there. */
+export interface ShardCheckpoint {
+  readonly history: SourceHistory;
+  readonly offset: number;
+  readonly db: number;
+  readonly nodes: readonly KnownNode[];
+}
+
 export interface ShardJob {
   readonly run: string;
   readonly id: number;
   readonly name: string;
   /** 1, and more after something broke that only another full sync mends. */
   readonly attempt: number;
+  /** Goes on with the stream instead of beginning with a snapshot; null for a new shard. */
+  readonly resume: ShardResume | null;
   readonly origin: ServerOrigin | FileOrigin;
   readonly destination: ServerDestination | FileDestination;
   readonly conflictPolicy: ConflictPolicy;
@@ -152,6 +179,10 @@ export interface ShardSample {
   readonly inFlightBytes: number;
   readonly held: number;
   readonly lastError: string | null;
+  /** Counts up with each full sync of the shard. */
+  readonly attempt: number;
+  /** null before the stream, and where nothing is kept for a resume. */
+  readonly checkpoint: ShardCheckpoint | null;
 }
 
 /** How a shard came to its end. */
@@ -190,6 +221,8 @@ export type ToWorker =
   | { readonly type: 'lose-slots'; readonly shard: number; readonly slots: readonly number[] }
   /** This shard carries these slots from now on; `slots-taken` answers. */
   | { readonly type: 'take-slots'; readonly shard: number; readonly slots: readonly number[]; readonly sweep: boolean }
+  /** Answers `lease-wanted`. */
+  | { readonly type: 'lease'; readonly shard: number; readonly held: boolean }
   /** All shards have ended: the thread may. */
   | { readonly type: 'end' };
 
@@ -210,4 +243,6 @@ export type FromWorker =
   /** done: their keys are on the target as the source has them. */
   | { readonly type: 'slots-taken'; readonly shard: number; readonly slots: readonly number[]; readonly done: boolean }
   | { readonly type: 'permit-wanted' | 'permit-returned'; readonly shard: number }
+  /** Before anything is played again: is this still the process that may write? */
+  | { readonly type: 'lease-wanted'; readonly shard: number }
   | { readonly type: 'ended'; readonly shard: number; readonly end: ShardEnd };

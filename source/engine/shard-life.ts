@@ -11,15 +11,15 @@ export class ShardLife {
   waitingFor: string | null = null;
   lastError: string | null = null;
 
-  /** A source has framed its snapshot once: what breaks from now on is worth another attempt. */
+  /** A source has framed its snapshot once, or gone on with a stream: what breaks from now on is worth another attempt. */
   hasBegun = false;
 
   /** It has caught up since somebody set this back. */
   hasStreamed = false;
 
   on(event: ShardEvent): void {
-    if (event === 'snapshot-begins') this.hasBegun = true;
     if (event === 'caught-up') this.hasStreamed = true;
+    if (event === 'snapshot-begins' || event === 'continued') this.hasBegun = true;
     const next = nextShardState(this.state, event);
     if (next !== this.state) this.sinceMs = steadyMs();
     this.state = next;

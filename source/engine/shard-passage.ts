@@ -159,6 +159,7 @@ export class ShardPassage {
           if (current()) target.conflicts.dropped();
         },
       },
+      mayWrite: () => (current() ? target.mayWrite() : Promise.resolve(false)),
       notice: (level, message) => {
         if (current()) target.notice(level, message);
       },

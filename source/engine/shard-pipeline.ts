@@ -36,6 +36,8 @@ export class ShardPipeline {
   #draining = false;
   #ended = false;
   #paused = false;
+  /** Who waits for an answer about the lease. */
+  readonly #leaseAsked: ((held: boolean) => void)[] = [];
   #keysDone = 0;
   #commands = 0;
   #bytesReceived = 0;
@@ -85,6 +87,11 @@ export class ShardPipeline {
   /** The source may be asked for a snapshot now. */
   permit(): void {
     this.#passage.feed.permit();
+  }
+
+  /** The main thread says whether the lease is ours. */
+  lease(held: boolean): void {
+    for (const answer of this.#leaseAsked.splice(0)) answer(held);
   }
 
   /** How far the source has come by its own account. */
@@ -169,6 +176,8 @@ export class ShardPipeline {
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
       held: target.held,
+      attempt: this.#attempt,
+      checkpoint: this.#ended ? null : target.checkpoint,
       lastError: this.#life.lastError,
     };
   }
@@ -197,6 +206,7 @@ export class ShardPipeline {
           panic: (database, key) => this.#panic(database, key),
           dropped: () => this.#conflicts.dropped(),
         },
+        mayWrite: () => this.#askLease(),
         notice: (level, message) => this.#notice(level, message),
         once: (level, message) => this.#once(level, message),
         lost: (error) => this.#fail(error),
@@ -221,6 +231,13 @@ export class ShardPipeline {
     this.#end({
       reason: 'conflict',
       message: `The ${keyInWords(printableKey(key), database)} is on the target already, with another value: empty the target, choose --on-conflict rewrite or ignore, or run with the screen to decide key by key.`,
+    });
+  }
+
+  #askLease(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#leaseAsked.push(resolve);
+      this.#post({ type: 'lease-wanted', shard: this.#job.id });
     });
   }
 
@@ -288,7 +305,7 @@ export class ShardPipeline {
   async #beginAnew(former: ShardPassage): Promise<void> {
     try {
       await former.release();
-      this.#job = { ...(await refreshJob(this.#carried())), attempt: this.#attempt };
+      this.#job = { ...(await refreshJob(this.#carried())), attempt: this.#attempt, resume: null };
     } catch (error) {
       if (!this.#ended) this.#restartLater(toFerryError(error), former);
       return;

@@ -5,6 +5,7 @@ import type { StreamParser } from '../readers/stream-parser.ts';
 import type { BatchKind } from '../writers/batch.ts';
 import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import type { FerryError } from './errors.ts';
+import type { ShardCheckpoint } from './shard-job.ts';
 
 /** Takes the commands of a stream, one after the other. */
 export interface CommandTaker {
@@ -56,6 +57,8 @@ export interface ShardTarget {
   remove(database: number, bytes: Buffer, start: number, length: number): void;
   /** Sends what was taken, unless it is better to gather a little more; `now` allows no such thought. */
   flush(now: boolean): void;
+  /** Up to where the stream has taken effect, for a later process; null where nothing is kept for one. */
+  readonly checkpoint: ShardCheckpoint | null;
   /** Everything was taken and is settled: completes what needs it. @throws FerryError */
   finish(): Promise<void>;
   /** Lets go at once. */
@@ -100,6 +103,8 @@ export interface TargetHost extends TargetPlaces {
   diverged(database: number, args: readonly Buffer[]): boolean;
   /** What becomes of snapshot keys that the target has already. */
   readonly conflicts: ConflictListener;
+  /** Whether this process may still write: asked before anything is played again. */
+  mayWrite(): Promise<boolean>;
   notice(level: 'info' | 'warn', message: string): void;
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;

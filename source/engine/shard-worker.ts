@@ -49,6 +49,9 @@ port.on('message', (message: ToWorker) => {
       if (pipeline === undefined) post({ ...message, type: 'slots-taken', done: false });
       else pipeline.takeSlots(message.slots, message.sweep);
       return;
+    case 'lease':
+      pipeline?.lease(message.held);
+      return;
     case 'source-at':
       pipeline?.sourceAt(message.offset);
       return;

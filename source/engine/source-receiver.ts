@@ -94,6 +94,12 @@ export class SourceReceiver {
     return this.#place?.offset ?? null;
   }
 
+  /** Everything up to this place was received by an earlier process. */
+  resume(place: StreamPlace): void {
+    this.#place = place;
+    this.#inStream = true;
+  }
+
   start(): void {
     void this.#open();
   }

@@ -20,7 +20,11 @@ const OPEN_SLOT_POLL_MS = 250;
 /** From where the stream goes on after a link was lost. */
 export interface ReplayPlan {
   readonly offset: number;
+  /** The source's database in force behind it. */
+  readonly db: number;
   readonly skipUntil: Float64Array;
+  /** Of a standalone: those that hold keys. */
+  readonly databases: readonly number[];
   /** What is out of the ordinary, a sentence each. */
   readonly reasons: readonly string[];
 }

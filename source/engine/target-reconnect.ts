@@ -14,7 +14,6 @@ import type { KnownNode } from '../checkpoint/shard-state.ts';
 import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
-import type { NodeWriter } from '../writers/node-writer.ts';
 import type { ReplayPlan } from './stream-recovery.ts';
 
 /** What was known when the link was lost. */
@@ -22,8 +21,11 @@ export interface KnownStream {
   readonly run: string;
   readonly shard: string;
   readonly history: SourceHistory;
-  /** Everything up to this offset was answered for. */
+  /** Everything up to this offset was answered for, and the source's database in force behind it. */
   readonly settled: number;
+  readonly db: number;
+  /** The history that `settled` is of. */
+  readonly replid: string;
   /** The stream can be read again from here. */
   readonly earliest: number;
   readonly nodes: readonly KnownNode[];
@@ -31,10 +33,13 @@ export interface KnownStream {
   readonly slots: readonly number[];
 }
 
-/** A node that is connected again. */
+/** A master of the target as it is now. */
 export interface NodeNow {
-  readonly writer: NodeWriter;
   readonly address: NodeAddress;
+  /** Of a cluster. */
+  readonly nodeId: string | null;
+  readonly runId: string | null;
+  readonly replid: string | null;
   readonly slots: readonly SlotRange[];
 }
 
@@ -45,34 +50,42 @@ export async function planReplay(
   nodes: readonly NodeNow[],
   cluster: boolean,
 ): Promise<ReplayPlan | string> {
-  const plan = await (cluster ? planCluster(endpoint, known, nodes) : planStandalone(endpoint, known, nodes));
+  const { plan, databases } = await (cluster
+    ? planCluster(endpoint, known, nodes)
+    : planStandalone(endpoint, known, nodes));
   if (plan.kind === 'full-sync') return plan.reasons.join('; ');
   if (plan.recopySlots.length > 0) {
     return `${plan.recopySlots.length} slots of the target have lost what they had: ${plan.reasons.join('; ')}`;
   }
   const skipUntil = plan.skipUntil.length > 0 ? plan.skipUntil : new Float64Array(SLOT_COUNT).fill(plan.startOffset);
-  return { offset: plan.startOffset, skipUntil, reasons: plan.reasons };
+  return { offset: plan.startOffset, db: plan.db, skipUntil, databases, reasons: plan.reasons };
+}
+
+interface FoundPlan {
+  readonly plan: ResumePlan;
+  /** Of a standalone: those that hold keys. */
+  readonly databases: readonly number[];
 }
 
 async function planStandalone(
   endpoint: Endpoint,
   { run, shard, ...known }: KnownStream,
   [node]: readonly NodeNow[],
-): Promise<ResumePlan> {
-  if (node === undefined) return { kind: 'full-sync', reasons: ['the target has no node'] };
-  const markers = await asking(endpoint, node.address, async (asked, connection) => {
+): Promise<FoundPlan> {
+  if (node === undefined) return { plan: { kind: 'full-sync', reasons: ['the target has no node'] }, databases: [] };
+  return asking(endpoint, node.address, async (asked, connection) => {
     const keyspace = String(await connection.info('keyspace'));
     const databases = [...keyspace.matchAll(/^db(\d+):/gm)].map(([, database]) => Number(database));
-    return readStandaloneMarkers(asked, run, shard, databases);
+    const markers = await readStandaloneMarkers(asked, run, shard, databases);
+    return { plan: planStandaloneResume({ ...findings(known), markers }), databases };
   });
-  return planStandaloneResume({ ...findings(known), markers });
 }
 
 async function planCluster(
   endpoint: Endpoint,
   { run, shard, slots, ...known }: KnownStream,
   nodes: readonly NodeNow[],
-): Promise<ResumePlan> {
+): Promise<FoundPlan> {
   const slotMarkers = new Map<number, Marker>();
   const connectionMarkers: ConnectionMarker[] = [];
   await Promise.all(
@@ -86,33 +99,31 @@ async function planCluster(
         const places = known.nodes.flatMap(({ nodeId, markerSlot }) =>
           markerSlot !== null && owns(markerSlot) ? [{ nodeId, slot: markerSlot }] : [],
         );
-        connectionMarkers.push(...(await readConnectionMarkers(asked, node.writer.nodeId ?? '', run, shard, places)));
+        connectionMarkers.push(...(await readConnectionMarkers(asked, node.nodeId ?? '', run, shard, places)));
       }),
     ),
   );
   const markedSlots = SlotBitmap.of(slots);
-  return planClusterResume({
+  const plan = planClusterResume({
     ...findings({ ...known, markedSlots }),
-    nodes: nodes.map(({ writer, slots: owned }) => ({
-      nodeId: writer.nodeId ?? '',
-      runId: writer.identity.runId,
-      replid: writer.identity.replid,
-      slots: owned,
-    })),
+    nodes: nodes.map((node) => ({ ...node, nodeId: node.nodeId ?? '' })),
     connectionMarkers,
     slotMarkers,
   });
+  return { plan, databases: [] };
 }
 
 function findings(
-  known: Pick<KnownStream, 'history' | 'settled' | 'earliest' | 'nodes'> & { readonly markedSlots?: SlotBitmap },
+  known: Pick<KnownStream, 'history' | 'settled' | 'db' | 'replid' | 'earliest' | 'nodes'> & {
+    readonly markedSlots?: SlotBitmap;
+  },
 ) {
-  const { history, settled, earliest, nodes, markedSlots } = known;
+  const { history, settled, db, replid, earliest, nodes, markedSlots } = known;
   return {
     history,
     earliestOffset: earliest,
     stored: {
-      progress: { phase: 'streaming' as const, offset: settled, db: 0, source: { replid: history.replid }, nodes },
+      progress: { phase: 'streaming' as const, offset: settled, db, source: { replid }, nodes },
       markedSlots: markedSlots ?? new SlotBitmap(),
       recopied: [],
     },

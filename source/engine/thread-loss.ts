@@ -16,7 +16,7 @@ export function jobAfterLoss(job: ShardJob, losses: number): ShardJob | string {
   if (losses > MOST_LOSSES)
     return `${losses} threads have died on it: this is a defect, please report it with the log.`;
   const loss = new FerryError('The worker thread of this shard died.', { code: 'thread-lost' });
-  return obstacleToRestart(job, loss) ?? { ...job, attempt: losses + 1 };
+  return obstacleToRestart(job, loss) ?? { ...job, attempt: losses + 1, resume: null };
 }
 
 /** Counters that a run tells as sums, whoever has counted. */

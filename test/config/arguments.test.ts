@@ -41,6 +41,7 @@ describe('parseArguments', () => {
       headless: false,
       json: false,
       snapshotOnly: true,
+      resume: 'ask',
     };
     expect(parseArguments(args)).toEqual(expected);
     expect(parseArguments(['sync', ...args])).toEqual(expected);

@@ -87,6 +87,7 @@ export function migrate(
     keyless: { flush: 'refuse', swapdb: 'refuse', publish: 'ignore', script: 'forward', function: 'forward' },
     limits: TEST_LIMITS,
     snapshotOnly: false,
+    resume: null,
     shards: null,
     ...more,
   };

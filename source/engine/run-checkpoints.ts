@@ -1,0 +1,233 @@
+// What a run keeps for the process that may have to go on with it: for each shard a lease on the target, and its state, in a
+// file here and beside the lease. Lives on the main thread; the workers tell how far they are.
+import type { Setup } from '../checkpoint/fingerprint.ts';
+import { acquireLease, describeHolder, type Lease, type LeaseOptions, type LeaseOutcome } from '../checkpoint/lease.ts';
+import type { KnownNode, ShardProgress, StoredShard } from '../checkpoint/shard-state.ts';
+import type { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
+import { removeShardState, ShardStateStore } from '../checkpoint/state-store.ts';
+import { EXIT, FerryError, messageOf } from './errors.ts';
+import type { ShardSample } from './shard-job.ts';
+
+/** How long to wait before a lease that could not be renewed is asked for again. */
+const REACQUIRE_MS = 2000;
+
+export interface CheckpointedShard {
+  readonly id: number;
+  readonly name: string;
+  /** In the names of its markers; that of the process that began. */
+  readonly run: string;
+  /** What is known of it now: what was stored, or what a new shard is. */
+  readonly progress: ShardProgress;
+  /** Slots that have markers once the stream has begun. */
+  readonly markedSlots: SlotBitmap;
+}
+
+export interface CheckpointOptions {
+  readonly migration: string;
+  readonly folder: string;
+  readonly engineVersion: string;
+  readonly saveEveryMs: number;
+  readonly leaseMs: number;
+  /** How often the state on the target is brought up to date. */
+  readonly renewEveryMs: number;
+  /** Where the lease of a shard is asked for, and all masters of the target. */
+  readonly target: (shard: string) => Pick<LeaseOptions, 'home' | 'nodes'>;
+  readonly close: () => void;
+}
+
+export interface CheckpointHost {
+  /** This process must not write for the shard any more. */
+  lost(shard: number, error: FerryError): void;
+  notice(level: 'info' | 'warn' | 'error', shard: string, message: string): void;
+}
+
+interface Kept {
+  readonly shard: CheckpointedShard;
+  readonly store: ShardStateStore;
+  lease: Lease | null;
+  progress: ShardProgress;
+  attempt: number;
+  /** Set when the shard has ended. */
+  ending: Promise<void> | null;
+}
+
+export class RunCheckpoints {
+  readonly #options: CheckpointOptions;
+  readonly #kept = new Map<number, Kept>();
+  #host: CheckpointHost | null = null;
+  #closed = false;
+
+  constructor(options: CheckpointOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes the lease of a shard, and says on disk and on the target where it stands.
+   * @throws FerryError `lease`, naming who has it.
+   */
+  async add(shard: CheckpointedShard): Promise<void> {
+    const { folder, engineVersion, saveEveryMs } = this.#options;
+    const kept: Kept = {
+      shard,
+      lease: null,
+      progress: shard.progress,
+      attempt: 0,
+      ending: null,
+      store: new ShardStateStore({
+        folder,
+        run: shard.run,
+        shard: shard.name,
+        engineVersion,
+        saveEveryMs,
+        markedSlots: shard.markedSlots,
+        recopied: [],
+        progress: () => kept.progress,
+        trouble: (error) => this.#stateTrouble(shard.name, error),
+      }),
+    };
+    const outcome = await this.#acquire(kept);
+    if (outcome.status === 'busy') throw busyError(shard.name, outcome);
+    this.#kept.set(shard.id, kept);
+    await kept.store.save();
+    await outcome.lease.renew();
+  }
+
+  /** The run begins. */
+  begin(host: CheckpointHost): void {
+    this.#host = host;
+  }
+
+  /** How far a shard is. */
+  take(id: number, sample: ShardSample): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined || kept.ending !== null) return;
+    if (kept.attempt !== 0 && sample.attempt > kept.attempt) this.#beginsAnew(kept);
+    kept.attempt = sample.attempt;
+    const { checkpoint } = sample;
+    if (checkpoint === null) return;
+    const { history, offset, db, nodes } = checkpoint;
+    if (kept.progress.phase === 'streaming' && kept.progress.offset === offset) return;
+    const begins = kept.progress.phase !== 'streaming';
+    kept.progress = {
+      ...kept.progress,
+      source: { ...kept.progress.source, ...history },
+      phase: 'streaming',
+      offset,
+      db,
+      nodes: nodes.map(plainNode),
+    };
+    kept.store.changed();
+    if (begins) void kept.lease?.renew();
+  }
+
+  /** Whether this process certainly still has the shard's lease. */
+  async held(id: number): Promise<boolean> {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return true;
+    return kept.lease !== null && (await kept.lease.renew());
+  }
+
+  /** @param done nothing of the shard is left to go on with. */
+  ended(id: number, done: boolean): Promise<void> {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return Promise.resolve();
+    kept.ending ??= this.#end(kept, done);
+    return kept.ending;
+  }
+
+  async #end(kept: Kept, done: boolean): Promise<void> {
+    try {
+      await kept.store.close();
+      if (done) await removeShardState(this.#options.folder, kept.shard.name);
+      else await kept.lease?.renew();
+      await kept.lease?.release(done);
+    } catch (error) {
+      this.#host?.notice(
+        'warn',
+        kept.shard.name,
+        `What is kept of this shard could not be put in order: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  /** Lets go of what was not ended. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#kept.keys()].map((id) => this.ended(id, false)));
+    this.#options.close();
+  }
+
+  /** What it wrote so far is going to be taken off the target: nothing of it is to be gone on with. */
+  #beginsAnew(kept: Kept): void {
+    kept.progress = { ...kept.progress, phase: 'copying', offset: null, nodes: [] };
+    kept.store.save().catch(() => {});
+    void kept.lease?.renew();
+  }
+
+  async #acquire(kept: Kept): Promise<LeaseOutcome> {
+    const { migration, leaseMs, renewEveryMs, target } = this.#options;
+    const { shard } = kept;
+    const outcome = await acquireLease({
+      migration,
+      run: shard.run,
+      shard: shard.name,
+      expiryMs: leaseMs,
+      renewEveryMs,
+      ...target(shard.name),
+      state: (): StoredShard => kept.store.state(),
+      lost: (error) => void this.#lost(kept, error),
+    });
+    if (outcome.status === 'acquired') kept.lease = outcome.lease;
+    return outcome;
+  }
+
+  /** The target was away for longer than a lease lasts, or somebody else has it: only the latter is the end. */
+  async #lost(kept: Kept, error: FerryError): Promise<void> {
+    kept.lease = null;
+    const { id, name } = kept.shard;
+    this.#host?.notice('warn', name, `${error.message} It is asked for again.`);
+    while (!this.#closed && kept.ending === null) {
+      try {
+        const outcome = await this.#acquire(kept);
+        if (outcome.status === 'acquired') {
+          this.#host?.notice('info', name, 'The lease of this shard is ours again.');
+          return;
+        }
+        if (outcome.holder?.pid !== process.pid) {
+          this.#host?.lost(id, busyError(name, outcome));
+          return;
+        }
+      } catch {
+        // The target can not be asked yet.
+      }
+      await new Promise((resolve) => setTimeout(resolve, REACQUIRE_MS));
+    }
+  }
+
+  #stateTrouble(shard: string, error: FerryError | null): void {
+    if (error !== null) this.#host?.notice('error', shard, error.message);
+    else this.#host?.notice('info', shard, 'The state of this shard is written again.');
+  }
+}
+
+/** What a shard that has not begun is to be remembered as. */
+export function newProgress(setup: Setup, address: string, targetWasEmpty: boolean): ShardProgress {
+  return {
+    source: { address, nodeId: null, replid: null, replid2: null, secondReplOffset: -1 },
+    phase: 'copying',
+    offset: null,
+    db: 0,
+    targetWasEmpty,
+    nodes: [],
+    setup,
+  };
+}
+
+function busyError(shard: string, outcome: Extract<LeaseOutcome, { status: 'busy' }>): FerryError {
+  return new FerryError(describeHolder(outcome, shard), { code: 'lease', shard, exitCode: EXIT.preflight });
+}
+
+function plainNode(node: KnownNode): KnownNode {
+  return { ...node, replicaIds: [...node.replicaIds], slots: node.slots.map(({ first, last }) => ({ first, last })) };
+}

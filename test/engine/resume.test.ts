@@ -1,0 +1,139 @@
+// redferry killed at any moment, and the same command again: the stream goes on without a full sync, nothing lost, nothing
+// twice; also from a host that has nothing but the two addresses.
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { fillSample } from '../../source/demo/sample-data.ts';
+import { startLoad, type WriteLoad } from '../../source/demo/write-load.ts';
+import { compare, type Place } from '../support/migration.ts';
+import { testCluster, testServer } from '../support/servers.ts';
+import { addressOf, SyncProcess, stateFolder } from '../support/sync-process.ts';
+import { waitFor } from '../support/wait.ts';
+
+const NO_DELAY = ['--repl-diskless-sync-delay', '0', '--repl-backlog-size', '64mb'];
+const KEYS = 3000;
+/** From the start of the process to the stream that flows; the machine of the tests has other things to do as well. */
+const RESUME_MS = 6000;
+
+function client({ host, port }: Place): Redis {
+  const redis = new Redis({ host, port });
+  redis.on('error', () => {});
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+async function written(load: WriteLoad, commands: number): Promise<void> {
+  const until = load.stats().commands + commands;
+  await waitFor(() => load.stats().commands >= until, { deadlineMs: 30_000, what: 'writes' });
+}
+
+async function fullSyncs(nodes: readonly Place[]): Promise<number> {
+  const infos = await Promise.all(nodes.map((node) => client(node).info('stats')));
+  return infos.reduce((sum, info) => sum + Number(/sync_full:(\d+)/.exec(info)?.[1] ?? 0), 0);
+}
+
+async function expectEqualEnd(run: SyncProcess, source: readonly Place[], target: readonly Place[]): Promise<void> {
+  await run.caughtUp();
+  const report = await compare(source, target, { sourceCluster: source.length > 1, targetCluster: target.length > 1 });
+  expect(report.differences.slice(0, 5)).toEqual([]);
+  expect(await run.kill('SIGTERM')).toBe(0);
+  for (const node of target) expect(await client(node).keys('redferry:*')).toEqual([]);
+}
+
+describe('kill -9 in the stream, and --resume', () => {
+  it('standalone to standalone, two databases, again and again', async () => {
+    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const sample = { keys: KEYS, cluster: false, seed: 11, databases: [0, 4] };
+    await fillSample([source], sample);
+    const args = ['--source', addressOf(source), '--target', addressOf(target)];
+    const folder = stateFolder();
+    let run = new SyncProcess(args, folder);
+    await run.streaming();
+    const load = await startLoad([source], { ...sample, ratePerSecond: 3000 });
+    for (let round = 0; round < 4; round++) {
+      await written(load, 2000);
+      await run.kill('SIGKILL');
+      await written(load, 500);
+      run = new SyncProcess([...args, '--resume'], folder);
+      await run.streaming(RESUME_MS);
+    }
+    await written(load, 2000);
+    await load.stop();
+    expect(await fullSyncs([source])).toBe(1);
+    await expectEqualEnd(run, [source], [target]);
+  });
+
+  it('cluster to cluster, from another host', async () => {
+    const source = await testCluster({ masters: 3, args: NO_DELAY });
+    const target = await testCluster({ masters: 2 });
+    const [from, to] = [source.masters[0], target.masters[0]];
+    if (from === undefined || to === undefined) throw new Error('a cluster has no master');
+    const sample = { keys: KEYS, cluster: true, seed: 12, databases: [0] };
+    await fillSample(source.masters, sample);
+    const args = ['--source', addressOf(from), '--target', addressOf(to)];
+    let run = new SyncProcess(args, stateFolder());
+    await run.streaming();
+    const load = await startLoad(source.masters, { ...sample, ratePerSecond: 3000 });
+    for (let round = 0; round < 3; round++) {
+      await written(load, 2000);
+      await run.kill('SIGKILL');
+      // Nothing is known here: what stands on the target has to do.
+      run = new SyncProcess([...args, '--resume'], stateFolder());
+      await run.streaming(RESUME_MS);
+    }
+    await written(load, 1000);
+    await load.stop();
+    expect(await fullSyncs(source.masters)).toBe(3);
+    await expectEqualEnd(run, source.masters, target.masters);
+  });
+});
+
+describe('what was left by an unfinished run', () => {
+  it('is made anew for a shard whose full sync was cut off, without a conflict with its own keys', async () => {
+    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    await client(source).config('SET', 'rdbcompression', 'no');
+    for (let i = 0; i < 300; i++) await client(source).set(`big:${i}`, Buffer.alloc(200_000, i));
+    const args = ['--source', addressOf(source), '--target', addressOf(target)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await waitFor(async () => (await client(target).keys('big:*')).length > 5, { deadlineMs: 20_000, what: 'keys' });
+    await run.kill('SIGKILL');
+    await client(source).del('big:0', 'big:1', 'big:2');
+    const again = new SyncProcess([...args, '--resume'], folder);
+    await again.streaming();
+    expect(again.messages).toContain('its snapshot was not finished');
+    await expectEqualEnd(again, [source], [target]);
+  });
+
+  it('is asked about, and refused under another setup', async () => {
+    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    await client(source).set('a', '1');
+    const args = ['--source', addressOf(source), '--target', addressOf(target)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.streaming();
+    await client(source).set('a', '2');
+    await run.caughtUp();
+
+    const second = new SyncProcess([...args, '--resume'], folder);
+    expect(await second.exited).toBe(5);
+    expect(second.messages).toMatch(/is being migrated by process \d+/);
+
+    await run.kill('SIGKILL');
+    const undecided = new SyncProcess(args, folder);
+    expect(await undecided.exited).toBe(2);
+    expect(undecided.messages).toContain('--resume goes on with it, --fresh begins anew');
+    const other = new SyncProcess([...args, '--resume', '--on-conflict', 'ignore'], folder);
+    expect(await other.exited).toBe(2);
+    expect(other.messages).toContain('The conflict policy was panic, now it is ignore.');
+
+    const resumed = new SyncProcess([...args, '--resume'], folder);
+    await resumed.streaming(RESUME_MS);
+    await client(source).set('a', '3');
+    await expectEqualEnd(resumed, [source], [target]);
+    // A run that was finished leaves nothing to ask about.
+    await client(target).flushall();
+    const anew = new SyncProcess(args, folder);
+    await anew.streaming();
+    expect(await anew.kill('SIGTERM')).toBe(0);
+  });
+});
