@@ -4,6 +4,7 @@ import { type KeyBatch, keyAt, oneCommand } from './key-batch.ts';
 import { KeySet } from './key-set.ts';
 import { type LinkedSides, onlyNode } from './linked-sides.ts';
 import { askAbout, type LinkedSide, QUESTIONS, sameAnswerTo } from './located-replies.ts';
+import { PlainHabit } from './plain-batch.ts';
 import { quickCompare } from './quick-compare.ts';
 import type { Difference } from './report.ts';
 import type { StratumPlace } from './strata.ts';
@@ -27,6 +28,8 @@ export interface Examined {
 export class Examiner {
   readonly #options: ExamineOptions;
   readonly #sources: readonly LinkedSide[];
+  /** By node of the source. */
+  readonly #habits: readonly PlainHabit[];
   readonly tallies: Tally[];
   /** Waiting to be looked at again. */
   readonly #suspects = new Set<Suspect>();
@@ -41,6 +44,7 @@ export class Examiner {
     this.#options = { ...options, same: (suspect) => (command) => sameAnswerTo(source, target, suspect, command) };
     this.#ofTarget = strata.map(({ side }) => side === 'target');
     this.#sources = options.sides.source.side.nodes.map((_, node) => onlyNode(options.sides.source, node));
+    this.#habits = this.#sources.map(() => new PlainHabit());
     this.tallies = strata.map(emptyTally);
   }
 
@@ -85,11 +89,12 @@ export class Examiner {
   async #compare(place: StratumPlace, batch: KeyBatch): Promise<Examined> {
     const { sides, toleranceMs } = this.#options;
     const source = this.#sources[place.node];
-    if (source === undefined) throw new RangeError(`the source has no node ${place.node}`);
+    const habit = this.#habits[place.node];
+    if (source === undefined || habit === undefined) throw new RangeError(`the source has no node ${place.node}`);
     const tally = emptyTally();
     const suspects: Suspect[] = [];
     const { equal, doubtful } = await quickCompare(
-      { source, target: sides.target, toleranceMs },
+      { source, target: sides.target, toleranceMs, habit },
       place.database,
       batch,
     );

@@ -39,6 +39,8 @@ export const QUESTIONS = {
   size: { head: '*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n', tail: '' },
   /** Unlike GET it answers nil, and counts no error on the server, where the value is no string. */
   string: { head: '*2\r\n$4\r\nMGET\r\n', tail: '', many: 'MGET' },
+  /** Cut off behind the largest that is small; nothing where there is no key, and an error for other types. */
+  head: { head: '*4\r\n$8\r\nGETRANGE\r\n', tail: '$1\r\n0\r\n$5\r\n65536\r\n' },
   type: { head: '*2\r\n$4\r\nTYPE\r\n', tail: '' },
   expiresAt: { head: '*2\r\n$11\r\nPEXPIRETIME\r\n', tail: '' },
   timeLeft: { head: '*2\r\n$4\r\nPTTL\r\n', tail: '' },

@@ -5,6 +5,7 @@
 import { expiryOf, NO_EXPIRY, sameExpiry, settledExpiry } from './expiry.ts';
 import type { Indexes, KeyBatch } from './key-batch.ts';
 import { AFTER, type Answers, askAbout, type LinkedSide, QUESTIONS, type Question } from './located-replies.ts';
+import type { PlainHabit } from './plain-batch.ts';
 import { ReplyTooLong } from './reply-link.ts';
 
 /** By MEMORY USAGE: larger values are compared in windows. */
@@ -43,6 +44,8 @@ export interface QuickPair {
   readonly source: LinkedSide;
   readonly target: LinkedSide;
   readonly toleranceMs: number;
+  /** What the batches of this node have been. */
+  readonly habit: PlainHabit;
 }
 
 /** Compares the keys of one batch. Throws only when a link breaks or a server refuses to be read. */
@@ -53,6 +56,11 @@ export async function quickCompare(pair: QuickPair, database: number, batch: Key
   if (batch.count === 0) return found;
   // A cluster has one database: everything of another one is missing there.
   if (pair.target.side.cluster && database !== 0) return { equal: found.equal, doubtful: [...all] };
+  if (pair.habit.believed) {
+    const outcome = await comparePlain(pair, database, batch, all);
+    if (outcome !== null) return outcome;
+    pair.habit.disappoint();
+  }
   // The target is asked, to spare the source: values that should be equal are equally big.
   const [sizes, ours] = await Promise.all([
     askAbout(pair.target, database, batch, all, QUESTIONS.size, { after: AFTER.keyspace }),
@@ -63,6 +71,7 @@ export async function quickCompare(pair: QuickPair, database: number, batch: Key
   const fieldsExpire = fieldsMayExpire(pair, keyspaces, database);
   const chunks = cut(sizes, all, found);
   sizes.release();
+  const isSmall = chunks.length === 1 && found.doubtful.length === 0;
   await Promise.all(
     chunks.map(async (indexes) => {
       try {
@@ -73,7 +82,62 @@ export async function quickCompare(pair: QuickPair, database: number, batch: Key
       }
     }),
   );
+  const isPlain = isSmall && found.equal.get('string') === batch.count;
+  pair.habit.note(isPlain);
   return found;
+}
+
+/**
+ * All keys as small strings, the values of the target first: of the source nothing is asked before it is known how big they
+ * should be. null when they are something else, and nothing is known then.
+ */
+async function comparePlain(
+  pair: QuickPair,
+  database: number,
+  batch: KeyBatch,
+  all: Uint32Array,
+): Promise<QuickOutcome | null> {
+  const most = { mostBytes: MOST_BYTES };
+  const [values, ours, theirs] = await Promise.allSettled([
+    askAbout(pair.target, database, batch, all, QUESTIONS.head, most),
+    askKeyspaces(pair.source),
+    askKeyspaces(pair.target),
+  ]);
+  const heads = fulfilled(values);
+  if (heads === null) return null;
+  try {
+    if (ours.status === 'rejected') throw ours.reason;
+    if (theirs.status === 'rejected') throw theirs.reason;
+    let bytes = 0;
+    for (let place = 0; place < batch.count; place++) {
+      if (heads.kindOf(place) !== DOLLAR) return null;
+      const length = heads.numberIn(place);
+      if (length === 0 || length > SMALL_BYTES) return null;
+      bytes += length;
+    }
+    pair.habit.note(bytes <= REQUEST_BYTES);
+    const keyspaces = [...ours.value, ...theirs.value];
+    const [strings, lasting] = await Promise.all([
+      askAbout(pair.source, database, batch, all, QUESTIONS.string, most),
+      mayExpire(keyspaces, database) ? sameExpiries(pair, database, batch, all) : null,
+    ]);
+    const found: Found = { equal: new Map(), doubtful: [] };
+    const others = judgeStrings({ ours: strings, theirs: heads }, all, lasting, found);
+    strings.release();
+    return { equal: found.equal, doubtful: [...found.doubtful, ...others] };
+  } catch (error) {
+    if (error instanceof ReplyTooLong) return null;
+    throw error;
+  } finally {
+    heads.release();
+  }
+}
+
+/** null for answers that were too long. @throws the reason of any other failure. */
+function fulfilled(result: PromiseSettledResult<Answers>): Answers | null {
+  if (result.status === 'fulfilled') return result.value;
+  if (result.reason instanceof ReplyTooLong) return null;
+  throw result.reason;
 }
 
 interface Found {
@@ -172,7 +236,12 @@ function cut(sizes: Answers, all: Uint32Array, { doubtful }: Found): Indexes[] {
 }
 
 /** Gives those that are no strings. */
-function judgeStrings({ ours, theirs }: Both, indexes: Indexes, lasting: Uint8Array | null, found: Found): number[] {
+function judgeStrings(
+  { ours, theirs }: Pick<Both, 'ours' | 'theirs'>,
+  indexes: Indexes,
+  lasting: Uint8Array | null,
+  found: Found,
+): number[] {
   const others: number[] = [];
   const same = ours.allAs(theirs);
   let strings = 0;

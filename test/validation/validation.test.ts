@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Command } from '../../source/validation/connection.ts';
 import { ReplyError } from '../../source/validation/resp-reader.ts';
-import { type CompareSide, openSide } from '../../source/validation/side.ts';
+import { type CompareSide, openSide, text } from '../../source/validation/side.ts';
 import { type Validated, type ValidateOptions, Validation } from '../../source/validation/validation.ts';
 import { useServers as serversOfThisFile } from '../support/servers.ts';
 import { EQUAL_BUT_UNLIKE, PLANTED } from './planted.ts';
@@ -121,6 +121,44 @@ describe.each(PAIRS)('%s', (_, getSource, getTarget) => {
       bound: { confidence: 1, keys: 0, fraction: 0 },
     });
   });
+});
+
+test('batches of small strings are compared without asking for sizes, and other keys among them are found all the same', async () => {
+  const others: Command[] = Array.from({ length: 40 }, (_, index): Command[] => [
+    ['HSET', `other:hash:${index}`, 'field', index],
+    ['SET', `other:empty:${index}`, ''],
+    ['SET', `other:big:${index}`, 'x'.repeat(70_000)],
+    ['SET', `other:lasting:${index}`, 'x', 'PXAT', 4_000_000_000_000],
+  ]).flat();
+  const data = [...strings(20_000), ...others];
+  await write(one, [...data, ['SET', 'only:source', 'x'], ['SET', 'was:string', 'x'], ['HSET', 'was:hash', 'a', 'b']]);
+  await write(other, [...data, ['HSET', 'was:string', 'a', 'b'], ['SET', 'was:hash', 'x'], ['SET', 'equal:17', '']]);
+  await write(other, [
+    ['SET', 'equal:18', 'value 1_'],
+    ['APPEND', 'other:big:3', 'x'],
+    ['PEXPIREAT', 'equal:19', 4_000_000_000_000],
+    ['PERSIST', 'other:lasting:5'],
+  ]);
+  const side = await openSide(other);
+  await side.nodes[0]?.call(['CONFIG', 'RESETSTAT']);
+  const { result, differences } = await validate({ source: one, target: other, keysPerSecond: null });
+  expect(differences.map(({ key }) => String(key)).sort()).toEqual([
+    'equal:17',
+    'equal:18',
+    'equal:19',
+    'only:source',
+    'other:big:3',
+    'other:lasting:5',
+    'was:hash',
+    'was:string',
+  ]);
+  expect(result).toMatchObject({ equal: 20_000 + 160 - 5, different: 8, unstable: 0, skipped: 0 });
+  for (const [, key = ''] of others) await side.nodes[0]?.call(['DEL', key]);
+  const plain = await validate({ source: other, target: other });
+  expect(plain.result).toMatchObject({ outcome: 'equal', equal: 20_002 });
+  const stats = text((await side.nodes[0]?.call(['INFO', 'commandstats'])) ?? null);
+  side.close();
+  expect(Number(/^cmdstat_getrange:calls=(\d+)/m.exec(stats)?.[1])).toBeGreaterThan(1000);
 });
 
 test('the verdict of a sample of equal stores gives the bound that was wanted', async () => {
