@@ -12,13 +12,14 @@ import type { DetachedOrder } from '../control/detached-run.ts';
 import { runsFolder } from '../control/run-registry.ts';
 import { ControlServer } from '../control/server.ts';
 import type { EngineSnapshot } from '../engine/contract.ts';
-import { messageOf } from '../engine/errors.ts';
+import { EXIT, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
 import { resultLine } from '../headless/json-lines.ts';
 import { type AuditFile, auditPath, openAuditFile } from '../telemetry/audit-file.ts';
 import { ConflictLog } from '../telemetry/conflict-log.ts';
 import { type KeyNames, resultWithoutKeys } from '../telemetry/hidden-keys.ts';
 import { openRunLog } from '../telemetry/run-log.ts';
+import { askResume } from './ask-resume.ts';
 import { detach } from './detach.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseOutput, showRun } from './show-run.ts';
@@ -54,6 +55,13 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
   const run = detached?.run ?? newRunName(new Date());
   const logFile = detached?.logFile ?? settings.log.file ?? join(tmpdir(), `redferry-${run}.log`);
   if (command.detach) return detach({ settings, warnings, run, logFile });
+  const names = { source: describeAddress(settings.source.address), target: describeAddress(settings.target.address) };
+  const screen = detached === null && chooseOutput(command) === 'screen';
+  const choice =
+    screen && command.resume === 'ask'
+      ? await askResume({ names, language: settings.interface.language })
+      : command.resume;
+  if (choice === null) return EXIT.completed;
   const log = openRunLog(logFile, {
     level: settings.log.level,
     keys: settings.log.keys,
@@ -66,7 +74,6 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
   });
   const source = toPlace(settings.source);
   const target = toPlace(settings.target);
-  const names = { source: describeAddress(settings.source.address), target: describeAddress(settings.target.address) };
   const engine = new FerryEngine({
     run,
     ...names,
@@ -86,7 +93,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,
-          resume: { names, choice: command.resume },
+          resume: { names, choice },
           shards: settings.source.shards ?? null,
         },
         tell,

@@ -222,6 +222,10 @@ export const MESSAGES_EN: Messages = {
   helpTitle: 'Keys',
   helpLegend: 'Signs',
   leaveHint: 'q or enter leaves',
+  resume: {
+    found: (run, savedAt) => `A run of this migration was left unfinished: ${run}, last saved ${savedAt}.`,
+    question: 'r = resume it, f = begin anew (fresh), q = leave [q] ',
+  },
   result: {
     headline: (outcome, exitCode, duration) => `redferry: ${outcome} after ${duration} (exit code ${exitCode})`,
     amounts: (keys, commands, bytes) => `  ${keys} keys, ${commands} stream commands, ${bytes} received`,

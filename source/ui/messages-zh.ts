@@ -220,6 +220,10 @@ export const MESSAGES_ZH: Messages = {
   helpTitle: '按键',
   helpLegend: '符号',
   leaveHint: '按 q 或回车离开',
+  resume: {
+    found: (run, savedAt) => `此迁移有一次未完成的运行：${run}，最后保存于 ${savedAt}。`,
+    question: 'r = 继续，f = 重新开始，q = 退出 [q] ',
+  },
   result: {
     headline: (outcome, exitCode, duration) => `redferry：${outcome}，用时 ${duration}（退出码 ${exitCode}）`,
     amounts: (keys, commands, bytes) => `  ${keys} 个键，${commands} 条增量命令，接收 ${bytes}`,

@@ -210,6 +210,12 @@ export interface Messages {
   readonly helpLegend: string;
   readonly leaveHint: string;
 
+  /** The question before the screen, when a run was left unfinished. */
+  readonly resume: {
+    readonly found: (run: string, savedAt: string) => string;
+    readonly question: string;
+  };
+
   /** The final lines, after the screen has gone. */
   readonly result: {
     readonly headline: (outcome: string, exitCode: number, duration: string) => string;
