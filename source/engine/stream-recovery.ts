@@ -60,6 +60,8 @@ export class StreamRecovery {
   /** Parked slots are closed: they are played again with the rest. */
   #unpark = false;
   #reconnecting = false;
+  /** Missing for certain, and not yet in a filter: a link may be lost before it is. */
+  #pending: readonly MissingWrite[] = [];
   #attempt = 1;
 
   constructor(host: RecoveryHost) {
@@ -87,13 +89,15 @@ export class StreamRecovery {
     if (this.#state === 'gathering' && this.#host.nodes.idle) void this.#goBack();
   }
 
-  /** A link is gone: the connections are all made anew. @param known what is missing for certain. */
-  lost(error: FerryError, known: readonly MissingWrite[] = []): void {
+  /** A link is gone: the connections are all made anew. */
+  lost(error: FerryError): void {
     if (this.#state === 'ended' || (this.#state === 'busy' && this.#reconnecting)) return;
     const { places, nodes, router } = this.#host;
     this.#floor = Math.min(this.floor, places.settledPosition);
     const missing = [
-      ...known,
+      ...this.#pending,
+      // The marker of a slot may be ahead of them: of what was passed over once, a part has been sent again.
+      ...(router.filter?.missingBehind(places.offsetAt(places.position)) ?? []),
       ...nodes.writers.flatMap((writer) => writer.replies.take()?.missing ?? []),
       ...router.parked.release(),
     ];
@@ -116,6 +120,7 @@ export class StreamRecovery {
     this.#state = 'busy';
     const troubles = nodes.writers.flatMap((writer) => writer.replies.take() ?? []);
     const missing = troubles.flatMap((trouble) => trouble.missing);
+    this.#pending = missing;
     this.#floor = Math.min(this.floor, ...troubles.map(({ position }) => position));
     this.reason = troubles.find(({ delayMs }) => delayMs > 0)?.reason ?? troubles[0]?.reason ?? null;
     const position = this.#floor;
@@ -126,7 +131,7 @@ export class StreamRecovery {
       const moves = troubles.flatMap((trouble) => trouble.moves);
       if (moves.length > 0) await this.#host.follow(moves);
     } catch (error) {
-      this.lost(error as FerryError, missing);
+      this.lost(error as FerryError);
       return;
     }
     const delayMs = Math.max(0, ...troubles.map((trouble) => trouble.delayMs));
@@ -144,6 +149,7 @@ export class StreamRecovery {
       this.#host.giveUp('what has to be sent again is no longer kept (limits.history)');
       return;
     }
+    this.#pending = [];
     router.filter = filter;
     router.restart(router.databases.at(places.offsetAt(position)));
     this.#floor = Number.POSITIVE_INFINITY;

@@ -28,12 +28,16 @@ export class ReplayFilter {
   /** Everything up to `offset` has taken effect but for `missing`; then `former` holds, where there was one. */
   static after(offset: number, missing: readonly MissingWrite[], former: ReplayFilter | null): ReplayFilter {
     if (former === null) return new ReplayFilter(new Float64Array(SLOT_COUNT).fill(offset), missing);
-    const left = [...former.#missing].flatMap(([slot, offsets]) =>
-      offsets.filter((each) => each > offset).map((each) => ({ slot, offset: each })),
-    );
     return new ReplayFilter(
       former.#skipUntil.map((each) => Math.max(each, offset)),
-      [...missing, ...left],
+      [...missing, ...former.missingBehind(offset)],
+    );
+  }
+
+  /** What is missing behind this offset: nobody has been able to send it again. */
+  missingBehind(offset: number): MissingWrite[] {
+    return [...this.#missing].flatMap(([slot, offsets]) =>
+      offsets.filter((each) => each > offset).map((each) => ({ slot, offset: each })),
     );
   }
 

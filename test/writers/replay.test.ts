@@ -9,6 +9,23 @@ import { ReplayFilter } from '../../source/writers/replay-filter.ts';
 const write = fc.record({ slot: fc.integer({ min: 0, max: 3 }), offset: fc.integer({ min: 1, max: 60 }) });
 
 describe('ReplayFilter', () => {
+  it('tells what it still has to let pass, for the filter after a link that was lost', () => {
+    const missing = [
+      { slot: 5, offset: 40 },
+      { slot: 5, offset: 70 },
+      { slot: 9, offset: 60 },
+    ];
+    const filter = ReplayFilter.after(100, missing, null);
+    expect(filter.missingBehind(40)).toEqual([
+      { slot: 5, offset: 70 },
+      { slot: 9, offset: 60 },
+    ]);
+    expect(filter.missingBehind(70)).toEqual([]);
+    // The target's marker says 100 for slot 5 as soon as the first of them has been sent again.
+    const next = new ReplayFilter(new Float64Array(16_384).fill(100), filter.missingBehind(40));
+    expect([next.has(5, 40), next.has(5, 70), next.has(9, 60)]).toEqual([true, false, false]);
+  });
+
   it('has what lies before its limit and is not missing', () => {
     const filter = ReplayFilter.after(100, [{ slot: 5, offset: 40 }], null);
     expect(filter.has(5, 39)).toBe(true);
