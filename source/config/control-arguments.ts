@@ -1,6 +1,7 @@
 // The arguments of the commands that speak to a run which is going on: attach, status, ctl.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { EngineCommand, ShardSelection } from '../engine/contract.ts';
+import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, type Language } from './language.ts';
 
 export interface AttachCommand {
@@ -36,7 +37,7 @@ export interface CtlCommand {
 
 export type ControlCommand = AttachCommand | StatusCommand | CtlCommand;
 
-const ACTS = ['pause', 'resume', 'finish', 'stop', 'set'] as const;
+const ACTS = ['pause', 'resume', 'validate', 'repair', 'export', 'finish', 'stop', 'set'] as const;
 type Act = (typeof ACTS)[number];
 
 interface RawOptions {
@@ -74,7 +75,7 @@ export function addControlCommands(program: Command, found: (command: ControlCom
     .command('ctl')
     .description('one command to a run that is going on')
     .addArgument(new Argument('<act>', 'what to do').choices(ACTS))
-    .argument('[setting]', 'for set: NAME=VALUE')
+    .argument('[setting]', 'for set: NAME=VALUE; for validate: how much, as validate --sample takes it, or full')
     .option('--run <run>', 'name of the run; without it the only one')
     .option('--shard <numbers>', 'for pause, resume and set: these source shards, for example 2 or 0,2', parseShards)
     .addOption(new Option('--all', 'for pause, resume and set: all shards, as without --shard').conflicts('shard'))
@@ -98,12 +99,19 @@ export function parseShards(value: string): readonly number[] {
 
 function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOptions): CtlCommand['request'] {
   // Not repeated: it may be a password at the wrong place.
-  if (act !== 'set' && setting !== undefined) throw new InvalidArgumentError(`ctl ${act} takes no argument`);
+  if (act !== 'set' && act !== 'validate' && setting !== undefined)
+    throw new InvalidArgumentError(`ctl ${act} takes no argument`);
   const shards: ShardSelection = shard ?? 'all';
   if (act === 'pause' || act === 'resume') return { type: act, shards };
   if (act !== 'set' && (shard !== undefined || all !== undefined))
     throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
   if (act === 'stop' || act === 'finish') return { type: act };
+  if (act === 'validate') {
+    if (setting !== undefined) parseSize(setting);
+    return { type: 'validate', size: setting ?? null };
+  }
+  if (act === 'repair') return { type: 'repair-differences', kind: 'differing', keys: null };
+  if (act === 'export') return { type: 'export-validation' };
   const parts = /^([A-Za-z][\w.-]*)=(.*)$/s.exec(setting ?? '');
   if (parts === null) throw new InvalidArgumentError('ctl set needs NAME=VALUE');
   return { type: 'set', name: parts[1] ?? '', value: parts[2] ?? '', shards };

@@ -71,6 +71,13 @@ describe('parseArguments', () => {
       confirmed: 'no',
     });
     expect(ctl('resume', '--all', '--run', 'r1')).toMatchObject({ run: 'r1', request: { shards: 'all' } });
+    expect(ctl('validate')).toMatchObject({ request: { type: 'validate', size: null } });
+    expect(ctl('validate', '1%@99')).toMatchObject({ request: { type: 'validate', size: '1%@99' } });
+    expect(() => ctl('validate', 'all of it')).toThrow('is no sample');
+    expect(ctl('repair', '--confirm', 'h:1')).toMatchObject({
+      request: { type: 'repair-differences', kind: 'differing', keys: null },
+      confirmed: { target: 'h:1' },
+    });
     expect(ctl('finish', '--yes')).toMatchObject({ request: { type: 'finish' }, confirmed: 'yes' });
     expect(ctl('finish', '--confirm', 'b')).toMatchObject({ confirmed: { target: 'b' } });
     expect(ctl('set', 'conflict=ignore')).toMatchObject({ request: { name: 'conflict', value: 'ignore' } });
