@@ -187,6 +187,11 @@ export class ConflictDesk {
     if (this.#file.count > 0) this.#wake();
   }
 
+  /** A person may take long to answer. */
+  keepAlive(): void {
+    this.#links.keepAlive();
+  }
+
   destroy(): void {
     this.#destroyed = true;
     this.#links.destroy();

@@ -35,6 +35,10 @@ export class NativePlaces {
     return this.#links.link(this.#links.nodeOf(key));
   }
 
+  keepAlive(): void {
+    this.#links.keepAlive();
+  }
+
   destroy(): void {
     this.#links.destroy();
   }

@@ -43,6 +43,10 @@ export class NodeLinks {
     return link;
   }
 
+  keepAlive(): void {
+    for (const link of this.#links.values()) link.keepAlive();
+  }
+
   destroy(): void {
     for (const link of this.#links.values()) link.destroy();
     this.#links.clear();

@@ -40,6 +40,9 @@ import { makeTargetNodes, makeWriter } from './target-writers.ts';
 /** How long the target may take to take redferry's own keys away at the end. */
 const REMOVE_MS = 10_000;
 
+/** Below any `timeout` that a target may have. */
+const KEEP_ALIVE_MS = 500;
+
 export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotIntake;
   readonly commands: CommandTaker;
@@ -64,6 +67,7 @@ export class ServerTarget implements ShardTarget {
   readonly #places: NativePlaces;
   readonly #lane: NativeLane;
   #inSnapshot = true;
+  #keepAliveTimer: NodeJS.Timeout | null = null;
   readonly #hold: ExpiryHold;
   readonly #kept: KeptKeys;
 
@@ -157,6 +161,7 @@ export class ServerTarget implements ShardTarget {
 
   async open(): Promise<void> {
     await Promise.all(this.#nodes.writers.map((writer) => writer.open()));
+    this.#keepAliveTimer = setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS);
   }
 
   setKind(kind: BatchKind): void {
@@ -202,8 +207,17 @@ export class ServerTarget implements ShardTarget {
     this.#nodes.destroy();
     this.#lane.destroy();
     this.#places.destroy();
+    if (this.#keepAliveTimer !== null) clearInterval(this.#keepAliveTimer);
     this.conflicts.destroy();
     this.#kept.close();
+  }
+
+  /** A shard that has halted at a key, or is paused in its snapshot, may write nothing for hours. */
+  #keepAlive(): void {
+    if (!this.#inSnapshot) return;
+    for (const writer of this.#nodes.writers) writer.keepAlive();
+    this.#places.keepAlive();
+    this.conflicts.keepAlive();
   }
 
   #deskHost(): DeskHost {

@@ -18,6 +18,7 @@ export class TargetRefusal {
 export type BlockReply = string | number | null | TargetRefusal | readonly BlockReply[];
 
 const REPLY_BUFFER_BYTES = 64 * 1024;
+const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 
 interface Waiting {
   readonly count: number;
@@ -30,10 +31,11 @@ export class BlockLink {
   readonly #clientName: string;
   readonly #importSource: boolean;
   #received: Buffer[] = [];
-  #waiting: Waiting | null = null;
+  /** In the order of sending. */
+  readonly #waiting: Waiting[] = [];
   #database = 0;
   readonly #watch = watchReplies(
-    () => this.#waiting !== null,
+    () => this.#waiting.length > 0,
     (seconds) => this.#silent(seconds),
   );
 
@@ -86,10 +88,15 @@ export class BlockLink {
         reject(this.#brokenLink(null));
         return;
       }
-      this.#waiting = { count, resolve, reject };
+      this.#waiting.push({ count, resolve, reject });
       this.#watch.heard();
       for (const part of parts) this.#connection.write(part);
     });
+  }
+
+  /** Keeps a target with `timeout` from closing a link that nobody uses for long. What is wrong shows at its next use. */
+  keepAlive(): void {
+    if (this.#waiting.length === 0) this.run([PING], 1).catch(() => {});
   }
 
   destroy(): void {
@@ -100,22 +107,23 @@ export class BlockLink {
   #take(view: Buffer): void {
     // The connection reads into one buffer: what is kept is copied.
     this.#received.push(Buffer.from(view));
-    const waiting = this.#waiting;
-    if (waiting === null) return;
     const bytes = Buffer.concat(this.#received);
-    const replies: BlockReply[] = [];
     const cursor = { at: 0 };
-    while (replies.length < waiting.count) {
-      const reply = readReply(bytes, cursor);
-      if (reply === undefined) {
-        this.#received = [bytes];
-        return;
+    for (let waiting = this.#waiting[0]; waiting !== undefined; waiting = this.#waiting[0]) {
+      const begin = cursor.at;
+      const replies: BlockReply[] = [];
+      while (replies.length < waiting.count) {
+        const reply = readReply(bytes, cursor);
+        if (reply === undefined) {
+          this.#received = [bytes.subarray(begin)];
+          return;
+        }
+        replies.push(reply);
       }
-      replies.push(reply);
+      this.#waiting.shift();
+      waiting.resolve(replies);
     }
     this.#received = [];
-    this.#waiting = null;
-    waiting.resolve(replies);
   }
 
   #silent(seconds: number): void {
@@ -125,8 +133,7 @@ export class BlockLink {
 
   #lost(error: Error | null): void {
     this.#watch.stop();
-    this.#waiting?.reject(this.#brokenLink(error));
-    this.#waiting = null;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#brokenLink(error));
   }
 
   #brokenLink(error: Error | null): FerryError {

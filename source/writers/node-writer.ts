@@ -19,6 +19,7 @@ import { PlainWrap, type StreamWrap } from './stream-wrap.ts';
 /** While replies are outstanding, a batch below this size waits for one: fewer, larger writes under load. */
 const SMALL_BATCH_BYTES = 16 * 1024;
 const REPLY_BUFFER_BYTES = 64 * 1024;
+const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 const SELECT_HEAD = Buffer.from('*2\r\n$6\r\nSELECT\r\n');
 /** SELECT_HEAD and a database number. */
 const SELECT_BYTES = 64;
@@ -252,6 +253,13 @@ export class NodeWriter {
       this.#flushTimer = null;
       this.flush(true);
     }, this.#options.flushDelayMs);
+  }
+
+  /** Of the snapshot: keeps a target with `timeout` from closing a link that waits for a person. */
+  keepAlive(): void {
+    if (!this.idle || this.#kind !== 'snapshot' || this.#ended) return;
+    this.#appendExtra(PING, this.#database);
+    this.flush(true);
   }
 
   /** Closes without a word; what is unanswered stays unsettled. */

@@ -330,3 +330,32 @@ describe('towards a cluster', () => {
     expect(result.conflicts).toEqual({ rewritten: 50, ignored: 0, alreadyThere: 50, dropped: 0 });
   });
 });
+
+describe("a person who takes longer than the target's timeout", () => {
+  it('finds the shard still waiting', async () => {
+    const [source, target] = [await testServer(), await testServer({ args: ['--timeout', '1'] })];
+    const from = client(source);
+    const to = client(target);
+    for (const key of ['a', 'b']) {
+      await from.set(key, 'source');
+      await to.set(key, 'target');
+    }
+    to.disconnect();
+    const watch = client(target);
+    const run = migrate(endpointOf(source), endpointOf(target), { asksOnConflict: true, snapshotOnly: true });
+    const question = () => run.engine.snapshot().shards[0]?.conflictStanding.question ?? null;
+    await waitFor(() => question() !== null, { deadlineMs: 30_000, what: 'the question' });
+    const lifetimes = async (): Promise<number[]> => {
+      const list = String(await watch.client('LIST'));
+      return [...list.matchAll(/name=redferry\S* age=(\d+)/g)].map(([, age]) => Number(age));
+    };
+    // The server looks at idle links once a second: at three they would be gone.
+    await waitFor(async () => Math.min(...(await lifetimes())) >= 3, { deadlineMs: 30_000, what: 'links of 3 s' });
+    for (const number of [1, 2]) {
+      await waitFor(() => question()?.number === number, { deadlineMs: 30_000, what: `question ${number}` });
+      await run.engine.dispatch({ type: 'decideConflict', shard: 0, question: number, decision: 'rewrite' });
+    }
+    const result = await run.engine.ended;
+    expect(result).toMatchObject({ outcome: 'completed', conflicts: { rewritten: 2 } });
+  });
+});
