@@ -491,5 +491,5 @@ function endpointOf(address: string, side: RunPlan['source']): EndpointSnapshot 
 
 /** Nothing of the shard is left that another process could go on with. */
 function isDone({ reason }: ShardEnd): boolean {
-  return reason === 'snapshot-done' || reason === 'drained';
+  return reason === 'snapshot-done' || reason === 'drained' || reason === 'left';
 }
