@@ -54,6 +54,8 @@ export const progressSchema = z
     /** Whether the target had no keys when the run began: all it has are then the run's own. */
     targetWasEmpty: z.boolean(),
     nodes: z.array(nodeSchema).readonly(),
+    /** How many keys the conflict policy keeps from the stream; which they are stands in a file beside. */
+    kept: z.int().min(0).default(0),
     setup: setupSchema,
   })
   .readonly();

@@ -76,6 +76,12 @@ export async function readShardState(folder: string, shard: string): Promise<Sto
 /** The shard is done: nothing is left to go on with. @throws when the file can not be removed. */
 export async function removeShardState(folder: string, shard: string): Promise<void> {
   await rm(stateFile(folder, shard), { force: true });
+  await rm(keptKeysFile(folder, shard), { force: true });
+}
+
+/** Beside the state: the keys that the conflict policy keeps from the stream. */
+export function keptKeysFile(folder: string, shard: string): string {
+  return join(folder, `${shard}.kept`);
 }
 
 export class ShardStateStore {

@@ -1,6 +1,7 @@
 // Before a run begins: is there one of the same migration to go on with? Looks at what was left here and on the target, takes
 // the leases, and finds for each shard where it goes on.
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import packageJson from '../../package.json' with { type: 'json' };
 import { differences, type Setup } from '../checkpoint/fingerprint.ts';
@@ -11,7 +12,7 @@ import { setupOf } from '../checkpoint/setup-of.ts';
 import type { StoredShard } from '../checkpoint/shard-state.ts';
 import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { openMigrationFolder, stateRoot } from '../checkpoint/state-directory.ts';
-import { readShardState } from '../checkpoint/state-store.ts';
+import { keptKeysFile, readShardState } from '../checkpoint/state-store.ts';
 import { TargetAsker } from '../checkpoint/target-asker.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
@@ -46,7 +47,7 @@ export interface CheckpointOrder {
 }
 
 /** How a shard begins. */
-export type ShardStart = Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume'>;
+export type ShardStart = Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume' | 'keptFile'>;
 
 export interface OpenCheckpoints {
   readonly checkpoints: RunCheckpoints;
@@ -99,7 +100,7 @@ export async function openCheckpoints(order: CheckpointOrder, tell: Tell): Promi
     const known = order.choice === 'fresh' ? new Map<number, StoredShard>() : left;
     if (order.choice === 'fresh') await dropMarkers(target, left);
     checkLeft(order.choice, known, setup);
-    return { checkpoints, starts: await begin(order, { setup, migration, known, checkpoints }, tell) };
+    return { checkpoints, starts: await begin(order, { setup, migration, folder, known, checkpoints }, tell) };
   } catch (error) {
     await checkpoints.close();
     throw error;
@@ -139,9 +140,19 @@ function checkLeft(choice: ResumeChoice, left: ReadonlyMap<number, StoredShard>,
   }
 }
 
+/** Without them the stream would mix two values in keys that were to be left alone. */
+function checkKept({ run, shard, progress }: StoredShard, keptFile: string): void {
+  if (progress.kept === 0 || existsSync(keptFile)) return;
+  throw new FerryError(
+    `${shard} of the unfinished run ${run} has kept ${progress.kept} keys of the target as they are, and which these are stands only on the machine where it ran: resume it there, or begin anew with --fresh.`,
+    { code: 'usage', exitCode: EXIT.usage },
+  );
+}
+
 interface Known {
   readonly setup: Setup;
   readonly migration: string;
+  readonly folder: string;
   readonly known: ReadonlyMap<number, StoredShard>;
   readonly checkpoints: RunCheckpoints;
 }
@@ -149,7 +160,7 @@ interface Known {
 /** Takes each shard's lease, behind which nobody else writes, and then looks where it stands. */
 async function begin(order: CheckpointOrder, found: Known, tell: Tell): Promise<ReadonlyMap<number, ShardStart>> {
   const { run, origins, target, targetIsEmpty } = order;
-  const { setup, migration, known, checkpoints } = found;
+  const { setup, migration, folder, known, checkpoints } = found;
   const [anyLeft] = known.values();
   // What other shards of an earlier process have written does not count.
   const targetWasEmpty = anyLeft?.progress.targetWasEmpty ?? targetIsEmpty;
@@ -164,11 +175,13 @@ async function begin(order: CheckpointOrder, found: Known, tell: Tell): Promise<
     const shardRun = stored?.run ?? run;
     const markedSlots = target.topology.kind === 'cluster' ? SlotBitmap.of(slotsOf(origin.slots)) : new SlotBitmap();
     await checkpoints.add({ id, name, run: shardRun, progress: { ...progress, setup: targetSetup }, markedSlots });
-    const start = { run: shardRun, attempt: 1, targetWasEmpty, resume: null };
+    const keptFile = keptKeysFile(folder, name);
+    const start = { run: shardRun, attempt: 1, targetWasEmpty, resume: null, keptFile };
     if (stored === undefined) {
       starts.set(id, start);
       continue;
     }
+    checkKept(stored, keptFile);
     const resume = await resumeOf(target, origin, stored, nodes);
     if (typeof resume !== 'string') {
       tell('info', `${name} goes on behind byte ${resume.offset} of its source's stream.`);

@@ -105,7 +105,7 @@ export class RunCheckpoints {
     kept.attempt = sample.attempt;
     const { checkpoint } = sample;
     if (checkpoint === null) return;
-    const { history, offset, db, nodes } = checkpoint;
+    const { history, offset, db, nodes, kept: keptKeys } = checkpoint;
     if (kept.progress.phase === 'streaming' && kept.progress.offset === offset) return;
     const begins = kept.progress.phase !== 'streaming';
     kept.progress = {
@@ -115,6 +115,7 @@ export class RunCheckpoints {
       offset,
       db,
       nodes: nodes.map(plainNode),
+      kept: keptKeys,
     };
     kept.store.changed();
     if (begins) void kept.lease?.renew();
@@ -220,6 +221,7 @@ export function newProgress(setup: Setup, address: string, targetWasEmpty: boole
     db: 0,
     targetWasEmpty,
     nodes: [],
+    kept: 0,
     setup,
   };
 }

@@ -54,7 +54,7 @@ export interface RunOrder {
   /** null where the target is a file. */
   readonly expiries: ExpiryCare | null;
   /** How a shard begins that an earlier process has worked on; null for one like all. */
-  readonly startOf: (id: number) => Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume'> | null;
+  readonly startOf: (id: number) => Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume' | 'keptFile'> | null;
   /** null where nothing is kept for a later process. */
   readonly checkpoints: RunCheckpoints | null;
 }
@@ -88,7 +88,13 @@ export function planRun(order: RunOrder): RunPlan {
     ({ id, origin, slots }): PlannedJob => ({
       slots,
       job: {
-        ...(order.startOf(id) ?? { run: order.run, attempt: 1, resume: null, targetWasEmpty: order.targetWasEmpty }),
+        ...(order.startOf(id) ?? {
+          run: order.run,
+          attempt: 1,
+          resume: null,
+          targetWasEmpty: order.targetWasEmpty,
+          keptFile: null,
+        }),
         id,
         name: `shard-${id}`,
         origin,
@@ -138,5 +144,13 @@ export function jobOfJoined(records: readonly { readonly job: ShardJob }[], { ad
   const id = Math.max(...records.map(({ job }) => job.id)) + 1;
   const { job } = first;
   const origin = { ...job.origin, kind: 'server', address, nodeId, slots: [], shards: records.length + 1 } as const;
-  return { ...job, id, name: `shard-${id}`, attempt: 1, resume: null, origin: { ...first.job.origin, ...origin } };
+  return {
+    ...job,
+    id,
+    name: `shard-${id}`,
+    attempt: 1,
+    resume: null,
+    keptFile: null,
+    origin: { ...first.job.origin, ...origin },
+  };
 }

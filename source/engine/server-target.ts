@@ -78,7 +78,7 @@ export class ServerTarget implements ShardTarget {
     this.#barrier = barrier;
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
-    this.#kept = new KeptKeys(job.limits.spoolDirectory, `redferry-kept-${job.name}`);
+    this.#kept = new KeptKeys(job.limits.spoolDirectory, `redferry-kept-${job.name}`, job.keptFile);
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1 || job.resume !== null);
     this.conflicts = makeConflictDesk(job, destination, this.#nodes, this.#deskHost());
     const { version } = destination.topology;
@@ -147,7 +147,7 @@ export class ServerTarget implements ShardTarget {
     const { history } = this.#host;
     if (this.#exact === null || history === null || !this.#marked) return null;
     const offset = this.#host.offsetAt(this.#host.settledPosition);
-    return { history, offset, db: this.#router.databases.at(offset), nodes: this.#exact.knownNodes() };
+    return { history, offset, db: this.#router.databases.at(offset), nodes: this.#exact.knownNodes(), kept: this.kept };
   }
 
   get inFlightBytes(): number {
@@ -160,6 +160,8 @@ export class ServerTarget implements ShardTarget {
   }
 
   async open(): Promise<void> {
+    if (this.#job.resume === null) this.#kept.forget();
+    else this.#kept.restore();
     await Promise.all(this.#nodes.writers.map((writer) => writer.open()));
     this.#keepAliveTimer = setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS);
   }

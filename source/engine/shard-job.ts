@@ -118,6 +118,8 @@ export interface ShardCheckpoint {
   readonly offset: number;
   readonly db: number;
   readonly nodes: readonly KnownNode[];
+  /** Keys that the conflict policy has kept from the stream. */
+  readonly kept: number;
 }
 
 export interface ShardJob {
@@ -128,6 +130,8 @@ export interface ShardJob {
   readonly attempt: number;
   /** Goes on with the stream instead of beginning with a snapshot; null for a new shard. */
   readonly resume: ShardResume | null;
+  /** Where the keys are remembered that the conflict policy keeps from the stream; null: for this process only. */
+  readonly keptFile: string | null;
   readonly origin: ServerOrigin | FileOrigin;
   readonly destination: ServerDestination | FileDestination;
   readonly conflictPolicy: ConflictPolicy;

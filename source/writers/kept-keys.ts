@@ -3,8 +3,19 @@
 // tells almost every other key without a look at the file. A collision (one in 10^13 for a million kept keys and a key
 // asked for) would drop the commands of a key that is not kept.
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { FerryError, messageOf } from '../engine/errors.ts';
 
 const PAGE_BYTES = 4096;
@@ -21,6 +32,7 @@ export class KeptKeys {
   size = 0;
   readonly #directory: string;
   readonly #name: string;
+  readonly #path: string | null;
   /** Two bits for each key; those of keys that have been let go stay. Made with the first key. */
   #filter: Uint32Array | null = null;
   #file: number | null = null;
@@ -30,10 +42,36 @@ export class KeptKeys {
   #low = 0;
   #high = 0;
 
-  /** @param directory for the file, which is made with the first key. */
-  constructor(directory: string, name: string) {
-    this.#directory = directory;
+  /**
+   * @param directory for the file, which is made with the first key and is gone with the process.
+   * @param path of a file that outlasts the process instead; null for none.
+   */
+  constructor(directory: string, name: string, path: string | null = null) {
+    this.#directory = path === null ? directory : dirname(path);
     this.#name = name;
+    this.#path = path;
+  }
+
+  /** Takes up what an earlier process has left in its file; without one nothing was kept. @throws FerryError `spool` */
+  restore(): void {
+    const path = this.#path;
+    if (path === null || !existsSync(path)) return;
+    this.#attempt(() => {
+      this.#filter = new Uint32Array(FILTER_BITS / 32);
+      this.#file = openSync(path, 'r+');
+      this.#pages = Math.max(FIRST_PAGES, fstatSync(this.#file).size / PAGE_BYTES);
+      for (let page = 0; page < this.#pages; page++) {
+        this.#read(page);
+        this.#countPage(this.#filter);
+      }
+    });
+  }
+
+  /** Nothing is kept, whatever an earlier process has left. @throws FerryError `spool` */
+  forget(): void {
+    const path = this.#path;
+    this.close();
+    if (path !== null) this.#attempt(() => rmSync(path, { force: true }));
   }
 
   /** Whether the key is kept: for almost all that are not, two looks into memory. @throws FerryError `spool` */
@@ -52,7 +90,10 @@ export class KeptKeys {
   add(database: number, key: Buffer): void {
     this.#hash(database, key, 0, key.length);
     this.#attempt(() => {
-      this.#file ??= this.#create();
+      if (this.#file === null) {
+        this.#file = this.#create(this.#pages);
+        this.#place();
+      }
       if (this.size + 1 > this.#pages * PAGE_HASHES * MOST_FILLED) this.#grow();
       this.#put(this.#low, this.#high);
     });
@@ -91,12 +132,33 @@ export class KeptKeys {
     }
   }
 
-  /** Readable for nobody else, and gone with the process. */
-  #create(): number {
+  #countPage(filter: Uint32Array): void {
+    for (let at = 0; at < PAGE_WORDS; at += 2) {
+      const low = this.#page[at] as number;
+      const high = this.#page[at + 1] as number;
+      if (low === 0 && high === 0) return;
+      setBit(filter, low);
+      setBit(filter, high);
+      this.size++;
+    }
+  }
+
+  /** In the place of the file that outlasts the process; only whole: its size says how many pages it has. */
+  #createLasting(path: string, pages: number): number {
+    const made = `${path}.new`;
+    rmSync(made, { force: true });
+    const file = openSync(made, 'wx+', 0o600);
+    ftruncateSync(file, pages * PAGE_BYTES);
+    return file;
+  }
+
+  /** Readable for nobody else; gone with the process unless it is to outlast it. */
+  #create(pages: number): number {
+    this.#filter ??= new Uint32Array(FILTER_BITS / 32);
+    if (this.#path !== null) return this.#createLasting(this.#path, pages);
     const path = join(this.#directory, `${this.#name}-${process.pid}-${randomBytes(6).toString('hex')}.spool`);
     const file = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
-    this.#filter ??= new Uint32Array(FILTER_BITS / 32);
     return file;
   }
 
@@ -125,8 +187,8 @@ export class KeptKeys {
   #grow(): void {
     const former = this.#file;
     if (former === null) return;
-    const file = this.#create();
     const pages = this.#pages;
+    const file = this.#create(pages * 2);
     const halves = [new Uint32Array(PAGE_WORDS), new Uint32Array(PAGE_WORDS)] as const;
     for (let page = 0; page < pages; page++) {
       this.#read(page);
@@ -148,6 +210,12 @@ export class KeptKeys {
     closeSync(former);
     this.#file = file;
     this.#pages = pages * 2;
+    this.#place();
+  }
+
+  /** The file that was made takes its name. */
+  #place(): void {
+    if (this.#path !== null) renameSync(`${this.#path}.new`, this.#path);
   }
 
   #pageOf(): number {

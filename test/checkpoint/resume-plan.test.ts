@@ -28,6 +28,7 @@ function progressAt(offset: number, nodes: readonly KnownNode[] = [], db = 0): S
     offset,
     db,
     targetWasEmpty: true,
+    kept: 0,
     nodes,
     setup: SETUP,
   };

@@ -9,6 +9,7 @@ export function someProgress(offset: number): ShardProgress {
     offset,
     db: 3,
     targetWasEmpty: true,
+    kept: 0,
     nodes: [
       {
         nodeId: 'node-a',

@@ -136,4 +136,38 @@ describe('what was left by an unfinished run', () => {
     await anew.streaming();
     expect(await anew.kill('SIGTERM')).toBe(0);
   });
+
+  it('keeps from the stream what the policy ignore has kept, and says where that is known', async () => {
+    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const [from, to] = [client(source), client(target)];
+    await from.mset('both', 'of the source', 'only', '1');
+    await to.set('both', 'of the target');
+    const args = ['--source', addressOf(source), '--target', addressOf(target), '--on-conflict', 'ignore'];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.streaming();
+    await from.append('both', ', longer');
+    await run.caughtUp();
+    // The state says so by now.
+    await waitFor(async () => /"kept":1/.test((await to.get(await stateKeyOf(to))) ?? ''), {
+      deadlineMs: 10_000,
+      what: 'the kept key in the state',
+    });
+    await run.kill('SIGKILL');
+    const elsewhere = new SyncProcess([...args, '--resume'], stateFolder());
+    expect(await elsewhere.exited).toBe(2);
+    expect(elsewhere.messages).toContain('has kept 1 keys of the target as they are');
+    const again = new SyncProcess([...args, '--resume'], folder);
+    await again.streaming(RESUME_MS);
+    await from.append('both', ', and longer');
+    await from.incr('only');
+    await again.caughtUp();
+    expect(await to.mget('both', 'only')).toEqual(['of the target', '2']);
+    expect(await again.kill('SIGTERM')).toBe(0);
+  });
 });
+
+async function stateKeyOf(target: Redis): Promise<string> {
+  const [key = ''] = await target.keys('redferry:state:*');
+  return key;
+}

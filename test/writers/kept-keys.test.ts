@@ -63,3 +63,24 @@ it('says where it can not be written', () => {
   const kept = new KeptKeys(join(folder(), 'is-not-there'), 'test');
   expect(() => kept.add(0, keyOf(1))).toThrow(/list of keys that are kept can not stand in .*is-not-there.*ENOENT/);
 });
+
+it('outlasts its process in a file of its own, and is forgotten when it is told to', () => {
+  const path = join(folder(), 'shard-0.kept');
+  const first = new KeptKeys('/nowhere', 'test', path);
+  const count = 20_000;
+  for (let i = 0; i < count; i++) first.add(0, keyOf(i));
+  // Nobody closes what was killed.
+  const second = new KeptKeys('/nowhere', 'test', path);
+  onTestFinished(() => second.close());
+  second.restore();
+  expect(second.size).toBe(count);
+  for (let i = 0; i < count; i++) if (!has(second, 0, keyOf(i))) throw new Error(`lost ${i}`);
+  expect(has(second, 0, keyOf(count))).toBe(false);
+  second.add(0, keyOf(count));
+  expect(has(second, 0, keyOf(count))).toBe(true);
+  second.forget();
+  expect([second.size, has(second, 0, keyOf(1))]).toEqual([0, false]);
+  const third = new KeptKeys('/nowhere', 'test', path);
+  third.restore();
+  expect(third.size).toBe(0);
+});
