@@ -19,6 +19,9 @@ const STOP_MS = 30_000;
 /** The source's own offset, from which the lag comes, is read once a second, and told once a second. */
 const LAG_AGE_MS = 2200;
 const STDERR_KEPT = 4000;
+/** A start in the middle of a fault may find a side away: as a supervisor does, it is made again. */
+const START_AGAIN_MS = 500;
+const COULD_NOT_BEGIN = 1;
 
 const shardLine = z.object({
   name: z.string(),
@@ -56,6 +59,8 @@ export class Ferry implements EngineUnderTest, EngineProcess {
   #states = '';
   #stderr = '';
   #expectedEnd = false;
+  /** Started again, and no shard of it has been heard of yet. */
+  #beginning = false;
   #failure: string | null = null;
   #gone: Promise<number | null> = Promise.resolve(null);
 
@@ -110,6 +115,7 @@ export class Ferry implements EngineUnderTest, EngineProcess {
 
   again(): void {
     this.#run(this.#knowsResume ? ['--resume'] : []);
+    this.#beginning = true;
   }
 
   async crash(): Promise<void> {
@@ -202,7 +208,12 @@ export class Ferry implements EngineUnderTest, EngineProcess {
       });
       child.once('close', (code, signal) => {
         this.#log.write('engine-ended', { code, signal, expected: this.#expectedEnd, result: this.#result });
-        if (!this.#expectedEnd && child === this.#child) {
+        const startsAgain = this.#beginning && code === COULD_NOT_BEGIN;
+        if (!this.#expectedEnd && child === this.#child && startsAgain) {
+          setTimeout(() => {
+            if (child === this.#child && !this.#expectedEnd) this.again();
+          }, START_AGAIN_MS);
+        } else if (!this.#expectedEnd && child === this.#child) {
           this.#failure ??= `redferry ended by itself with ${code ?? signal}: ${this.#result?.message ?? this.#stderr.trim()}`;
         }
         resolve(code);
@@ -222,6 +233,7 @@ export class Ferry implements EngineUnderTest, EngineProcess {
     if (told.event === 'result') this.#result = told;
     if (told.event !== 'status') return;
     this.#status = told;
+    if (told.shards.length > 0) this.#beginning = false;
     const states = told.shards.map(({ state }) => state).join(' ');
     if (states === this.#states) return;
     this.#states = states;
