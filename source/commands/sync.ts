@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
 import type { SyncCommand } from '../config/arguments.ts';
 import { toPlace } from '../config/place.ts';
-import { runLimits, scanOrder } from '../config/schema.ts';
+import { runLimits, scanOrder, throttleSettings } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import type { DetachedOrder } from '../control/detached-run.ts';
 import { runsFolder } from '../control/run-registry.ts';
@@ -78,6 +78,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     run,
     ...names,
     validation: validationSetup({ run, names, places: () => ({ source, target }) }, settings.validation),
+    throttle: throttleSettings(settings),
     prepare: (tell) => {
       for (const warning of warnings) tell('warn', warning);
       control.catch((error: unknown) => tell('warn', `Nobody can attach to this run. ${messageOf(error)}`));

@@ -4,11 +4,12 @@ import { z } from 'zod';
 import { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
 import type { RunLimits } from '../engine/run-plan.ts';
 import type { ScanOrder } from '../engine/shard-job.ts';
+import type { ThrottleSettings } from '../engine/throttle.ts';
 import { KEY_NAMES } from '../telemetry/hidden-keys.ts';
 import { parseNodeAddress } from '../topology/endpoint.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, systemLanguage } from './language.ts';
-import { sizeSetting } from './size.ts';
+import { optionalSize, sizeSetting } from './size.ts';
 
 const nodeAddress = z
   .string()
@@ -136,6 +137,23 @@ const filter = z.strictObject({
   function: keylessRule('forward', 'FUNCTION commands in the stream'),
 });
 
+const rateSettings = {
+  bytesPerSecond: optionalSize(
+    '1kb',
+    'Bytes of the source a second, all shards together, as a size like "20mb"; null is no limit.',
+  ),
+  operationsPerSecond: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Keys and commands a second, all shards together; null is no limit.'),
+};
+
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'must be a time of day like 01:30' });
+
+const percent = z.number().gt(0).max(1000).nullable().default(null);
+
 const limits = z.strictObject({
   memory: sizeSetting('32mb', '1mb', 'Memory for the queues of all shards together.'),
   spool: sizeSetting('8gb', '0b', 'Disk space for the queues of all shards together.'),
@@ -171,6 +189,31 @@ const limits = z.strictObject({
     .default(2)
     .describe('How many source shards may make a snapshot at a time.'),
   threads: z.int().min(0).max(256).default(0).describe('Worker threads for the shards; 0 is one for each core.'),
+  rate: z.strictObject(rateSettings).prefault({}).describe('How fast the whole run may go.'),
+  schedule: z
+    .array(z.strictObject({ from: timeOfDay, to: timeOfDay, ...rateSettings }))
+    .max(100)
+    .default([])
+    .describe(
+      'Windows of the day (local time, from "01:00" to "05:00") with a rate of their own in the place of limits.rate; the first one that holds counts.',
+    ),
+  target: z
+    .strictObject({
+      latencyMs: z
+        .number()
+        .gt(0)
+        .nullable()
+        .default(null)
+        .describe(
+          'The run slows down while a node of the target takes longer than this to answer a PING, milliseconds.',
+        ),
+      memoryPercent: percent.describe(
+        "The run all but stands while a node of the target uses more than this share of its maxmemory (without one, of the machine's memory).",
+      ),
+      cpuPercent: percent.describe('The run slows down while a node of the target uses more than this of one core.'),
+    })
+    .prefault({})
+    .describe('What the target has to bear: above it the run slows down by itself. null is no limit.'),
 });
 
 const validation = z.strictObject({
@@ -255,7 +298,7 @@ export function defaultSettings(): Settings {
 
 /** The limits as the engine takes them. */
 export function runLimits(settings: Settings): RunLimits {
-  const { spoolDirectory, threads, ...others } = settings.limits;
+  const { spoolDirectory, threads, rate: _rate, schedule: _schedule, target: _target, ...others } = settings.limits;
   return {
     ...others,
     spoolDirectory: spoolDirectory ?? tmpdir(),
@@ -266,4 +309,9 @@ export function runLimits(settings: Settings): RunLimits {
 /** How the source is to be scanned; null where it is followed by replication. */
 export function scanOrder({ source: { reader, scan: order } }: Settings): ScanOrder | null {
   return reader === 'scan' ? order : null;
+}
+
+/** How fast the run may go, as the engine takes it. */
+export function throttleSettings({ limits: { rate, schedule, target } }: Settings): ThrottleSettings {
+  return { rate, schedule, target };
 }

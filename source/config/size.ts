@@ -14,19 +14,36 @@ export function parseSize(text: string): number | null {
 
 /** A setting that holds a size; what comes out is bytes, `least` or more. */
 export function sizeSetting(initial: string, least: string, description: string) {
+  const { written, toBytes } = sizeAs(least);
+  return written
+    .default(initial)
+    .transform(toBytes)
+    .meta({ description: `${description} A number of bytes, or a size like "${initial}".` });
+}
+
+/** A setting that holds a size or null, which is what it is when nothing is said. */
+export function optionalSize(least: string, description: string) {
+  const { written, toBytes } = sizeAs(least);
+  return z
+    .union([z.null(), written])
+    .default(null)
+    .transform((size, context) => (size === null ? null : toBytes(size, context)))
+    .meta({ description });
+}
+
+/** How a size is written, and the way from there to bytes. */
+function sizeAs(least: string) {
   const leastBytes = parseSize(least) ?? 0;
   const wrong = `must be a number of bytes or a size like "64mb" or "8gb", ${least} or more`;
-  return z
-    .union(
-      [z.int({ error: wrong }).min(leastBytes, { error: wrong }), z.string().regex(SIZE_PATTERN, { error: wrong })],
-      { error: wrong },
-    )
-    .default(initial)
-    .transform((size, context): number => {
-      const bytes = typeof size === 'number' ? size : parseSize(size);
-      if (bytes !== null && bytes >= leastBytes) return bytes;
-      context.addIssue({ code: 'custom', message: wrong });
-      return z.NEVER;
-    })
-    .meta({ description: `${description} A number of bytes, or a size like "${initial}".` });
+  const written = z.union(
+    [z.int({ error: wrong }).min(leastBytes, { error: wrong }), z.string().regex(SIZE_PATTERN, { error: wrong })],
+    { error: wrong },
+  );
+  const toBytes = (size: number | string, context: z.RefinementCtx): number => {
+    const bytes = typeof size === 'number' ? size : parseSize(size);
+    if (bytes !== null && bytes >= leastBytes) return bytes;
+    context.addIssue({ code: 'custom', message: wrong });
+    return z.NEVER;
+  };
+  return { written, toBytes };
 }

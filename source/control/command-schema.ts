@@ -9,11 +9,15 @@ const shards = z.union([z.literal('all'), z.array(z.int().min(0)).min(1).max(MOS
 const MOST_KEYS = 10_000;
 const keyName = z.strictObject({ database: z.int().min(0), key: z.base64() });
 
+const perSecond = z.int().min(1).nullable();
+const rate = z.strictObject({ bytesPerSecond: perSecond, operationsPerSecond: perSecond });
+
 const MOST_SIZE_CHARACTERS = 40;
 
 const engineCommand = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('pause'), shards }),
   z.strictObject({ type: z.literal('resume'), shards }),
+  z.strictObject({ type: z.literal('setRate'), shards, rate: rate.nullable() }),
   z.strictObject({ type: z.literal('repair'), keys: z.array(keyName).min(1).max(MOST_KEYS) }),
   z.strictObject({ type: z.literal('validate'), size: z.string().max(MOST_SIZE_CHARACTERS).nullable() }),
   z.strictObject({ type: z.literal('steer-validation'), act: z.enum(['pause', 'resume', 'cancel']) }),

@@ -1,6 +1,8 @@
 // How far a command has to be confirmed before it is obeyed, whoever asks (design, section 9): the screens choose their
 // question by it, a script has to say it in words, and the engine checks both.
 import type { Confirmation, ConfirmationLevel, EngineCommand, EngineSnapshot } from './contract.ts';
+import { UNLIMITED } from './rate-gate.ts';
+import { isHigher } from './rate-words.ts';
 import { namesTarget } from './target-name.ts';
 
 type Level<T> = ConfirmationLevel | ((snapshot: EngineSnapshot, command: T) => ConfirmationLevel);
@@ -10,6 +12,7 @@ const LEVELS: { readonly [T in EngineCommand['type']]: Level<Of<T>> } = {
   pause: 'none',
   resume: 'none',
   repair: 'target',
+  setRate: (snapshot, command) => (isFaster(command, snapshot) ? 'yes' : 'none'),
   validate: 'none',
   'steer-validation': 'none',
   'set-validation-rate': 'none',
@@ -34,6 +37,12 @@ export function levelOf<T extends EngineCommand['type']>(
 ): ConfirmationLevel {
   const level: Level<Of<T>> = LEVELS[command.type];
   return typeof level === 'function' ? level(snapshot, command) : level;
+}
+
+/** The target will feel it. What is configured may be more than what is in force. */
+function isFaster({ shards, rate }: Of<'setRate'>, run: EngineSnapshot): boolean {
+  if (shards === 'all') return isHigher(run.rate.limit, rate ?? UNLIMITED);
+  return run.shards.some((shard) => shards.includes(shard.id) && isHigher(shard.rate, rate ?? UNLIMITED));
 }
 
 /** What a drain makes up for at once. */

@@ -1,6 +1,7 @@
 // The engine's contract with any screen: what a picture of the run holds, what may be asked, what is answered.
 // Plain readonly data only, so that it crosses worker and process borders as it is. Nothing here touches a socket.
 import type { ConflictCounts, ConflictDecision, ConflictRecord, ConflictStanding } from './conflict-contract.ts';
+import type { Rate } from './rate-gate.ts';
 
 /** The life of a shard; `paused` and `throttled` are flags beside it (design, section 3). */
 export const SHARD_STATES = [
@@ -50,8 +51,10 @@ export interface ShardSnapshot {
   /** Why nothing moves, as one sentence, or null. */
   readonly waitingFor: string | null;
   readonly paused: boolean;
-  /** The rule that slows the shard down, or null. */
+  /** What slows the shard down at this moment, each reason that does; null when nothing does. */
   readonly throttled: string | null;
+  /** The rate that was given to this shard alone. */
+  readonly rate: Rate;
   readonly conflictPolicy: ConflictPolicy;
   /** Snapshot keys written, of those the source announced. */
   readonly keys: Progress;
@@ -70,6 +73,8 @@ export interface ShardSnapshot {
   readonly opsPerSecond: number;
   /** Bytes received from the source in the last second. */
   readonly bytesPerSecond: number;
+  /** Bytes of the source that went on to the target in the last second. */
+  readonly movedPerSecond: number;
   /** Stream commands applied since the start. */
   readonly commands: number;
   readonly conflicts: ConflictCounts;
@@ -117,6 +122,14 @@ export interface ShardVerified {
   readonly stale: boolean;
 }
 
+/** How fast the whole run may go. */
+export interface RatePicture {
+  readonly limit: Rate;
+  readonly origin: 'configured' | 'schedule' | 'person';
+  /** What of the target slows the run down by itself, and how far; null when nothing does. */
+  readonly automatic: string | null;
+}
+
 export type NoticeLevel = 'info' | 'warn' | 'error';
 
 export interface Notice {
@@ -155,6 +168,7 @@ export interface EngineSnapshot {
   readonly target: EndpointSnapshot;
   readonly shards: readonly ShardSnapshot[];
   readonly memory: { readonly rss: number };
+  readonly rate: RatePicture;
   /** The comparison under way, or the last one; null when none was asked for. */
   readonly validation: ValidationPicture | null;
   /** Newest last, at most NOTICES_KEPT. */
@@ -219,6 +233,8 @@ export type EngineCommand =
   | ValidationCommand
   | { readonly type: 'pause'; readonly shards: ShardSelection }
   | { readonly type: 'resume'; readonly shards: ShardSelection }
+  /** For all: the whole run's rate, shared by its shards, null as configured. For some: a rate of their own, null for none. */
+  | { readonly type: 'setRate'; readonly shards: ShardSelection; readonly rate: Rate | null }
   /** Copies these keys again from the source, in the order of the stream; answers when the target has them. */
   | { readonly type: 'repair'; readonly keys: readonly KeyName[] }
   /** For keys that are judged from now on; answers open questions. */

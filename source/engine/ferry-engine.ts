@@ -24,6 +24,7 @@ import type {
 import { CONFLICTS_KEPT, NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
+import type { Rate } from './rate-gate.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import { keyInWords } from './refusal.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
@@ -34,6 +35,8 @@ import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
 import { SourceWatch } from './source-watch.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
+import { strainProbe, type TargetProbe } from './target-probe.ts';
+import { NO_THROTTLE, Throttle, type ThrottleSettings } from './throttle.ts';
 import { ValidationDesk, type ValidationSetup } from './validation-desk.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -55,6 +58,8 @@ export interface FerryEngineOptions {
   readonly onRefusals?: (refusals: readonly Refusal[]) => void;
   /** Gets every command and what came of it, for the audit file. */
   readonly onAudit?: (entry: AuditEntry) => void;
+  /** How fast the run may go; left out: as fast as it can. */
+  readonly throttle?: ThrottleSettings;
   /** How both sides are compared while the run goes on; null where one of them is a file. */
   readonly validation?: ValidationSetup | null;
   /** What the worker threads run; by default the worker that belongs to this build. */
@@ -68,6 +73,8 @@ export class FerryEngine implements Engine {
   readonly #listeners = new Set<() => void>();
   readonly #desk: ValidationDesk;
   readonly #commands: CommandDesk;
+  readonly #throttle: Throttle;
+  #strainProbe: TargetProbe | null = null;
   #resolveEnded: (result: EngineResult) => void = () => {};
   #phase: RunPhase = 'starting';
   #source: EndpointSnapshot;
@@ -100,6 +107,11 @@ export class FerryEngine implements Engine {
       recopy: (keys) => this.#repair(keys),
       notice: (level, message) => this.#notice(level, null, message),
       changed: () => this.#changed(),
+    });
+    this.#throttle = new Throttle(options.throttle ?? NO_THROTTLE, {
+      shards: () => this.#records.map((record) => record.pace),
+      send: (shard, rate) => this.#pool?.send({ type: 'rate', shard, rate }),
+      now: () => new Date(),
     });
     this.#commands = new CommandDesk({
       snapshot: () => this.snapshot(),
@@ -164,6 +176,8 @@ export class FerryEngine implements Engine {
       case 'setConflictPolicy':
       case 'decideConflict':
         return this.#conflictCommand(command);
+      case 'setRate':
+        return this.#setRate(command.shards, command.rate);
       case 'finish':
         return this.#finishRun();
       case 'stop':
@@ -210,6 +224,9 @@ export class FerryEngine implements Engine {
       record.probe?.start();
     }
     this.#watchSlots();
+    this.#throttle.tick();
+    this.#strainProbe = strainProbe(plan, this.#throttle);
+    this.#strainProbe?.start();
     this.#changed();
   }
 
@@ -375,6 +392,12 @@ export class FerryEngine implements Engine {
     return outcome;
   }
 
+  #setRate(shards: ShardSelection, rate: Rate | null): CommandOutcome {
+    const outcome = this.#throttle.setRate(shards, rate);
+    if (outcome.accepted) this.#notice('info', null, outcome.message);
+    return outcome;
+  }
+
   #finishRun(): CommandOutcome {
     if (this.#phase === 'draining') return { accepted: false, message: 'The run is being stopped already.' };
     const outcome = this.#stop();
@@ -434,6 +457,7 @@ export class FerryEngine implements Engine {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     if (this.#giveUpTimer !== null) clearTimeout(this.#giveUpTimer);
     for (const record of this.#records) record.probe?.stop();
+    this.#strainProbe?.stop();
     this.#changed();
     void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
   }
@@ -450,6 +474,7 @@ export class FerryEngine implements Engine {
       this.#nextSecondMs = nowMs + SECOND_MS;
       for (const record of this.#records) record.second(nowMs);
     }
+    this.#throttle.tick();
     this.#changed();
   }
 
@@ -469,9 +494,12 @@ export class FerryEngine implements Engine {
       target: this.#target,
       shards: this.#records.map((record) => {
         const shard = record.snapshot(nowMs);
-        return { ...shard, verified: this.#desk.verifiedOf(shard, wallMs(nowMs)) };
+        const throttled = shard.paused ? null : this.#throttle.reasonOf(record.pace);
+        const rate = this.#throttle.ownRate(shard.id);
+        return { ...shard, throttled, rate, verified: this.#desk.verifiedOf(shard, wallMs(nowMs)) };
       }),
       memory: { rss: process.memoryUsage.rss() },
+      rate: this.#throttle.picture(),
       validation: this.#desk.picture(),
       notices: this.#notices,
       conflicts: this.#conflicts,

@@ -6,6 +6,7 @@ import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endp
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
 import type { ConflictCounts, ConflictDecision, ConflictStanding, ToldConflict } from './conflict-contract.ts';
 import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardState } from './contract.ts';
+import type { Rate } from './rate-gate.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
 export type KeylessRule = 'forward' | 'ignore' | 'refuse';
@@ -162,6 +163,11 @@ export interface ShardSample {
   readonly stateSinceMs: number;
   readonly waitingFor: string | null;
   readonly paused: boolean;
+  /** Its rate has held it back in the last second. */
+  readonly slowed: boolean;
+  /** Of the source's bytes and operations, those that went on to the target. */
+  readonly movedBytes: number;
+  readonly movedOperations: number;
   readonly keysDone: number;
   readonly keysTotal: number | null;
   readonly snapshotBytesDone: number;
@@ -217,6 +223,7 @@ export type ToWorker =
       readonly question: number;
       readonly decision: ConflictDecision;
     }
+  | { readonly type: 'rate'; readonly shard: number; readonly rate: Rate }
   /** The shard may ask its source for a snapshot now. */
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */

@@ -6,6 +6,7 @@ import { FileRun } from './file-run.ts';
 import { FileTarget } from './file-target.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import type { PumpScript } from './pump-script.ts';
+import type { RateGate } from './rate-gate.ts';
 import { ReplicationFeed } from './replication-feed.ts';
 import { ScanRun } from './scan-run.ts';
 import { ServerTarget } from './server-target.ts';
@@ -16,6 +17,8 @@ import type { ShardTarget, TargetHost, TargetPlaces } from './shard-target.ts';
 
 /** What the pipeline gives to a passage; calls of a passage that it has let go of must have no effect. */
 export interface PassageHost {
+  /** Holds the shard to its rate, across passages. */
+  readonly gate: RateGate;
   readonly feed: Omit<FeedHost, 'barrier' | 'pump' | 'parts'>;
   readonly target: Omit<TargetHost, keyof TargetPlaces | 'taken' | 'diverged'>;
   /** Whether calls of this passage still count. */
@@ -58,7 +61,7 @@ export class ShardPassage {
     this.feed = makeFeed(job, slots, feedHost);
     const { script } = this.feed;
     this.pump = new ShardPump(
-      { window: this.window, target: this.target, barrier: this.#barrier, script },
+      { window: this.window, target: this.target, barrier: this.#barrier, script, gate: host.gate },
       {
         exhausted: () => this.feed.exhausted(),
         failed: (thrown) => {

@@ -4,6 +4,7 @@ import { type ConflictDecision, NO_STANDING } from './conflict-contract.ts';
 import type { ConflictPolicy, RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { OwnedSlots } from './owned-slots.ts';
+import { type Rate, RateGate } from './rate-gate.ts';
 import { keyInWords, printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
 import { ShardConflicts } from './shard-conflicts.ts';
@@ -22,6 +23,7 @@ export class ShardPipeline {
   readonly #post: (message: FromWorker) => void;
   readonly #life = new ShardLife();
   readonly #refusals: Refusals;
+  readonly #gate = new RateGate();
   /** Of a cluster's node: the slots that this pipeline carries, from one attempt to the next. */
   readonly #slots: OwnedSlots | null;
   #passage: ShardPassage;
@@ -82,6 +84,10 @@ export class ShardPipeline {
     this.#paused = false;
     this.#passage.pump.paused = false;
     this.#passage.pump.run();
+  }
+
+  setRate(rate: Rate): void {
+    this.#gate.setRate(rate);
   }
 
   /** The source may be asked for a snapshot now. */
@@ -165,6 +171,9 @@ export class ShardPipeline {
       stateSinceMs: this.#life.sinceMs,
       waitingFor: waiting ?? this.#life.waitingFor,
       paused: pump.paused,
+      slowed: this.#gate.isHolding,
+      movedBytes: this.#gate.bytes,
+      movedOperations: this.#gate.operations,
       keysDone: this.#keysDone,
       keysTotal: feed.announcedKeys ?? target.announcedKeys,
       bytesReceived: this.#bytesReceived,
@@ -192,6 +201,7 @@ export class ShardPipeline {
 
   #passageHost(): PassageHost {
     return {
+      gate: this.#gate,
       current: (passage) => passage === this.#passage && !this.#ended && this.#restartTimer === null,
       broken: (thrown) => this.#fail(toFerryError(thrown)),
       target: {

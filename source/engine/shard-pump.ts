@@ -3,16 +3,20 @@
 import type { ByteWindow } from '../readers/byte-window.ts';
 import type { Barrier } from './barrier.ts';
 import type { PumpScript } from './pump-script.ts';
+import type { RateGate } from './rate-gate.ts';
 import type { ShardTarget } from './shard-target.ts';
 
 /** After this many bytes the pump lets the sockets have a turn. */
 const TURN_BYTES = 1024 * 1024;
+/** Even a very low rate reads pieces of this size: smaller ones would cost more than they are worth. */
+const LEAST_FILL_BYTES = 4096;
 
 export interface PumpParts {
   readonly window: ByteWindow;
   readonly target: ShardTarget;
   readonly barrier: Barrier;
   readonly script: PumpScript;
+  readonly gate: RateGate;
 }
 
 export interface PumpListener {
@@ -30,6 +34,8 @@ export class ShardPump {
   #running = false;
   #stopped = false;
   #turnPlanned = false;
+  /** Records and commands handed over, for the rate. */
+  #taken = 0;
 
   constructor(parts: PumpParts, listener: PumpListener) {
     this.#parts = parts;
@@ -44,6 +50,7 @@ export class ShardPump {
   /** Everything before the window's start is done with. */
   taken(): void {
     this.handedOver = this.#parts.window.position;
+    this.#taken++;
   }
 
   /** The stream goes on from this position, which was passed before. */
@@ -72,14 +79,8 @@ export class ShardPump {
   }
 
   #turn(): void {
-    const { window, target, barrier, script } = this.#parts;
-    const until = window.position + TURN_BYTES;
-    while (!barrier.closed && !script.settling && !script.finished && script.step()) {
-      if (window.position >= until) {
-        this.#planTurn();
-        break;
-      }
-    }
+    const { target, barrier, script } = this.#parts;
+    this.#move();
     target.flush(barrier.closed || script.settling || script.finished);
     if (!target.idle || this.#stopped) return;
     if (barrier.closed) {
@@ -92,13 +93,35 @@ export class ShardPump {
     }
   }
 
-  #planTurn(): void {
+  #move(): void {
+    const { window, barrier, script, gate } = this.#parts;
+    const canStep = (): boolean => !barrier.closed && !script.settling && !script.finished;
+    const allowed = gate.allowance();
+    if (allowed === 0) {
+      if (canStep()) this.#planTurn(gate.hold(script.unread > 0));
+      return;
+    }
+    const from = window.position;
+    const until = from + Math.min(TURN_BYTES, allowed);
+    window.mostPerFill = Math.max(LEAST_FILL_BYTES, allowed);
+    this.#taken = 0;
+    while (canStep() && script.step()) {
+      if (window.position < until) continue;
+      this.#planTurn();
+      break;
+    }
+    gate.spend(Math.max(0, window.position - from), this.#taken);
+  }
+
+  #planTurn(waitMs = 0): void {
     if (this.#turnPlanned) return;
     this.#turnPlanned = true;
-    setImmediate(() => {
+    const turn = (): void => {
       this.#turnPlanned = false;
       this.run();
-    });
+    };
+    if (waitMs > 0) setTimeout(turn, waitMs);
+    else setImmediate(turn);
   }
 
   #passBarrier(): void {

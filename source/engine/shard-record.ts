@@ -7,11 +7,13 @@ import type { SlotRange } from '../topology/topology.ts';
 import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-contract.ts';
 import type { ConflictPolicy, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { LagMarks } from './lag-marks.ts';
+import { UNLIMITED } from './rate-gate.ts';
 import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
 import { jobAfterLoss, withCounts } from './thread-loss.ts';
+import type { ThrottledShard } from './throttle.ts';
 
 /** Seconds of history that a screen can draw. */
 const HISTORY_SECONDS = 300;
@@ -46,6 +48,8 @@ export class ShardRecord {
   #bytesPerSecond = 0;
   #opsAtSecond = 0;
   #bytesAtSecond = 0;
+  #movedPerSecond = 0;
+  #movedAtSecond = 0;
   #secondAtMs = steadyMs();
   #snapshotRate = 0;
   #snapshotBytesAtSecond = 0;
@@ -84,6 +88,18 @@ export class ShardRecord {
 
   get paused(): boolean {
     return this.#sample?.paused ?? false;
+  }
+
+  /** As the throttle looks at it. */
+  get pace(): ThrottledShard {
+    return {
+      id: this.job.id,
+      name: this.job.name,
+      final: this.final,
+      bytesPerSecond: this.#movedPerSecond,
+      operationsPerSecond: this.#opsPerSecond,
+      slowed: this.#sample?.slowed ?? false,
+    };
   }
 
   get conflictStanding(): ConflictStanding {
@@ -163,6 +179,8 @@ export class ShardRecord {
     this.#snapshotRate = this.#snapshotRate === 0 ? snapshotRate : this.#snapshotRate * 0.8 + snapshotRate * 0.2;
     this.#opsAtSecond = ops;
     this.#bytesAtSecond = sample.bytesReceived;
+    this.#movedPerSecond = Math.max(0, Math.round((sample.movedBytes - this.#movedAtSecond) / seconds));
+    this.#movedAtSecond = sample.movedBytes;
     this.#snapshotBytesAtSecond = sample.snapshotBytesDone;
     this.#secondAtMs = nowMs;
     this.#opsHistory = [...this.#opsHistory.slice(1 - HISTORY_SECONDS), this.#opsPerSecond];
@@ -184,6 +202,7 @@ export class ShardRecord {
       waitingFor: isFinal(state) ? null : (explainWait(state, this.probe?.facts ?? null) ?? sample?.waitingFor ?? null),
       paused: sample?.paused ?? false,
       throttled: null,
+      rate: UNLIMITED,
       conflictPolicy,
       keys: this.#keys(sample),
       bytes: { done: sample?.snapshotBytesDone ?? 0, total: sample?.snapshotBytesTotal ?? null },
@@ -194,6 +213,7 @@ export class ShardRecord {
       lagSeconds: sample === null ? null : this.#lagSeconds(sample, nowMs),
       opsPerSecond: this.#opsPerSecond,
       bytesPerSecond: this.#bytesPerSecond,
+      movedPerSecond: this.#movedPerSecond,
       commands: sample?.commands ?? 0,
       conflicts: sample?.conflicts ?? NO_CONFLICTS,
       conflictStanding: this.conflictStanding,

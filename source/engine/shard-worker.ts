@@ -55,6 +55,9 @@ port.on('message', (message: ToWorker) => {
     case 'source-at':
       pipeline?.sourceAt(message.offset);
       return;
+    case 'rate':
+      pipeline?.setRate(message.rate);
+      return;
     case 'conflict-policy':
       pipeline?.setConflictPolicy(message.policy);
       return;

@@ -20,7 +20,10 @@ export function jobAfterLoss(job: ShardJob, losses: number): ShardJob | string {
 }
 
 /** Counters that a run tells as sums, whoever has counted. */
-type Counts = Pick<ShardSample, 'bytesReceived' | 'commands' | 'conflicts' | 'refused'>;
+type Counts = Pick<
+  ShardSample,
+  'bytesReceived' | 'movedBytes' | 'movedOperations' | 'commands' | 'conflicts' | 'refused'
+>;
 
 /** `sample` with what the threads before had counted. */
 export function withCounts(sample: ShardSample, before: Counts | null): ShardSample {
@@ -28,6 +31,8 @@ export function withCounts(sample: ShardSample, before: Counts | null): ShardSam
   return {
     ...sample,
     bytesReceived: sample.bytesReceived + before.bytesReceived,
+    movedBytes: sample.movedBytes + before.movedBytes,
+    movedOperations: sample.movedOperations + before.movedOperations,
     commands: sample.commands + before.commands,
     conflicts: addConflicts(sample.conflicts, before.conflicts),
     refused: sample.refused + before.refused,

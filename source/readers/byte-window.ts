@@ -15,6 +15,8 @@ export class ByteWindow {
   bytes: Buffer;
   start = 0;
   end = 0;
+  /** Most bytes that one filling takes in: little while the shard is held to a rate. */
+  mostPerFill = Number.POSITIVE_INFINITY;
   /** Position in the whole stream of bytes[0]. */
   #origin = 0;
 
@@ -36,7 +38,7 @@ export class ByteWindow {
   /** Takes in what the source has, as far as there is room; gives how many bytes came. */
   fill(source: ByteSource): number {
     if (this.bytes.length - this.end < LEAST_ROOM_BYTES) this.#makeRoom();
-    const count = source.read(this.bytes, this.end, this.bytes.length - this.end);
+    const count = source.read(this.bytes, this.end, Math.min(this.mostPerFill, this.bytes.length - this.end));
     this.end += count;
     return count;
   }

@@ -10,12 +10,14 @@ import type {
   Notice,
   NoticeLevel,
   Order,
+  RatePicture,
   RunPhase,
   ShardSnapshot,
   ShardState,
   ValidationPicture,
 } from '../../source/engine/contract.ts';
 import { NOTICES_KEPT } from '../../source/engine/contract.ts';
+import { UNLIMITED } from '../../source/engine/rate-gate.ts';
 
 /** When each state begins, seconds after the shard's start. */
 const TIMELINE: readonly (readonly [ShardState, number])[] = [
@@ -55,6 +57,8 @@ export interface FakeEngine {
   readonly edit: (id: number, fields: Partial<ShardSnapshot>) => void;
   /** Who asked for each of the commands. */
   readonly orders: readonly (Order | null)[];
+  /** Shows this as the run's rate from now on. */
+  readonly setRate: (picture: RatePicture) => void;
   /** Shows these as the audit log from now on. */
   readonly writeAudit: (entries: readonly AuditEntry[]) => void;
   /** Shows this comparison from now on. */
@@ -89,6 +93,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   let nowMs = startMs;
   let phase: RunPhase = 'running';
   let result: EngineResult | null = null;
+  let rate: RatePicture = { limit: UNLIMITED, origin: 'configured', automatic: null };
   let audit: readonly AuditEntry[] = [];
   let validation: ValidationPicture | null = null;
 
@@ -135,6 +140,8 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       lagSeconds: hasStream ? lagAt(id, age) / 5_000_000 : null,
       opsPerSecond: paused.has(id) ? 0 : opsAt(id, age),
       bytesPerSecond: opsAt(id, age) * 500,
+      movedPerSecond: opsAt(id, age) * 500,
+      rate: UNLIMITED,
       commands: hasStream ? Math.round(((options.isIdle === true ? 30 : age) - 24) * 1000) : 0,
       conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
       conflictStanding: { question: null, collected: 0, kept: 0 },
@@ -165,6 +172,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     target: { address: '10.9.4.20:6379', kind: 'cluster', version: 'Valkey 8.1.1', masters: count },
     shards: Array.from({ length: count }, (_, id) => shardAt(id)),
     memory: { rss: 132 * 1024 * 1024 },
+    rate,
     validation,
     notices: notices.slice(-NOTICES_KEPT),
     conflicts: [],
@@ -208,6 +216,10 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     },
     commands,
     orders,
+    setRate: (picture) => {
+      rate = picture;
+      wake();
+    },
     writeAudit: (entries) => {
       audit = entries;
       wake();

@@ -10,6 +10,7 @@ import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
 import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
 import type { RunLimits } from '../../source/engine/run-plan.ts';
+import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
 import type { Endpoint } from '../../source/topology/endpoint.ts';
 import { compareAll } from '../../source/validation/full-compare.ts';
 import type { CompareReport } from '../../source/validation/report.ts';
@@ -73,6 +74,7 @@ export function migrate(
   target: RunPlace,
   more: Partial<RunSetup> = {},
   workerFile = TEST_WORKER,
+  throttle: ThrottleSettings = NO_THROTTLE,
 ): Migration {
   const notices: Notice[] = [];
   const refusals: Refusal[] = [];
@@ -104,6 +106,7 @@ export function migrate(
       defaultSettings().validation,
     ),
     workerFile,
+    throttle,
   });
   engine.start();
   const alive = (): void => {
