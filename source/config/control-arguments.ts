@@ -1,6 +1,7 @@
 // The arguments of the commands that speak to a run which is going on: attach, status, ctl.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import type { EngineCommand, ShardSelection } from '../engine/contract.ts';
+import { CONFLICT_POLICIES, type EngineCommand, type ShardSelection } from '../engine/contract.ts';
+import { parseRate } from '../engine/rate-words.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, type Language } from './language.ts';
 
@@ -20,18 +21,10 @@ export interface StatusCommand {
   readonly language: Language | null;
 }
 
-/** A setting of the run to change; `name` is as the person wrote it. */
-export interface Assignment {
-  readonly type: 'set';
-  readonly name: string;
-  readonly value: string;
-  readonly shards: ShardSelection;
-}
-
 export interface CtlCommand {
   readonly name: 'ctl';
   readonly run: string | null;
-  readonly request: EngineCommand | Assignment;
+  readonly request: EngineCommand;
   readonly confirmed: 'no' | 'yes' | { readonly target: string };
 }
 
@@ -75,7 +68,10 @@ export function addControlCommands(program: Command, found: (command: ControlCom
     .command('ctl')
     .description('one command to a run that is going on')
     .addArgument(new Argument('<act>', 'what to do').choices(ACTS))
-    .argument('[setting]', 'for set: NAME=VALUE; for validate: how much, as validate --sample takes it, or full')
+    .argument(
+      '[setting]',
+      'for set: rate=20mb, conflict=ignore; for validate: how much, as validate --sample takes it, or full',
+    )
     .option('--run <run>', 'name of the run; without it the only one')
     .option('--shard <numbers>', 'for pause, resume and set: these source shards, for example 2 or 0,2', parseShards)
     .addOption(new Option('--all', 'for pause, resume and set: all shards, as without --shard').conflicts('shard'))
@@ -103,18 +99,35 @@ function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOpt
     throw new InvalidArgumentError(`ctl ${act} takes no argument`);
   const shards: ShardSelection = shard ?? 'all';
   if (act === 'pause' || act === 'resume') return { type: act, shards };
-  if (act !== 'set' && (shard !== undefined || all !== undefined))
-    throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
-  if (act === 'stop' || act === 'finish') return { type: act };
+  if (act === 'set') return assignment(setting ?? '', shards);
+  if (shard !== undefined || all !== undefined) throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
   if (act === 'validate') {
     if (setting !== undefined) parseSize(setting);
     return { type: 'validate', size: setting ?? null };
   }
   if (act === 'repair') return { type: 'repair-differences', kind: 'differing', keys: null };
   if (act === 'export') return { type: 'export-validation' };
-  const parts = /^([A-Za-z][\w.-]*)=(.*)$/s.exec(setting ?? '');
-  if (parts === null) throw new InvalidArgumentError('ctl set needs NAME=VALUE');
-  return { type: 'set', name: parts[1] ?? '', value: parts[2] ?? '', shards };
+  return { type: act };
+}
+
+/** The command that changes a setting of a running migration. */
+function assignment(text: string, shards: ShardSelection): EngineCommand {
+  const [, name = '', value = ''] = /^([A-Za-z][\w.-]*)=(.*)$/s.exec(text) ?? [];
+  switch (name) {
+    case 'rate': {
+      if (value === 'configured') return { type: 'setRate', shards, rate: null };
+      const rate = parseRate(value);
+      if (rate === null) throw new InvalidArgumentError('a rate is 20mb, 5000op, "20mb 5000op", off or configured');
+      return { type: 'setRate', shards, rate };
+    }
+    case 'conflict': {
+      const policy = CONFLICT_POLICIES.find((known) => known === value);
+      if (policy === undefined) throw new InvalidArgumentError(`conflict is one of ${CONFLICT_POLICIES.join(', ')}`);
+      return { type: 'setConflictPolicy', shards, policy };
+    }
+    default:
+      throw new InvalidArgumentError('ctl set changes rate=... or conflict=... of a run');
+  }
 }
 
 function languageOption(): Option {

@@ -33,6 +33,8 @@ export interface PumpScript {
   readonly streamPosition: number;
   /** Bytes that were received and not yet read. */
   readonly unread: number;
+  /** What went on to the target so far, where it does not come through the window. */
+  readonly moved?: { readonly bytes: number; readonly operations: number };
   /** The earliest position of the stream that can be gone back to. */
   readonly historyStart: number;
   /** What is read next is the command that begins at this position of the stream. */

@@ -58,6 +58,7 @@ export class ScanScript implements PumpScript {
   settling = false;
   readonly streamPosition = 0;
   readonly historyStart = 0;
+  readonly moved = { bytes: 0, operations: 0 };
   readonly #host: ScanScriptHost;
   readonly #queue: Delivery[] = [];
   readonly #entry = new MutableEntry();
@@ -104,6 +105,7 @@ export class ScanScript implements PumpScript {
     while (delivery.at < values.count) {
       if (target.saturated || !this.#take(delivery, values.places[delivery.at] as number)) return false;
       delivery.at++;
+      this.moved.operations++;
       if (this.#bigUnderWay) return false;
     }
     this.#queue.shift();
@@ -218,6 +220,7 @@ export class ScanScript implements PumpScript {
     const bytes = (values.replies[values.reply[place] as number] as { bytes: Buffer }).bytes;
     const start = values.start[place] as number;
     const end = values.end[place] as number;
+    this.moved.bytes += end - start;
     entry.forgetAttributes();
     entry.database = keys.database;
     entry.keyBytes = keys.bytes;

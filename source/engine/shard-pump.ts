@@ -101,16 +101,23 @@ export class ShardPump {
       if (canStep()) this.#planTurn(gate.hold(script.unread > 0));
       return;
     }
-    const from = window.position;
+    const from = this.#moved();
     const until = from + Math.min(TURN_BYTES, allowed);
+    const before = script.moved?.operations ?? 0;
     window.mostPerFill = Math.max(LEAST_FILL_BYTES, allowed);
     this.#taken = 0;
     while (canStep() && script.step()) {
-      if (window.position < until) continue;
+      if (this.#moved() < until) continue;
       this.#planTurn();
       break;
     }
-    gate.spend(Math.max(0, window.position - from), this.#taken);
+    gate.spend(Math.max(0, this.#moved() - from), script.moved ? script.moved.operations - before : this.#taken);
+  }
+
+  /** Bytes that went on so far. */
+  #moved(): number {
+    const { script, window } = this.#parts;
+    return script.moved?.bytes ?? window.position;
   }
 
   #planTurn(waitMs = 0): void {

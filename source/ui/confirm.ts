@@ -10,6 +10,7 @@ import type { KeyName } from './key-parser.ts';
 import type { Acting } from './keymap.ts';
 import type { Look } from './look.ts';
 import type { Messages } from './messages.ts';
+import { RATE_QUESTIONS } from './rate-questions.ts';
 import { REPAIR_QUESTIONS } from './repair-questions.ts';
 import type { ScreenState } from './screen-model.ts';
 import type { DialogName, MenuName } from './ui-state.ts';
@@ -19,6 +20,8 @@ export interface Question {
   readonly effect: (messages: Messages, state: ScreenState) => string;
   /** What yes asks of the engine; null for what the screen does by itself. */
   readonly command: ((state: ScreenState) => EngineCommand) | null;
+  /** Answered with text: what it asks of the engine, or null when it can not be read. */
+  readonly input?: (typed: string, state: ScreenState) => EngineCommand | null;
   /** Asked after the end of the run too. */
   readonly afterEnd?: true;
 }
@@ -30,6 +33,7 @@ const way = ({ snapshot }: ScreenState, { glyphs }: Look): string =>
 export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>> = {
   ...REPAIR_QUESTIONS,
   ...CONFLICT_QUESTIONS,
+  ...RATE_QUESTIONS,
   stop: {
     title: (state, look) => `${look.messages.dialog.stopTitle} ${way(state, look)}`,
     effect: ({ dialog }) => dialog.stopEffect,
@@ -68,8 +72,9 @@ export const openDialog = (state: ScreenState): DialogName | null => {
   return askedNow(state) === null ? null : 'conflict';
 };
 
-/** How it is answered: with y, or by typing the target's name. */
-export const neededFor = (dialog: Exclude<DialogName, MenuName>, state: ScreenState): 'yes' | 'target' => {
+/** How it is answered: with y, by typing the target's name, or with some other text. */
+export const neededFor = (dialog: Exclude<DialogName, MenuName>, state: ScreenState): 'yes' | 'target' | 'text' => {
+  if (QUESTIONS[dialog].input !== undefined) return 'text';
   const command = QUESTIONS[dialog].command?.(state);
   return command !== undefined && levelOf(command, state.snapshot) === 'target' ? 'target' : 'yes';
 };
@@ -79,16 +84,28 @@ const GIVE_UP: readonly KeyName[] = ['esc', 'ctrl+c'];
 
 const isCharacter = (key: KeyName): boolean => [...key].length === 1;
 
-/** A name takes several keys; only the whole of it, and enter, is a yes. */
-const typeName = (dialog: Exclude<DialogName, MenuName>, key: KeyName, acting: Acting, messages: Messages): void => {
+/** A text takes several keys; only the whole of it, and enter, is an answer. */
+const typeText = (dialog: Exclude<DialogName, MenuName>, key: KeyName, acting: Acting, messages: Messages): void => {
   const { state, change, say } = acting;
   const { typed } = state.ui;
   if (GIVE_UP.includes(key) || (key === 'enter' && typed === '')) change({ type: 'close' });
   else if (key === 'backspace') change({ type: 'type', text: typed.slice(0, -1) });
   else if (key === 'ctrl+u') change({ type: 'type', text: '' });
   else if (isCharacter(key)) change({ type: 'type', text: typed + key });
+  else if (key === 'enter' && neededFor(dialog, state) === 'text') submit(dialog, acting, messages);
   else if (key === 'enter' && !namesTarget(typed, state.snapshot.target.address)) say(() => messages.dialog.otherName);
   else if (key === 'enter') agree(dialog, { target: typed }, acting);
+};
+
+/** Whoever typed it all and pressed enter has agreed to it. */
+const submit = (dialog: Exclude<DialogName, MenuName>, acting: Acting, messages: Messages): void => {
+  const command = QUESTIONS[dialog].input?.(acting.state.ui.typed, acting.state) ?? null;
+  if (command === null) {
+    acting.say(() => messages.dialog.unreadable);
+    return;
+  }
+  acting.change({ type: 'close' });
+  acting.ask(command, 'yes');
 };
 
 const agree = (
@@ -105,7 +122,7 @@ const agree = (
 /** A key while a question is open: only its answers act. */
 export const answer = (dialog: DialogName, key: KeyName, acting: Acting, messages: Messages): void => {
   if (isMenu(dialog)) pressMenu(dialog, key, acting);
-  else if (neededFor(dialog, acting.state) === 'target') typeName(dialog, key, acting, messages);
+  else if (neededFor(dialog, acting.state) !== 'yes') typeText(dialog, key, acting, messages);
   else if (key === 'y' || key === 'Y') agree(dialog, 'yes', acting);
   else if (NO.includes(key)) acting.change({ type: 'close' });
 };

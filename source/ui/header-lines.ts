@@ -1,5 +1,6 @@
 // The head of every screen: from where to where, how far, how fast, how late, with how much memory. Pure.
 import type { EndpointSnapshot, EngineSnapshot } from '../engine/contract.ts';
+import { rateInWords } from '../engine/rate-words.ts';
 import { cellWidth, printable } from './cell-width.ts';
 import { type Cell, cell, fitCells, type Line, labelled, lineWidth, type Segment, segment, spread } from './cells.ts';
 import {
@@ -57,7 +58,14 @@ const endpoint = ({ kind, version, masters }: EndpointSnapshot, { messages }: Lo
 const runSeconds = ({ startedAtMs, result }: EngineSnapshot, nowMs: number): number =>
   result === null ? (nowMs - startedAtMs) / 1000 : result.seconds;
 
-const progress = (totals: Totals, width: number, look: Look): Line => {
+/** The limit that the whole run is held to; null without one. */
+const limitOf = ({ rate, result }: EngineSnapshot, { messages }: Look): string | null => {
+  const { bytesPerSecond, operationsPerSecond } = rate.limit;
+  if (result !== null || (bytesPerSecond === null && operationsPerSecond === null)) return null;
+  return messages.rates.atMost(rateInWords(rate.limit));
+};
+
+const progress = (totals: Totals, width: number, rate: string | null, look: Look): Line => {
   const { messages, glyphs } = look;
   const { label } = messages;
   const isLate = (totals.lagSeconds ?? 0) >= LAG_WARN_SECONDS;
@@ -84,6 +92,7 @@ const progress = (totals: Totals, width: number, look: Look): Line => {
       ],
     },
   ];
+  if (rate !== null) cells.push(cell(2, rate, 'warn'));
   if (width >= 110) cells.push(labelled(5, label.queued, formatBytes(totals.queued), 8));
   if (totals.errors > 0) cells.push(labelled(1, label.refused, formatCount(totals.errors), 1, 'bad'));
   if (totals.etaSeconds !== null) cells.push(labelled(4, label.eta, formatDuration(totals.etaSeconds), 6));
@@ -122,7 +131,7 @@ export const headerLines = (
   const name: Line =
     lineWidth(state) + cellWidth(way) + 12 <= width ? [segment(' redferry  ', 'accent')] : [segment(' ')];
   const first = spread([...name, segment(way, 'title')], state, width);
-  if (height === 2) return [first, progress(totals, width, look)];
+  if (height === 2) return [first, progress(totals, width, limitOf(snapshot, look), look)];
   const kinds = ` ${endpoint(snapshot.source, look)} ${look.glyphs.arrow} ${endpoint(snapshot.target, look)}`;
   const run = [
     ...labelled(0, label.memory, formatBytes(snapshot.memory.rss), 0).segments,
@@ -130,5 +139,5 @@ export const headerLines = (
     ...labelled(0, label.run, formatAge(runSeconds(snapshot, nowMs)), 0).segments,
     segment(' '),
   ];
-  return [first, spread([segment(kinds, 'dim')], run, width), progress(totals, width, look)];
+  return [first, spread([segment(kinds, 'dim')], run, width), progress(totals, width, limitOf(snapshot, look), look)];
 };

@@ -7,6 +7,7 @@ import { orderShards, type Plan } from './layout.ts';
 import { scrollLog } from './log-scroll.ts';
 import type { BindingId, Messages } from './messages.ts';
 import type { Numbered } from './paged-lines.ts';
+import { faster, slower } from './rate-questions.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
 import { moveInValidation, VALIDATION_KEYS } from './validation-keys.ts';
 
@@ -15,8 +16,8 @@ export interface Acting {
   readonly state: ScreenState;
   readonly plan: Plan;
   readonly change: ScreenModel['change'];
-  /** Sends a command to the engine; the answer appears at the foot of the screen. */
-  readonly ask: (command: EngineCommand, confirmed?: Confirmation) => void;
+  /** Sends a command to the engine; the answer appears at the foot of the screen, with the key that undoes it. */
+  readonly ask: (command: EngineCommand, confirmed?: Confirmation, undoneBy?: KeyName) => void;
   /** Shows a sentence at the foot for a while. */
   readonly say: (pick: (messages: Messages) => string) => void;
   readonly leave: () => void;
@@ -44,6 +45,8 @@ const isOn = (...screens: readonly ScreenState['ui']['screen'][]) => {
   return ({ ui }: ScreenState): boolean => screens.includes(ui.screen) && !ui.help;
 };
 const always = (): boolean => true;
+const whenShardWorks = (state: ScreenState): boolean =>
+  isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state);
 
 /** What the screen lists that is open; null where it is no list. */
 const listed = ({ ui, notices, conflicts, snapshot }: ScreenState): readonly Numbered[] | null => {
@@ -137,7 +140,9 @@ const toEnd = (acting: Acting, key: KeyName): void => {
 
 const togglePause = ({ state, ask }: Acting): void => {
   const shard = state.snapshot.shards.find(({ id }) => id === state.ui.selected);
-  if (shard !== undefined) ask({ type: shard.paused ? 'resume' : 'pause', shards: [shard.id] });
+  if (shard === undefined) return;
+  if (shard.paused) ask({ type: 'resume', shards: [shard.id] });
+  else ask({ type: 'pause', shards: [shard.id] }, 'no', 'p');
 };
 
 const togglePauseAll = ({ state, change }: Acting): void => {
@@ -278,7 +283,7 @@ export const KEYMAP: readonly Binding[] = [
     id: 'pause',
     keys: ['p'],
     shown: 'p',
-    when: (state) => isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state),
+    when: whenShardWorks,
     dangerous: false,
     steers: true,
     run: togglePause,
@@ -309,6 +314,42 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: true,
     steers: true,
     run: ({ change }) => change({ type: 'ask', dialog: 'policy-all' }),
+  },
+  {
+    id: 'slower',
+    keys: ['-'],
+    shown: '-',
+    when: whenShardWorks,
+    dangerous: false,
+    steers: true,
+    run: slower,
+  },
+  {
+    id: 'faster',
+    keys: ['+', '='],
+    shown: '+',
+    when: whenShardWorks,
+    dangerous: true,
+    steers: true,
+    run: faster,
+  },
+  {
+    id: 'rate',
+    keys: ['t'],
+    shown: 't',
+    when: whenShardWorks,
+    dangerous: false,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'rate-shard' }),
+  },
+  {
+    id: 'rateAll',
+    keys: ['T'],
+    shown: 'T',
+    when: (state) => !state.ui.help && hasShards(state) && isRunning(state),
+    dangerous: false,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'rate-all' }),
   },
   {
     id: 'layout',

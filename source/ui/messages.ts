@@ -1,14 +1,7 @@
 // Every word that the screen, the plain lines and the final result print, as one type: a language that misses a word does
 // not compile. Contract words (panic, rewrite, ignore, settings, reasons from the engine) are not translated.
 import type { ConflictDifference, ConflictRecord } from '../engine/conflict-contract.ts';
-import type {
-  CommandOutcome,
-  ConflictPolicy,
-  EndpointSnapshot,
-  NoticeLevel,
-  Outcome,
-  ShardState,
-} from '../engine/contract.ts';
+import type { ConflictPolicy, EndpointSnapshot, NoticeLevel, Outcome, ShardState } from '../engine/contract.ts';
 import { MESSAGES_EN } from './messages-en.ts';
 import { MESSAGES_ZH } from './messages-zh.ts';
 import type { ValidationBindingId, ValidationMessages } from './validation-messages.ts';
@@ -34,6 +27,10 @@ export type BindingId =
   | 'search'
   | 'policy'
   | 'policyAll'
+  | 'slower'
+  | 'faster'
+  | 'rate'
+  | 'rateAll'
   | 'layout'
   | 'sort'
   | 'help'
@@ -139,7 +136,7 @@ export interface Messages {
   readonly sortedByShard: string;
   readonly shownAsLines: string;
   readonly shownAsPanels: string;
-  readonly undoPause: (outcome: CommandOutcome) => string;
+  readonly undo: (message: string, key: string) => string;
   readonly engineGaveNoAnswer: (reason: string) => string;
 
   readonly dialog: {
@@ -148,6 +145,8 @@ export interface Messages {
     readonly stopEffect: string;
     readonly typeName: (target: string) => string;
     readonly otherName: string;
+    readonly typeText: string;
+    readonly unreadable: string;
     readonly finishTitle: string;
     readonly finishEffect: string;
     readonly finishEarlyEffect: string;
@@ -196,6 +195,16 @@ export interface Messages {
   };
   readonly ctrlCAgain: string;
   readonly stopAsked: string;
+  readonly rates: {
+    readonly noLimit: string;
+    readonly shardTitle: (shard: string, rate: string) => string;
+    readonly allTitle: (rate: string) => string;
+    readonly effect: string;
+    readonly effectAll: string;
+    readonly fasterTitle: (shard: string, from: string, to: string) => string;
+    readonly fasterEffect: string;
+    readonly atMost: (rate: string) => string;
+  };
   readonly readOnly: string;
   readonly readOnlyKey: string;
   readonly audit: {

@@ -3,6 +3,7 @@
 import { type Instance, render } from 'ink';
 import type { CommandOutcome, Confirmation, Engine, EngineCommand } from '../engine/contract.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS, unicodeWanted } from './glyphs.ts';
+import type { KeyName } from './key-parser.ts';
 import { FLASH_MS, pressKey } from './key-press.ts';
 import type { Acting } from './keymap.ts';
 import { type Look, LookContext } from './look.ts';
@@ -60,14 +61,18 @@ const ask = async (
   engine: Engine,
   model: ScreenModel,
   command: EngineCommand,
-  confirmed: Confirmation,
+  { confirmed, undoneBy }: { readonly confirmed: Confirmation; readonly undoneBy: KeyName | null },
   messages: Messages,
 ): Promise<void> => {
   if (command.type === 'stop') flash(model, messages.stopAsked, 'warn');
   try {
     const outcome: CommandOutcome = await engine.dispatch(command, { client: SCREEN, confirmed });
-    const isUndoable = command.type === 'pause' && command.shards !== 'all';
-    flash(model, isUndoable ? messages.undoPause(outcome) : outcome.message, outcome.accepted ? 'good' : 'bad');
+    const isUndoable = outcome.accepted && undoneBy !== null;
+    flash(
+      model,
+      isUndoable ? messages.undo(outcome.message, undoneBy) : outcome.message,
+      outcome.accepted ? 'good' : 'bad',
+    );
   } catch (error) {
     flash(model, messages.engineGaveNoAnswer(error instanceof Error ? error.message : String(error)), 'bad');
   }
@@ -123,9 +128,9 @@ export const runScreen = async (
               state: model.get(),
               plan,
               change: model.change,
-              ask: (command, confirmed = 'no') => {
+              ask: (command, confirmed = 'no', undoneBy) => {
                 if (command.type === 'stop') isStopAsked = true;
-                void ask(engine, model, command, confirmed, messages);
+                void ask(engine, model, command, { confirmed, undoneBy: undoneBy ?? null }, messages);
               },
               say: (pick) => flash(model, pick(messages), 'plain'),
               leave,

@@ -1,6 +1,7 @@
 // What a panel says about a shard, as lines of a given width: state, progress, rates, lag, conflicts, the reason for
 // slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
 import type { ShardSnapshot } from '../engine/contract.ts';
+import { rateInWords } from '../engine/rate-words.ts';
 import { cellWidth, padRight, printable } from './cell-width.ts';
 import {
   type Cell,
@@ -108,6 +109,8 @@ export const rateLine = (shard: ShardSnapshot, width: number, historyEndMs: numb
     labelled(1, messages.label.lag, formatLag(shard.lagSeconds), 5, lagTone(shard)),
   ];
   if (shard.lagBytes !== null) cells.push(cell(3, formatBytes(shard.lagBytes).padStart(8), lagTone(shard)));
+  if (shard.rate.bytesPerSecond !== null || shard.rate.operationsPerSecond !== null)
+    cells.push(cell(2, messages.rates.atMost(rateInWords(shard.rate)), 'warn'));
   const facts = fitCells(cells, width);
   const room = width - lineWidth(facts) - 2;
   if (historyEndMs === null || room < BAR_MIN) return facts;

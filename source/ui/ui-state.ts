@@ -18,6 +18,9 @@ export type DialogName =
   | 'rewrite-all'
   | 'rewrite-key'
   | 'rewrite-collected'
+  | 'rate-shard'
+  | 'rate-all'
+  | 'faster'
   | MenuName;
 
 /** A dialog with more answers than yes and no; see conflict-menu.ts. */

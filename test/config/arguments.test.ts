@@ -80,7 +80,13 @@ describe('parseArguments', () => {
     });
     expect(ctl('finish', '--yes')).toMatchObject({ request: { type: 'finish' }, confirmed: 'yes' });
     expect(ctl('finish', '--confirm', 'b')).toMatchObject({ confirmed: { target: 'b' } });
-    expect(ctl('set', 'conflict=ignore')).toMatchObject({ request: { name: 'conflict', value: 'ignore' } });
+    expect(ctl('set', 'conflict=ignore')).toMatchObject({
+      request: { type: 'setConflictPolicy', shards: 'all', policy: 'ignore' },
+    });
+    expect(ctl('set', 'rate=20mb', '--shard', '1')).toMatchObject({
+      request: { type: 'setRate', shards: [1], rate: { bytesPerSecond: 20 * 2 ** 20, operationsPerSecond: null } },
+    });
+    expect(ctl('set', 'rate=configured')).toMatchObject({ request: { shards: 'all', rate: null } });
   });
 
   test.each([
@@ -100,7 +106,9 @@ describe('parseArguments', () => {
     [['ctl', 'pause', 'geheim=1'], /takes no argument/],
     [['ctl', 'stop', '--shard', '1'], /whole run/],
     [['ctl', 'finish', '--yes', '--confirm', 'b'], /cannot be used with/],
-    [['ctl', 'set', 'conflict'], /NAME=VALUE/],
+    [['ctl', 'set', 'geheim'], /ctl set changes rate=/],
+    [['ctl', 'set', 'rate=geheim'], /a rate is 20mb/],
+    [['ctl', 'set', 'conflict=geheim'], /panic, rewrite, ignore/],
     [['redis://u:geheim@db1'], /too many arguments|too many/],
     [['--surce=redis://u:geheim@db1'], /unknown option/],
     [['--source-password-env', 'A', '--source-password-file', 'B'], /only one/],

@@ -72,7 +72,7 @@ test('commands are obeyed in the name of who asks, with what was confirmed; othe
     {
       id: 2,
       type: 'outcome',
-      outcome: { accepted: false, message: expect.stringContaining('pause, resume, repair, validate') },
+      outcome: { accepted: false, message: expect.stringContaining('there are pause, resume, ') },
     },
     { id: 3, type: 'outcome', outcome: { accepted: false } },
     { id: 4, type: 'outcome', outcome: { accepted: false } },

@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import { UNLIMITED } from '../../source/engine/rate-gate.ts';
+import type { ScanOrder } from '../../source/engine/shard-job.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
 import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
@@ -24,11 +26,21 @@ async function fill(redis: Redis, count: number): Promise<void> {
   await pipeline.exec();
 }
 
-async function begin(throttle: ThrottleSettings, keys: number, targetArgs: readonly string[] = []) {
+const SCAN: ScanOrder = {
+  ...{ connections: 1, match: null, type: null, databases: null },
+  ...{ keysPerSecond: null, bigValue: 8 * MIB },
+};
+
+async function begin(
+  throttle: ThrottleSettings,
+  keys: number,
+  targetArgs: readonly string[] = [],
+  more: Partial<RunSetup> = {},
+) {
   const [source, target] = [await testServer(), await testServer({ args: targetArgs })];
   const writer = client(source);
   if (keys > 0) await fill(writer, keys);
-  return { source, target, writer, run: migrate(endpointOf(source), endpointOf(target), {}, undefined, throttle) };
+  return { source, target, writer, run: migrate(endpointOf(source), endpointOf(target), more, undefined, throttle) };
 }
 
 const shardOf = (run: Migration) => {
@@ -64,6 +76,19 @@ test('a full sync keeps to the configured bytes a second, and goes on at once wh
   await run.streaming();
   expect(shardOf(run).throttled).toBeNull();
   expect((await run.stop()).outcome).toBe('completed');
+  expect((await compare([source], [target], STANDALONE)).differences).toEqual([]);
+});
+
+test('a scan keeps to operations a second, and to bytes', async () => {
+  const { source, target, run } = await begin(NO_THROTTLE, 6000, [], { scan: SCAN, snapshotOnly: true });
+  const begunAtMs = performance.now();
+  const rate = { bytesPerSecond: 2 * MIB, operationsPerSecond: 1500 };
+  await run.engine.dispatch({ type: 'setRate', shards: 'all', rate });
+  await throttledBy(run, /^the run's limit of 2mb\/s and 1500 op\/s$/);
+  expect((await run.engine.ended).outcome).toBe('completed');
+  const seconds = (performance.now() - begunAtMs) / 1000;
+  expect(seconds).toBeGreaterThan(2.5);
+  expect(seconds).toBeLessThan(9);
   expect((await compare([source], [target], STANDALONE)).differences).toEqual([]);
 });
 

@@ -218,3 +218,47 @@ test('the help is paged where it is longer than the terminal', async () => {
   await terminal.until('the overview', (text) => !text.includes('Keys'));
   await finish();
 });
+
+test('t and T take a rate as text, - halves at once, + asks', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('t');
+  await terminal.until('the question', (text) => text.includes('How fast may shard-0 go? Now: no limit'));
+  terminal.press('very fast\r');
+  await terminal.until('the sentence', (text) => text.includes('can not be read'));
+  terminal.press('\x15');
+  terminal.press('20mb 5000op\r');
+  await terminal.until('no question', (text) => !text.includes('How fast'));
+  terminal.press('+');
+  await terminal.until('nothing to raise', (text) => text.includes('no limit of its own'));
+  fake.edit(0, { rate: { bytesPerSecond: 20 * 2 ** 20, operationsPerSecond: null } });
+  await terminal.until('its limit', (text) => text.includes('max 20mb/s'));
+  terminal.press('-');
+  await terminal.until('the answer', (text) => text.includes('(+ undoes it)'));
+  terminal.press('+');
+  await terminal.until('the question', (text) => text.includes('shard-0 from 20mb/s to 40mb/s?'));
+  terminal.press('y');
+  await terminal.until('no question', (text) => !text.includes('40mb/s?'));
+  terminal.press('T');
+  await terminal.until('the question', (text) => text.includes('How fast may the whole run go?'));
+  terminal.press('configured\r');
+  await terminal.until('no question', (text) => !text.includes('How fast'));
+  const rate = (mb: number, op: number | null) => ({ bytesPerSecond: mb * 2 ** 20, operationsPerSecond: op });
+  expect(fake.commands).toEqual([
+    { type: 'setRate', shards: [0], rate: rate(20, 5000) },
+    { type: 'setRate', shards: [0], rate: rate(10, null) },
+    { type: 'setRate', shards: [0], rate: rate(40, null) },
+    { type: 'setRate', shards: 'all', rate: null },
+  ]);
+  expect(fake.orders.map((order) => order?.confirmed)).toEqual(['yes', 'no', 'yes', 'yes']);
+  await finish();
+});
+
+test('the limit of the run stands in the head, the reason of a slow shard on its panel', async () => {
+  const { terminal, fake, finish } = await openSession({ columns: 120, rows: 30 });
+  const limit = { bytesPerSecond: 5 * 2 ** 20, operationsPerSecond: null };
+  fake.setRate({ limit, origin: 'schedule', automatic: null });
+  fake.edit(1, { throttled: 'the schedule (01:00 to 05:00) of 5mb/s' });
+  await terminal.until('the limit', (text) => text.includes('max 5mb/s'));
+  await terminal.until('the reason', (text) => text.includes('slowed down by the schedule (01:00 to 05:00)'));
+  await finish();
+});

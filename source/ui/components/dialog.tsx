@@ -31,11 +31,13 @@ const questionLines = (
   const { messages } = look;
   const question = QUESTIONS[name];
   const target = printable(targetName(state.snapshot.target.address));
+  const needed = neededFor(name, state);
+  const hint = needed === 'text' ? messages.dialog.typeText : messages.dialog.typeName(target);
   const answers: readonly Line[] =
-    neededFor(name, state) === 'yes'
+    needed === 'yes'
       ? [[segment(messages.dialog.answers, 'key')]]
       : [
-          ...wrap(messages.dialog.typeName(target), width).map((text): Line => [segment(text, 'key')]),
+          ...wrap(hint, width).map((text): Line => [segment(text, 'key')]),
           [segment(`> ${printable(state.ui.typed)}_`, 'title')],
         ];
   return [
