@@ -20,6 +20,12 @@ const STATUS_EVERY_MS = 1000;
 /** Writes one whole line, line end included. */
 export type WriteLine = (text: string) => void;
 
+const verifiedOf = ({ verified }: ShardSnapshot): object | null => {
+  if (verified === null) return null;
+  const { atMs, checked, different, fraction, stale } = verified;
+  return { at: new Date(atMs).toISOString(), checked, different, fraction, stale };
+};
+
 const statusShard = (shard: ShardSnapshot): object => ({
   name: shard.name,
   address: shard.address,
@@ -39,6 +45,7 @@ const statusShard = (shard: ShardSnapshot): object => ({
   spoolBytes: shard.spoolBytes,
   queued: shard.queued,
   held: shard.held,
+  verified: verifiedOf(shard),
 });
 
 const resultBody = (result: EngineResult): object => ({

@@ -67,6 +67,7 @@ test('JSON lines: a status has exactly the fields of the contract', async () => 
         spoolBytes: 0,
         queued: 0,
         held: 0,
+        verified: null,
       },
     ],
     memory: { rss: 138_412_032 },
