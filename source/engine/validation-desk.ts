@@ -1,6 +1,7 @@
 // Comparisons that are asked for while a run goes on, or after it: one at a time, steered by commands; what the last one said
 // of each shard stays beside the shard.
 import { formatAddress } from '../topology/endpoint.ts';
+import type { WaitForApplied } from '../validation/barrier.ts';
 import { keySlot } from '../validation/key-slot.ts';
 import { FULL, parseSize } from '../validation/sample-size.ts';
 import type { CompareSide } from '../validation/side.ts';
@@ -48,6 +49,11 @@ export interface ValidatedRun {
 
 /** In these the target has all that the source had at some offset. */
 const COMPARABLE: ReadonlySet<ShardState> = new Set(['catching-up', 'streaming', 'draining', 'retrying', 'done']);
+
+/** One that is retried before it has streamed has only a part of its keys. */
+function isComparable({ state, offset }: ShardSnapshot): boolean {
+  return COMPARABLE.has(state) && (state !== 'retrying' || offset.applied !== null);
+}
 
 export class ValidationDesk {
   readonly #setup: ValidationSetup | null;
@@ -104,7 +110,7 @@ export class ValidationDesk {
     const size = wanted ?? setup.size;
     parseSize(size);
     const shards = this.#run.shards();
-    const ready = this.#run.isRunning() ? shards.filter(({ state }) => COMPARABLE.has(state)) : shards;
+    const ready = this.#run.isRunning() ? shards.filter(isComparable) : shards;
     if (ready.length === 0) return refused('No shard streams yet: what is still being copied can not be compared.');
     this.#preparing = true;
     try {
@@ -113,6 +119,7 @@ export class ValidationDesk {
         ready.some(({ address }) => address === formatAddress(place)),
       );
       if (addresses.length === 0) throw new FerryError('The source has other nodes now.', { code: 'topology' });
+      const barrier = this.#barrier(ready);
       const partial = addresses.length < source.addresses.length;
       this.#count += 1;
       this.#comparison = new Comparison({
@@ -122,10 +129,8 @@ export class ValidationDesk {
         sourceOnly: partial,
         keysPerSecond: setup.keysPerSecond,
         toleranceMs: setup.toleranceMs,
-        waitForApplied: this.#run.isRunning()
-          ? (offsets) => waitForApplied(offsets, () => this.#run.shards())
-          : undefined,
-        notes: partial ? [PARTIAL] : [],
+        waitForApplied: barrier,
+        notes: [...(partial ? [PARTIAL] : []), ...(this.#run.isRunning() && barrier === undefined ? [NO_OFFSET] : [])],
         changed: this.#run.changed,
       });
       void this.#follow(this.#comparison);
@@ -198,7 +203,7 @@ export class ValidationDesk {
     try {
       const { repaired, left } = await repairDifferences({
         ...{ kind, differences: chosen, source, target: to, toleranceMs },
-        waitForApplied: isRunning ? (offsets) => waitForApplied(offsets, () => this.#run.shards()) : undefined,
+        waitForApplied: this.#barrier(this.#run.shards()),
         recopy: isRunning ? this.#run.recopy : null,
         journal: setup.journal,
         tell: (difference, isRepaired) => {
@@ -228,6 +233,12 @@ export class ValidationDesk {
     if (owner !== undefined) this.#verdicts.repaired(owner.id);
   }
 
+  /** Where somebody knows how far the target has come: of a source that is scanned, and after the end, nobody does. */
+  #barrier(shards: readonly ShardSnapshot[]): WaitForApplied | undefined {
+    const isFollowed = this.#run.isRunning() && shards.every(({ offset }) => offset.applied !== null);
+    return isFollowed ? (offsets) => waitForApplied(offsets, () => this.#run.shards()) : undefined;
+  }
+
   #isUnderWay(): boolean {
     const state = this.#comparison?.picture().state;
     return state === 'running' || state === 'paused';
@@ -243,6 +254,9 @@ function holds(slots: string, slot: number): boolean {
     return first <= slot && slot <= last;
   });
 }
+
+const NO_OFFSET =
+  'The source has no offset to wait for: what differed was looked at until both sides had been quiet for a second.';
 
 const PARTIAL = 'Not all shards of the source were compared, so keys that are only on the target were not looked for.';
 
