@@ -54,6 +54,13 @@ export const progressSchema = z
     /** Whether the target had no keys when the run began: all it has are then the run's own. */
     targetWasEmpty: z.boolean(),
     nodes: z.array(nodeSchema).readonly(),
+    /** Slots of the source that the shard carried; empty for a standalone. */
+    slots: z
+      .array(z.strictObject({ first: slot, last: slot }).readonly())
+      .readonly()
+      .default([]),
+    /** Keys were being copied again: commands on them had been passed over. */
+    recopying: z.boolean().default(false),
     /** How many keys the conflict policy keeps from the stream; which they are stands in a file beside. */
     kept: z.int().min(0).default(0),
     setup: setupSchema,

@@ -16,7 +16,7 @@ import { keptKeysFile, readShardState } from '../checkpoint/state-store.ts';
 import { TargetAsker } from '../checkpoint/target-asker.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { newProgress, RunCheckpoints } from '../engine/run-checkpoints.ts';
+import { newProgress, RunCheckpoints, sameSlots } from '../engine/run-checkpoints.ts';
 import type { PlannedOrigin } from '../engine/run-plan.ts';
 import type { ServerOrigin, ShardJob, ShardResume } from '../engine/shard-job.ts';
 import { type NodeNow, planReplay } from '../engine/target-reconnect.ts';
@@ -239,6 +239,9 @@ async function resumeOf(
   if (progress.phase !== 'streaming' || progress.offset === null || replid === null) {
     return 'its snapshot was not finished';
   }
+  if (progress.recopying) return 'keys were being copied again when it ended';
+  // What was changing hands when the process was killed is nowhere for certain.
+  if (!sameSlots(progress.slots, origin.slots)) return 'its slots were others than they are now';
   const source = await historyOf(origin);
   const plan = await planReplay(
     target.endpoint,

@@ -266,7 +266,7 @@ export class FerryEngine implements Engine {
     switch (message.type) {
       case 'sample':
         record.take(message.sample);
-        this.#checkpoints?.take(message.shard, message.sample);
+        this.#checkpoints?.take(message.shard, message.sample, record.slots);
         break;
       case 'notice':
         this.#notice(message.level, record.job.name, message.message);

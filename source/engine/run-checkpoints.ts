@@ -5,6 +5,8 @@ import { acquireLease, describeHolder, type Lease, type LeaseOptions, type Lease
 import type { KnownNode, ShardProgress, StoredShard } from '../checkpoint/shard-state.ts';
 import type { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { removeShardState, ShardStateStore } from '../checkpoint/state-store.ts';
+import { formatSlots, normalizeSlots } from '../topology/slots.ts';
+import type { SlotRange } from '../topology/topology.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import type { ShardSample } from './shard-job.ts';
 
@@ -97,8 +99,8 @@ export class RunCheckpoints {
     this.#host = host;
   }
 
-  /** How far a shard is. */
-  take(id: number, sample: ShardSample): void {
+  /** How far a shard is, and which slots of the source it carries. */
+  take(id: number, sample: ShardSample, slots: readonly SlotRange[]): void {
     const kept = this.#kept.get(id);
     if (kept === undefined || kept.ending !== null) return;
     if (kept.attempt !== 0 && sample.attempt > kept.attempt) this.#beginsAnew(kept);
@@ -106,7 +108,10 @@ export class RunCheckpoints {
     const { checkpoint } = sample;
     if (checkpoint === null) return;
     const { history, offset, db, nodes, kept: keptKeys } = checkpoint;
-    if (kept.progress.phase === 'streaming' && kept.progress.offset === offset) return;
+    const { recopying } = sample;
+    const { progress } = kept;
+    const same = progress.recopying === recopying && sameSlots(progress.slots, slots);
+    if (progress.phase === 'streaming' && progress.offset === offset && same) return;
     const begins = kept.progress.phase !== 'streaming';
     kept.progress = {
       ...kept.progress,
@@ -115,10 +120,14 @@ export class RunCheckpoints {
       offset,
       db,
       nodes: nodes.map(plainNode),
+      slots: slots.map(({ first, last }) => ({ first, last })),
+      recopying,
       kept: keptKeys,
     };
-    kept.store.changed();
-    if (begins) void kept.lease?.renew();
+    // What a resume must not overlook is written at once.
+    if (same && !begins) kept.store.changed();
+    else kept.store.save().catch(() => kept.store.changed());
+    if (begins || !same) void kept.lease?.renew();
   }
 
   /** Whether this process certainly still has the shard's lease. */
@@ -221,6 +230,8 @@ export function newProgress(setup: Setup, address: string, targetWasEmpty: boole
     db: 0,
     targetWasEmpty,
     nodes: [],
+    slots: [],
+    recopying: false,
     kept: 0,
     setup,
   };
@@ -228,6 +239,10 @@ export function newProgress(setup: Setup, address: string, targetWasEmpty: boole
 
 function busyError(shard: string, outcome: Extract<LeaseOutcome, { status: 'busy' }>): FerryError {
   return new FerryError(describeHolder(outcome, shard), { code: 'lease', shard, exitCode: EXIT.preflight });
+}
+
+export function sameSlots(a: readonly SlotRange[], b: readonly SlotRange[]): boolean {
+  return formatSlots(normalizeSlots(a)) === formatSlots(normalizeSlots(b));
 }
 
 function plainNode(node: KnownNode): KnownNode {

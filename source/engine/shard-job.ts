@@ -189,6 +189,8 @@ export interface ShardSample {
   readonly inFlightBytes: number;
   readonly held: number;
   readonly lastError: string | null;
+  /** Keys are being copied again, and commands on them passed over. */
+  readonly recopying: boolean;
   /** Counts up with each full sync of the shard. */
   readonly attempt: number;
   /** null before the stream, and where nothing is kept for a resume. */

@@ -185,6 +185,7 @@ export class ShardPipeline {
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
       held: target.held,
+      recopying: feed.recopier?.busy ?? false,
       attempt: this.#attempt,
       checkpoint: this.#ended ? null : target.checkpoint,
       lastError: this.#life.lastError,

@@ -28,6 +28,8 @@ function progressAt(offset: number, nodes: readonly KnownNode[] = [], db = 0): S
     offset,
     db,
     targetWasEmpty: true,
+    slots: [],
+    recopying: false,
     kept: 0,
     nodes,
     setup: SETUP,

@@ -9,6 +9,8 @@ export function someProgress(offset: number): ShardProgress {
     offset,
     db: 3,
     targetWasEmpty: true,
+    slots: [],
+    recopying: false,
     kept: 0,
     nodes: [
       {
