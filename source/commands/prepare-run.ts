@@ -5,6 +5,7 @@ import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { type ExpiryCare, HeldExpiries } from '../engine/expiry-care.ts';
 import { hasImportMode, ImportMode } from '../engine/import-mode.ts';
+import { KeyspaceSettings } from '../engine/keyspace-settings.ts';
 import { type PlannedOrigin, planRun, type RunLimits, type RunPlan, type SidePlan } from '../engine/run-plan.ts';
 import type { KeylessRules, ScanOrder, ShardJob } from '../engine/shard-job.ts';
 import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
@@ -23,6 +24,8 @@ export interface RunSetup {
   readonly asksOnConflict: boolean;
   /** null or left out: the source is followed by replication. */
   readonly scan?: ScanOrder | null;
+  /** Of a scan: where changes of notify-keyspace-events are written down, and whether they are put back. */
+  readonly keyspace?: { readonly folder: string; readonly restores: boolean };
   readonly keyless: KeylessRules;
   readonly exactlyOnce: boolean;
   readonly limits: RunLimits;
@@ -65,6 +68,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     target: planOf(target),
     origins,
     expiries: care,
+    keyspace: await keyspaceOf(setup, source, origins, tell),
     targetWasEmpty: facts.empty,
     destinationOf: (id) =>
       destinationOf(target, { facts, importMode, exactlyOnce: setup.exactlyOnce }, id, origins.length > 1),
@@ -72,6 +76,26 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     // A snapshot is all that such a file holds.
     snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
   });
+}
+
+/** What the run may change of notify-keyspace-events, and what an earlier one has left there. */
+async function keyspaceOf(
+  { run, scan = null, keyspace, snapshotOnly }: RunSetup,
+  source: AskedSource,
+  origins: readonly PlannedOrigin[],
+  tell: Tell,
+): Promise<KeyspaceSettings | null> {
+  if (scan === null || keyspace === undefined || source.kind === 'file') return null;
+  const nodes = origins.flatMap(({ id, origin }) =>
+    origin.kind === 'server' ? [{ shard: id, address: origin.address }] : [],
+  );
+  const settings = new KeyspaceSettings({ run, endpoint: source.endpoint, nodes, ...keyspace });
+  await settings.takeLeftovers(tell);
+  if (scan.changes === 'set' && !snapshotOnly) {
+    const { accepted, message } = await settings.enable(nodes.map(({ shard }) => shard));
+    tell(accepted ? 'info' : 'warn', message);
+  }
+  return settings;
 }
 
 /** @throws FerryError for sides that the scan reader is not for. */

@@ -14,6 +14,7 @@ import { ControlServer } from '../control/server.ts';
 import type { EngineSnapshot } from '../engine/contract.ts';
 import { EXIT, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
+import { keyspaceFolder } from '../engine/keyspace-settings.ts';
 import { resultLine } from '../headless/json-lines.ts';
 import { type AuditFile, auditPath, openAuditFile } from '../telemetry/audit-file.ts';
 import { ConflictLog } from '../telemetry/conflict-log.ts';
@@ -90,6 +91,10 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           conflictPolicy: settings.conflict,
           asksOnConflict: chooseOutput(command) === 'screen',
           scan: scanOrder(settings),
+          keyspace: {
+            folder: keyspaceFolder(process.env, homedir()),
+            restores: settings.source.scan.restoreEvents,
+          },
           keyless: settings.filter,
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),

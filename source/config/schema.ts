@@ -70,6 +70,16 @@ const scan = z.strictObject({
     .nullable()
     .default(null)
     .describe("Keys a second that are scanned in each shard, for the source's sake; null is as fast as it goes."),
+  changes: z
+    .enum(['ask', 'set', 'none'])
+    .default('ask')
+    .describe(
+      'How changes are followed: ask uses notify-keyspace-events as it is and lets a key add what is missing, set adds it at the start, none scans once and ends.',
+    ),
+  restoreEvents: z
+    .boolean()
+    .default(true)
+    .describe('Put notify-keyspace-events back at the end to what it was before the run.'),
   bigValue: sizeSetting('8mb', '64kb', 'A value that is larger in the source is read by elements, never whole.'),
 });
 

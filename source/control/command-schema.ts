@@ -39,6 +39,8 @@ const engineCommand = z.discriminatedUnion('type', [
     question: z.int().min(1),
     decision: z.enum(['rewrite', 'ignore', 'compare', 'one-by-one']),
   }),
+  z.strictObject({ type: z.literal('setKeyspaceEvents'), shards, on: z.boolean() }),
+  z.strictObject({ type: z.literal('rescan'), shards }),
   z.strictObject({ type: z.literal('finish') }),
   z.strictObject({ type: z.literal('stop') }),
 ]) satisfies z.ZodType<EngineCommand>;

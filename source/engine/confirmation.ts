@@ -19,6 +19,9 @@ const LEVELS: { readonly [T in EngineCommand['type']]: Level<Of<T>> } = {
   'export-validation': 'none',
   'repair-differences': 'target',
   setConflictPolicy: (_, { policy }) => (policy === 'rewrite' ? 'target' : 'none'),
+  // Put back at the end, but the source pays for it meanwhile; the other scan costs as much as the first.
+  setKeyspaceEvents: 'yes',
+  rescan: 'yes',
   // One key, with both sides before the eye, is less than all that were put aside.
   decideConflict: ({ shards }, { shard, decision }) => {
     if (decision !== 'rewrite') return 'none';

@@ -94,6 +94,8 @@ export interface ShardSnapshot {
   readonly held: number;
   /** notify-keyspace-events of the source as it is ('' = off); null while unknown or not readable. */
   readonly keyspaceEvents: string | null;
+  /** Of a scanned source; null of one that is followed by replication. */
+  readonly changes: ShardChanges | null;
   /** Target nodes this shard writes to, host:port, or its file. */
   readonly targets: readonly string[];
   /** Lowest and highest slot the source shard owns, `0-5460,9000`; null for a standalone. */
@@ -107,6 +109,20 @@ export interface ShardSnapshot {
   readonly history: ShardHistory;
   /** What the last comparison of both sides said of it; null when there was none. */
   readonly verified: ShardVerified | null;
+}
+
+/** How the changes of a scanned source reach the run. */
+export interface ShardChanges {
+  /** null: they do not, at present. */
+  readonly followedBy: 'keyevent' | 'keyspace' | 'tracking' | null;
+  /** notify-keyspace-events as the reader has seen it; null where it may not be read. */
+  readonly flags: string | null;
+  /** What is wrong with that, or worth knowing; null when nothing is. */
+  readonly verdict: string | null;
+  /** Keys that have changed and are not fetched yet. */
+  readonly waiting: number;
+  /** How long the oldest of them waits. */
+  readonly oldestSeconds: number;
 }
 
 export interface ShardVerified {
@@ -250,6 +266,10 @@ export type EngineCommand =
       readonly question: number;
       readonly decision: ConflictDecision;
     }
+  /** Adds to notify-keyspace-events of these shards' sources what the scan reader needs, or puts back what it was. */
+  | { readonly type: 'setKeyspaceEvents'; readonly shards: ShardSelection; readonly on: boolean }
+  /** Scans these shards once more and takes from the target what their sources no longer have. */
+  | { readonly type: 'rescan'; readonly shards: ShardSelection }
   /** Ends the run as the last act of a migration, when every shard follows closely; else only with the target's name. */
   | { readonly type: 'finish' }
   /** Applies what was received, then ends the run. */

@@ -24,6 +24,7 @@ import type {
 import { CONFLICTS_KEPT, NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
+import type { KeyspaceSettings } from './keyspace-settings.ts';
 import type { Rate } from './rate-gate.ts';
 import { RecopyRequests } from './recopy-requests.ts';
 import { keyInWords } from './refusal.ts';
@@ -83,6 +84,8 @@ export class FerryEngine implements Engine {
   #pool: WorkerPool | null = null;
   #permits: SnapshotPermits | null = null;
   #watch: SourceWatch | null = null;
+  /** Of a source that is scanned. */
+  #keyspace: KeyspaceSettings | null = null;
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #checkpoints: RunCheckpoints | null = null;
@@ -178,6 +181,10 @@ export class FerryEngine implements Engine {
         return this.#conflictCommand(command);
       case 'setRate':
         return this.#setRate(command.shards, command.rate);
+      case 'setKeyspaceEvents':
+        return this.#setKeyspaceEvents(command.shards, command.on);
+      case 'rescan':
+        return this.#rescan(command.shards);
       case 'finish':
         return this.#finishRun();
       case 'stop':
@@ -198,6 +205,7 @@ export class FerryEngine implements Engine {
         (level, message) => this.#notice(level, null, message),
       );
       void plan.checkpoints?.close();
+      void plan.keyspace?.release((level, message) => this.#notice(level, null, message));
       return;
     }
     this.#source = endpointOf(this.#options.source, plan.source);
@@ -209,6 +217,7 @@ export class FerryEngine implements Engine {
       lost: (shard, error) => this.#leaseLost(shard, error),
       notice: (level, shard, message) => this.#notice(level, shard, message),
     });
+    this.#keyspace = plan.keyspace;
     this.#pool = new WorkerPool(
       plan.threads,
       {
@@ -237,7 +246,8 @@ export class FerryEngine implements Engine {
   /** Slots of a source cluster may move while the run goes on. */
   #watchSlots(): void {
     const job = this.#records[0]?.job;
-    if (job?.origin.kind !== 'server' || job.origin.nodeId === null || job.snapshotOnly) return;
+    if (job?.origin.kind !== 'server' || job.origin.nodeId === null || job.snapshotOnly || job.origin.scan !== null)
+      return;
     const records = (): readonly ShardRecord[] => this.#records;
     this.#watch = new SourceWatch(job.origin.endpoint, {
       get records() {
@@ -434,10 +444,42 @@ export class FerryEngine implements Engine {
     this.#changed();
     if (this.#result !== null || this.#expiries.begun || !this.#records.every((record) => record.final)) return;
     this.#phase = 'draining';
-    void this.#expiries.release().then(async (left) => {
+    void this.#release().then(async (left) => {
       await this.#checkpoints?.close();
       this.#finish(resultOf(this.#records, this.#refusals, this.#seconds(), left));
     });
+  }
+
+  /** What the run has changed on the servers is put back. @returns what remains to be done, or null. */
+  async #release(): Promise<string | null> {
+    const keyspace = this.#keyspace?.release((level, message) => this.#notice(level, null, message));
+    const left = await this.#expiries.release();
+    await keyspace;
+    return left;
+  }
+
+  async #setKeyspaceEvents(shards: ShardSelection, on: boolean): Promise<CommandOutcome> {
+    if (this.#keyspace === null)
+      return { accepted: false, message: 'The source is followed by replication, which needs no keyspace events.' };
+    const chosen = this.#chosen(shards).map((record) => record.job.id);
+    const outcome = on ? await this.#keyspace.enable(chosen) : await this.#keyspace.disable(chosen);
+    for (const shard of chosen) this.#pool?.send({ type: 'lookAtChanges', shard });
+    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
+    return outcome;
+  }
+
+  #rescan(shards: ShardSelection): CommandOutcome {
+    const chosen = this.#chosen(shards);
+    if (this.#keyspace === null || chosen.length === 0)
+      return { accepted: false, message: 'There is no shard at work that is scanned.' };
+    for (const record of chosen) this.#pool?.send({ type: 'rescan', shard: record.job.id });
+    const message = `Scanning ${chosen.map((record) => record.job.name).join(', ')} once more, then looking through the target.`;
+    this.#notice('info', null, message);
+    return { accepted: true, message };
+  }
+
+  #chosen(shards: ShardSelection): readonly ShardRecord[] {
+    return this.#records.filter((record) => !record.final && (shards === 'all' || shards.includes(record.job.id)));
   }
 
   #refuse(error: unknown): void {

@@ -3,6 +3,7 @@ import type { NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { ConflictPolicy, EndpointKind } from './contract.ts';
 import type { ExpiryCare } from './expiry-care.ts';
+import type { KeyspaceSettings } from './keyspace-settings.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
 import type { KeylessRules, ShardJob } from './shard-job.ts';
 
@@ -36,6 +37,8 @@ export interface PlannedOrigin {
 }
 
 export interface RunOrder {
+  /** Of a source that is scanned. */
+  readonly keyspace: KeyspaceSettings | null;
   readonly run: string;
   readonly source: SidePlan;
   readonly target: SidePlan;
@@ -72,6 +75,7 @@ export interface RunPlan {
   readonly snapshotsAtOnce: number;
   readonly expiries: ExpiryCare | null;
   readonly checkpoints: RunCheckpoints | null;
+  readonly keyspace: KeyspaceSettings | null;
 }
 
 /** A queue below this would stop the link for every burst. */
@@ -125,6 +129,7 @@ export function planRun(order: RunOrder): RunPlan {
     snapshotsAtOnce: limits.snapshotsAtOnce,
     expiries: order.expiries,
     checkpoints: order.checkpoints,
+    keyspace: order.keyspace,
   };
 }
 

@@ -1,13 +1,22 @@
-// A server that is scanned as a shard's source: the reader's events become the shard's state, what it delivers goes to the
-// script, and keys that have to be fetched once more go back to it.
+// A server that is scanned as a shard's source. First what tells of changes is listened to, then the keys are scanned; what
+// has changed takes the same lanes. A time in which nothing told of changes is closed by another scan and a sweep.
 import type { ValueKind, ValueSink } from '../rdb/value-sink.ts';
 import { ScanReader } from '../readers/scan/scan-reader.ts';
+import type { SourceLinkOptions } from '../readers/scan/source-link.ts';
+import { StreamNames } from '../readers/scan/stream-names.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
-import { type FerryError, messageOf, FerryError as Trouble } from './errors.ts';
+import type { ShardChanges } from './contract.ts';
+import { FerryError, messageOf } from './errors.ts';
+import { ScanChanges } from './scan-changes.ts';
 import { ScanScript } from './scan-script.ts';
+import { sweep } from './scan-sweep.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
 import type { ScanOrder, ServerOrigin, ShardJob } from './shard-job.ts';
 import { refreshOrigin } from './shard-restart.ts';
+
+const SWEEP_RETRY_MS = 2000;
+/** How old what is known of a stream's groups may become. */
+const STREAMS_MS = 30_000;
 
 export class ScanRun implements ShardFeed {
   /** Keys are fetched again by the lanes themselves. */
@@ -17,42 +26,46 @@ export class ScanRun implements ShardFeed {
   readonly script: ScanScript;
   readonly #job: ShardJob;
   readonly #origin: ServerOrigin;
+  readonly #order: ScanOrder;
   readonly #host: FeedHost;
   readonly #reader: ScanReader;
+  /** null: one scan, and what changes meanwhile is not followed. */
+  readonly #changes: ScanChanges | null;
+  readonly #streams = new StreamNames();
+  #streamsTimer: NodeJS.Timeout | null = null;
   #address: NodeAddress;
   #counted = 0;
   #begun = false;
-  #lost = false;
+  #linksUp = false;
+  /** The first scan has given all its keys. */
+  #scanned = false;
+  /** Another scan is under way, or the sweep behind it. */
+  #repairing: 'no' | 'scan' | 'sweep' = 'no';
+  #sweepWanted = false;
   #draining = false;
+  /** What the source had told when the end was asked for is in the queue. */
+  #drained = false;
+  #closed = false;
 
-  constructor(job: ShardJob, origin: ServerOrigin, scan: ScanOrder, host: FeedHost) {
+  constructor(job: ShardJob, origin: ServerOrigin, order: ScanOrder, host: FeedHost) {
     this.#job = job;
     this.#origin = origin;
+    this.#order = order;
     this.#host = host;
     this.#address = origin.address;
-    this.#reader = this.#makeReader(scan);
-    this.script = new ScanScript({
-      target: host.parts.target,
-      targetWasEmpty: job.targetWasEmpty,
-      refused: (database, args, reason) => host.refused(database, args, reason),
-      readBig: (lane, database, key, begin, room) =>
-        this.#reader.readBig(lane, database, key, {
-          begin: (kind: ValueKind, expiresAtMs: number): ValueSink | null => begin(kind, expiresAtMs),
-          room,
-        }),
-      again: (database, key) => {
-        this.#reader.add(database, key, 0, key.length);
-        this.#reader.run();
-      },
-      run: () => host.pump.run(),
-      failed: (error) =>
-        host.fail(error instanceof Trouble ? error : new Trouble(messageOf(error), { code: 'internal', cause: error })),
-      snapshotApplied: () => this.#snapshotApplied(),
-    });
+    this.#reader = this.#makeReader();
+    this.#changes = order.changes === 'none' || job.snapshotOnly ? null : this.#makeChanges();
+    this.script = this.#makeScript();
   }
 
   get queued(): number {
-    return 0;
+    return this.#changes?.queuedBytes ?? 0;
+  }
+
+  get changes(): ShardChanges {
+    const none = { followedBy: null, flags: null, verdict: null, waiting: 0, oldestSeconds: 0 };
+    const picture = this.#changes?.picture() ?? none;
+    return { ...picture, waiting: picture.waiting + (this.#scanned ? this.#reader.keysUnderWay : 0) };
   }
 
   /** Keys that the scan will give, as far as can be told. */
@@ -72,20 +85,46 @@ export class ScanRun implements ShardFeed {
     this.#reader.start();
   }
 
+  /** What the source has told by now is applied. */
   drain(): boolean {
+    if (!this.script.inStream) return false;
     this.#draining = true;
-    return this.script.inStream;
+    const caughtUp = this.#changes?.caughtUp() ?? Promise.resolve();
+    void caughtUp.then(() => {
+      this.#fetchStreams();
+      this.#drained = true;
+      this.#pull();
+    });
+    return true;
   }
 
   exhausted(): void {
-    if (!this.#reader.idle) return;
-    if (this.#draining) this.#host.end({ reason: 'drained', message: null });
-    else if (this.#host.life.state === 'catching-up') this.#host.life.on('caught-up');
+    if (!this.#reader.idle || (this.#changes?.waiting ?? 0) > 0) {
+      this.#pull();
+      return;
+    }
+    if (this.#repairing !== 'no') return;
+    if (this.#draining) {
+      if (this.#drained) this.#host.end({ reason: 'drained', message: null });
+      return;
+    }
+    const { life } = this.#host;
+    if (life.state === 'catching-up' && (this.#changes?.following ?? false) && !this.#wantsRepair) life.on('caught-up');
   }
 
   permit(): void {}
 
   sourceAt(): void {}
+
+  lookAtChanges(): void {
+    this.#changes?.lookNow();
+  }
+
+  rescan(): void {
+    if (this.#changes === null) return;
+    this.#changes.gap = true;
+    this.#repair();
+  }
 
   /** The target's own value of that key was left where it is. */
   leftAlone(database: number, key: Buffer): void {
@@ -101,55 +140,120 @@ export class ScanRun implements ShardFeed {
       replid: null,
       receivedOffset: null,
       appliedOffset: null,
-      lagSeconds: null,
-      spoolBytes: 0,
+      lagSeconds: this.#scanned && this.#changes !== null ? this.#changes.picture().oldestSeconds : null,
+      spoolBytes: this.#changes?.diskBytes ?? 0,
     };
   }
 
   close(): void {
+    this.#closed = true;
+    if (this.#streamsTimer !== null) clearInterval(this.#streamsTimer);
     this.#reader.close();
+    this.#changes?.close();
   }
 
-  async release(): Promise<void> {}
+  async release(): Promise<void> {
+    await this.#changes?.release();
+  }
 
-  #makeReader(scan: ScanOrder): ScanReader {
-    const { endpoint, version, slots } = this.#origin;
-    const { tls, credentials, connectTimeoutMs, preferReplica } = endpoint;
-    const cluster = slots.length > 0;
-    const { life } = this.#host;
+  get #link(): Omit<SourceLinkOptions, 'address' | 'clientName'> {
+    const { tls, credentials, connectTimeoutMs, preferReplica } = this.#origin.endpoint;
+    return { tls, credentials, connectTimeoutMs, readsReplica: this.#isCluster && preferReplica };
+  }
+
+  get #isCluster(): boolean {
+    return this.#origin.nodeId !== null;
+  }
+
+  get #name(): string {
+    return `redferry:${this.#job.run}:${this.#job.name}`;
+  }
+
+  #makeReader(): ScanReader {
+    const { connections, match, type, databases, keysPerSecond, bigValue } = this.#order;
     return new ScanReader(
       {
-        link: { tls, credentials, connectTimeoutMs, readsReplica: cluster && preferReplica },
-        name: `redferry:${this.#job.run}:${this.#job.name}`,
-        version,
-        cluster,
-        lanes: scan.connections,
-        filter: { match: scan.match, type: scan.type },
-        databases: scan.databases,
-        keysPerSecond: scan.keysPerSecond,
-        bigBytes: Math.min(scan.bigValue, this.#job.limits.valueInMemory),
+        link: this.#link,
+        name: this.#name,
+        version: this.#origin.version,
+        cluster: this.#isCluster,
+        lanes: connections,
+        filter: { match, type },
+        databases,
+        keysPerSecond,
+        bigBytes: Math.min(bigValue, this.#job.limits.valueInMemory),
       },
       {
         locate: () => this.#locate(),
-        connected: () => this.#connected(),
+        connected: () => void this.#connected(),
         delivered: (delivery) => this.script.add(delivery),
-        scanned: () => this.script.scanned(),
-        relieved: () => this.#relieved(),
+        scanned: () => this.#scanEnded(),
+        relieved: () => this.#pull(),
         lost: (error, delayMs) => this.#linkLost(error, delayMs),
-        failed: (error) => {
-          life.waitFor(null);
-          this.#host.fail(error);
-        },
+        failed: (error) => this.#host.fail(error),
         once: (level, message) => this.#host.once(level, message),
       },
     );
   }
 
+  #makeChanges(): ScanChanges {
+    const { keyless, limits } = this.#job;
+    const host = this.#host;
+    return new ScanChanges(
+      {
+        link: this.#link,
+        name: this.#name,
+        cluster: this.#isCluster,
+        order: this.#order,
+        limits,
+        flush: keyless.flush,
+        swapdb: keyless.swapdb,
+      },
+      {
+        locate: () => this.#locate(),
+        queued: () => this.#pull(),
+        changed: () => this.#followedOtherwise(),
+        vanished: () => {
+          this.#sweepWanted = true;
+          this.#repair();
+        },
+        refused: (command, reason) => host.refused(0, [Buffer.from(command)], reason),
+        notice: (level, message) => host.notice(level, message),
+        once: (level, message) => host.once(level, message),
+        received: (bytes) => host.received(bytes),
+      },
+    );
+  }
+
+  #makeScript(): ScanScript {
+    const host = this.#host;
+    return new ScanScript({
+      target: host.parts.target,
+      targetWasEmpty: this.#job.targetWasEmpty,
+      refused: (database, args, reason) => host.refused(database, args, reason),
+      readBig: (lane, database, key, begin, room) =>
+        this.#reader.readBig(lane, database, key, {
+          begin: (kind: ValueKind, expiresAtMs: number): ValueSink | null => begin(kind, expiresAtMs),
+          room,
+        }),
+      stream: (database, key) => this.#streams.add(database, key),
+      again: (database, key) => {
+        this.#reader.add(database, key, 0, key.length);
+        this.#reader.run();
+      },
+      run: () => host.pump.run(),
+      failed: (error) =>
+        host.fail(
+          error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
+        ),
+      snapshotApplied: () => this.#snapshotApplied(),
+    });
+  }
+
   /** The node that has the shard's slots now; at first it was just asked. */
   async #locate(): Promise<NodeAddress> {
-    if (!this.#lost) return this.#address;
-    const { slots, endpoint } = this.#origin;
-    if (slots.length === 0 && endpoint.scheme !== 'sentinel') return this.#address;
+    if (!this.#begun || this.#linksUp) return this.#address;
+    if (!this.#isCluster && this.#origin.endpoint.scheme !== 'sentinel') return this.#address;
     const { address } = await refreshOrigin(this.#origin);
     if (formatAddress(address) !== formatAddress(this.#address)) {
       this.#host.post({ type: 'moved', shard: this.#job.id, address });
@@ -162,42 +266,160 @@ export class ScanRun implements ShardFeed {
     return address;
   }
 
-  #connected(): void {
+  async #connected(): Promise<void> {
     const { life } = this.#host;
-    this.#lost = false;
+    this.#linksUp = true;
     life.waitFor(null);
     life.clearError();
-    if (life.state === 'retrying') life.on('retry');
-    if (life.state === 'connecting') life.on('connected');
-    if (!this.#begun) {
-      this.#begun = true;
-      life.on('handshaken');
-      life.on('snapshot-begins');
-      void this.#reader.beginScan();
-    } else {
-      if (life.state === 'handshake') life.on('continued');
+    if (this.#begun) {
       this.#host.notice('info', 'The links to the source are back; what was on its way is fetched again.');
+      this.#goOn();
+      this.#pull();
+      return;
     }
-    this.#host.pump.run();
+    this.#begun = true;
+    life.on('connected');
+    life.waitFor('the source is asked to tell of changes before anything is scanned');
+    await this.#changes?.start();
+    if (this.#closed) return;
+    life.waitFor(null);
+    life.on('handshaken');
+    life.on('snapshot-begins');
+    await this.#reader.beginScan(false);
   }
 
   #linkLost(error: FerryError, delayMs: number): void {
     const { life } = this.#host;
-    this.#lost = true;
+    this.#linksUp = false;
     life.setError(error.message);
     life.waitFor(`${error.message} Next attempt in ${Math.max(1, Math.round(delayMs / 1000))} s.`);
     this.#host.once('warn', `${error.message} Trying again.`);
-    // A shard that is still scanning keeps that state; the links come back beside it.
-    if (life.state !== 'full-sync' && life.state !== 'draining') life.on('link-lost');
+    this.#interrupted();
   }
 
-  #relieved(): void {
+  /** A shard that is still scanning keeps that state; what broke comes back beside it. */
+  #interrupted(): void {
+    const { life } = this.#host;
+    if (life.state === 'catching-up' || life.state === 'streaming') life.on('link-lost');
+  }
+
+  /** Both the links and the changes are there again. */
+  #goOn(): void {
+    const { life } = this.#host;
+    if (life.state !== 'retrying' || !this.#linksUp || !(this.#changes?.following ?? true)) return;
+    for (const event of ['retry', 'connected', 'continued'] as const) life.on(event);
+    life.clearError();
+    life.waitFor(null);
+  }
+
+  #followedOtherwise(): void {
+    const { life } = this.#host;
+    const changes = this.#changes;
+    if (changes === null || this.#closed) return;
+    if (changes.following) {
+      this.#goOn();
+      if (life.state === 'catching-up') life.waitFor(null);
+      this.#repair();
+    } else {
+      // Nothing is retried where a setting is missing: the shard stays where it is and says what it waits for.
+      if (life.state === 'streaming')
+        for (const event of ['link-lost', 'retry', 'connected', 'continued'] as const) life.on(event);
+      if (this.#scanned) life.waitFor(changes.verdict);
+    }
     this.#host.pump.run();
   }
 
+  #scanEnded(): void {
+    if (!this.#scanned) {
+      this.#scanned = true;
+      this.script.scanned();
+    } else if (this.#repairing === 'scan') void this.#sweep();
+  }
+
   #snapshotApplied(): void {
-    this.#host.life.on('snapshot-applied');
-    this.#host.end({ reason: 'snapshot-done', message: null });
+    const { life } = this.#host;
+    life.on('snapshot-applied');
+    const changes = this.#changes;
+    if (changes === null) {
+      this.#host.end({ reason: 'snapshot-done', message: null });
+      return;
+    }
+    if (!changes.following) life.waitFor(changes.verdict);
+    this.#streamsTimer = setInterval(() => this.#fetchStreams(), STREAMS_MS);
+    this.#repair();
+    this.#pull();
+  }
+
+  get #wantsRepair(): boolean {
+    return this.#sweepWanted || (this.#changes?.gap ?? false);
+  }
+
+  /** Closes a gap once changes are told again: what changed by another scan, what went by a sweep. */
+  #repair(): void {
+    const changes = this.#changes;
+    if (changes === null || !changes.following || !this.script.inStream || this.#repairing !== 'no' || this.#closed)
+      return;
+    if (changes.gap) {
+      changes.gap = false;
+      this.#repairing = 'scan';
+      this.#host.notice('info', 'Scanning once more: nothing told of the changes for a while.');
+      void this.#reader.beginScan(true);
+    } else if (this.#sweepWanted) void this.#sweep();
+  }
+
+  async #sweep(): Promise<void> {
+    const { destination } = this.#job;
+    if (destination.kind === 'file' || this.#closed) return;
+    this.#repairing = 'sweep';
+    this.#sweepWanted = false;
+    try {
+      const missing = await sweep({
+        destination,
+        source: { ...this.#link, address: await this.#locate(), clientName: `${this.#name}:sweep` },
+        name: this.#name,
+        slots: this.#changes?.ownSlots ?? null,
+        databasesOf: (database) => [database],
+        isOwn: (database, key) => this.script.isOwn(database, key),
+        stopped: () => this.#closed,
+        missing: (database, key) => this.#changes?.add(database, key, 0, key.length),
+      });
+      this.#repairing = 'no';
+      this.#host.notice('info', `The target was looked through: ${missing} keys of it are no longer on the source.`);
+    } catch (error) {
+      if (this.#closed) return;
+      this.#host.once('warn', `The target could not be looked through (${messageOf(error)}). Trying again.`);
+      this.#sweepWanted = true;
+      setTimeout(() => {
+        this.#repairing = 'no';
+        this.#repair();
+      }, SWEEP_RETRY_MS).unref();
+      return;
+    }
+    this.#repair();
+    this.#pull();
+    this.#host.pump.run();
+  }
+
+  /** Nothing tells what consumers do to the groups of a stream. */
+  #fetchStreams(): void {
+    this.#streams.each((database, key) => this.#changes?.add(database, key, 0, key.length));
+    if (this.#streams.incomplete)
+      this.#host.once('warn', 'The source has too many streams to look at all their groups again: docs/scan.md.');
+    this.#pull();
+  }
+
+  /** Gives the lanes as much of what waits as they take. */
+  #pull(): void {
+    const changes = this.#changes;
+    const reader = this.#reader;
+    let given = false;
+    while (changes !== null && !reader.busy) {
+      const more = changes.take((database, bytes, start, length) => reader.add(database, bytes, start, length));
+      if (!more) break;
+      given = true;
+    }
+    if (given) reader.run();
+    this.#host.pump.run();
   }
 
   /** What was received since the last look, for the rate on the screen. */

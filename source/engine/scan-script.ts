@@ -28,6 +28,8 @@ export interface ScanScriptHost {
     begin: (kind: ValueKind, expiresAtMs: number) => ValueSink | null,
     room: (sink: ValueSink) => Promise<void>,
   ): Promise<BigOutcome>;
+  /** A stream was met. */
+  stream(database: number, key: Buffer): void;
   /** The key has to be fetched once more. */
   again(database: number, key: Buffer): void;
   /** The pump can go on. */
@@ -41,6 +43,14 @@ export interface ScanScriptHost {
 const OWN_BUFFER_BYTES = 256 * 1024;
 /** What a payload's version is taken for before the first one was seen; it decides nothing about big values. */
 const FIRST_VERSION = 9;
+
+const STREAMS: ReadonlySet<number> = new Set([
+  TYPE.streamListpacks,
+  TYPE.streamListpacks2,
+  TYPE.streamListpacks3,
+  TYPE.streamListpacks4,
+  TYPE.streamListpacks5,
+]);
 
 /** The type numbers under which values that come by elements are known to the target's side. */
 const TYPE_OF: Readonly<Record<ValueKind, number>> = {
@@ -238,6 +248,7 @@ export class ScanScript implements PumpScript {
       entry.valueEnd = end - FOOTER_BYTES;
       const version = bytes.readUInt16LE(entry.valueEnd);
       if (version !== this.#version) this.#begin(version);
+      if (STREAMS.has(entry.type)) this.#host.stream(keys.database, keys.key(place));
     }
     if (entry.valueEnd - entry.valueStart >= OWN_BUFFER_BYTES) detach(entry);
     this.#host.target.sink.entry(entry);
@@ -266,6 +277,7 @@ export class ScanScript implements PumpScript {
     this.#bigUnderWay = true;
     const begin = (kind: ValueKind, expiresAtMs: number): ValueSink | null => {
       target.setManner({ replaces, isChange });
+      if (kind === 'stream') this.#host.stream(database, key);
       return this.#beginBig(database, key, kind, expiresAtMs);
     };
     this.#host

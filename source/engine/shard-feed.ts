@@ -2,6 +2,7 @@
 // means for the shard's state. The pipeline runs whichever it has.
 import type { SourceHistory } from '../checkpoint/marker.ts';
 import type { Barrier } from './barrier.ts';
+import type { ShardChanges } from './contract.ts';
 import type { FerryError } from './errors.ts';
 import type { ScriptParts } from './pump-script.ts';
 import type { Recopier } from './recopier.ts';
@@ -32,6 +33,11 @@ export interface ShardFeed {
   positionAt(offset: number): number;
   /** Keys that the source announced, where the feed knows that and not the target; else left out. */
   readonly announcedKeys?: number | null;
+  /** Of a scanned source: how its changes come. */
+  readonly changes?: ShardChanges;
+  /** Of a scanned source: its notify-keyspace-events was changed; it is to be scanned once more. */
+  lookAtChanges?(): void;
+  rescan?(): void;
   /** The conflict policy left the target's own value of that key. */
   leftAlone?(database: number, key: Buffer): void;
   /** Bytes received and not yet taken by the pump. */

@@ -5,7 +5,7 @@ import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
 import type { ConflictCounts, ConflictDecision, ConflictStanding, ToldConflict } from './conflict-contract.ts';
-import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardState } from './contract.ts';
+import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardChanges, ShardState } from './contract.ts';
 import type { Rate } from './rate-gate.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */
@@ -44,6 +44,8 @@ export interface ScanOrder {
   readonly keysPerSecond: number | null;
   /** Values of more bytes in the source's memory are read by elements. */
   readonly bigValue: number;
+  /** ask: changes are followed where the source tells of them, and a person may make it; set: it is made to; none: one scan. */
+  readonly changes: 'ask' | 'set' | 'none';
 }
 
 /** A server that is followed by replication, or scanned. */
@@ -188,6 +190,8 @@ export interface ShardSample {
   readonly spoolBytes: number;
   readonly inFlightBytes: number;
   readonly held: number;
+  /** Of a scanned source. */
+  readonly changes: ShardChanges | null;
   readonly lastError: string | null;
   /** Keys are being copied again, and commands on them passed over. */
   readonly recopying: boolean;
@@ -226,6 +230,8 @@ export type ToWorker =
       readonly decision: ConflictDecision;
     }
   | { readonly type: 'rate'; readonly shard: number; readonly rate: Rate }
+  /** The source's notify-keyspace-events was changed. / The shard is to be scanned once more. */
+  | { readonly type: 'lookAtChanges' | 'rescan'; readonly shard: number }
   /** The shard may ask its source for a snapshot now. */
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */

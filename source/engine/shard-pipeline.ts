@@ -100,6 +100,16 @@ export class ShardPipeline {
     for (const answer of this.#leaseAsked.splice(0)) answer(held);
   }
 
+  /** The source's notify-keyspace-events was changed. */
+  lookAtChanges(): void {
+    this.#passage.feed.lookAtChanges?.();
+  }
+
+  /** Scans the source once more and sweeps the target. */
+  rescan(): void {
+    this.#passage.feed.rescan?.();
+  }
+
   /** How far the source has come by its own account. */
   sourceAt(offset: number): void {
     this.#passage.feed.sourceAt(offset);
@@ -186,6 +196,7 @@ export class ShardPipeline {
       inFlightBytes: target.inFlightBytes,
       held: target.held,
       recopying: feed.recopier?.busy ?? false,
+      changes: feed.changes ?? null,
       attempt: this.#attempt,
       checkpoint: this.#ended ? null : target.checkpoint,
       lastError: this.#life.lastError,

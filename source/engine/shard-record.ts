@@ -223,6 +223,7 @@ export class ShardRecord {
       spoolBytes: sample?.spoolBytes ?? 0,
       inFlightBytes: sample?.inFlightBytes ?? 0,
       held: sample?.held ?? 0,
+      changes: sample?.changes ?? null,
       keyspaceEvents: this.probe?.keyspaceEvents ?? null,
       targets: this.#targets,
       slots: this.#inCluster ? formatSlots(this.#slots) : null,

@@ -1,30 +1,14 @@
 // The scan reader without following changes: everything that is there arrives as it is, in every kind of way.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import type { EngineResult } from '../../source/engine/contract.ts';
-import type { ScanOrder } from '../../source/engine/shard-job.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { client, SCAN_ONCE } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 
-const SCAN: ScanOrder = {
-  connections: 3,
-  match: null,
-  type: null,
-  databases: null,
-  keysPerSecond: null,
-  bigValue: 8 * 2 ** 20,
-};
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
-
 async function scanOnce(source: Place, target: Place, more: Partial<RunSetup> = {}): Promise<EngineResult> {
-  return migrate(endpointOf(source), endpointOf(target), { scan: SCAN, snapshotOnly: true, ...more }).engine.ended;
+  return migrate(endpointOf(source), endpointOf(target), { scan: SCAN_ONCE, snapshotOnly: true, ...more }).engine.ended;
 }
 
 describe('a scan', () => {
@@ -67,7 +51,7 @@ describe('a scan', () => {
     fill.set('small', 'value');
     await fill.exec();
     await from.config('RESETSTAT');
-    const result = await scanOnce(source, target, { scan: { ...SCAN, bigValue: 256 * 1024 } });
+    const result = await scanOnce(source, target, { scan: { ...SCAN_ONCE, bigValue: 256 * 1024 } });
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0, keys: 7 });
     const stats = await from.info('commandstats');
     expect(stats).not.toMatch(/cmdstat_dump/);
@@ -98,7 +82,9 @@ describe('a scan', () => {
     await from.hset('a:hash', 'field', 'value');
     await from.select(2);
     await from.set('a:elsewhere', '1');
-    const result = await scanOnce(source, target, { scan: { ...SCAN, match: 'a:*', type: 'string', databases: [0] } });
+    const result = await scanOnce(source, target, {
+      scan: { ...SCAN_ONCE, match: 'a:*', type: 'string', databases: [0] },
+    });
     expect(result).toMatchObject({ outcome: 'completed', keys: 2 });
     expect((await to.keys('*')).sort()).toEqual(['a:1', 'a:2']);
     await to.select(2);
@@ -110,7 +96,7 @@ describe('a scan', () => {
     const from = client(source);
     await fillSample([source], { keys: 20_000, cluster: false, seed: 9, databases: [0] });
     const run = migrate(endpointOf(source), endpointOf(target), {
-      scan: { ...SCAN, keysPerSecond: 8000 },
+      scan: { ...SCAN_ONCE, keysPerSecond: 8000 },
       snapshotOnly: true,
     });
     await expect.poll(() => run.engine.snapshot().shards[0]?.keys.done ?? 0, { timeout: 10_000 }).toBeGreaterThan(2000);

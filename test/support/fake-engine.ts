@@ -152,6 +152,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       held: hasStream ? 1200 : 0,
       inFlightBytes: hasStream && options.isIdle !== true ? 16_384 : 0,
       keyspaceEvents: age < 1 ? null : id === 1 ? 'AKE' : '',
+      changes: null,
       targets: [`10.9.4.${20 + id}:6379`, `10.9.4.${40 + id}:6379`],
       slots: `${id * 100}-${id * 100 + 99}`,
       slotsArriving: 0,

@@ -36,6 +36,11 @@ export class FetchLane {
     return this.#current === null && this.#waiting.length === 0 && this.#filling === null;
   }
 
+  /** A whole list waits behind the one that is fetched. */
+  get busy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   get full(): boolean {
     return this.#waiting.length >= MOST_LISTS;
   }
@@ -68,6 +73,8 @@ export class FetchLane {
     void this.#loop(link).then(
       () => {
         this.#running = false;
+        // What was added since the loop found nothing more.
+        if (!this.idle) this.run();
       },
       (error: unknown) => {
         this.#running = false;

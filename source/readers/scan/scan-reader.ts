@@ -67,6 +67,7 @@ export class ScanReader {
   #scan: KeyScan | null = null;
   #walking = false;
   #scanned = false;
+  #asChanges = false;
   #runId: string | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
   #failures = 0;
@@ -118,7 +119,12 @@ export class ScanReader {
     return this.#lanes.every((lane) => lane.idle);
   }
 
-  /** Another key that changed would have to wait for longer than one fetch. */
+  /** A key that changed waits better where it is told apart from itself than in a lane. */
+  get busy(): boolean {
+    return this.#lanes.some((lane) => lane.busy);
+  }
+
+  /** A lane has as much before it as it should. */
   get full(): boolean {
     return this.#lanes.some((lane) => lane.full);
   }
@@ -134,8 +140,9 @@ export class ScanReader {
     void this.#open();
   }
 
-  /** Begins a scan, also after an earlier one. */
-  async beginScan(): Promise<void> {
+  /** Begins a scan, also after an earlier one. @param isChange its keys are taken for changed ones. */
+  async beginScan(isChange: boolean): Promise<void> {
+    this.#asChanges = isChange;
     this.#scanned = false;
     this.#scan = null;
     await this.#walk();
@@ -166,21 +173,6 @@ export class ScanReader {
       ...host,
     });
     return value.read();
-  }
-
-  /** Asks one thing of the source between two calls of the scan. */
-  async ask<T>(question: (link: SourceLink) => Promise<T>): Promise<T> {
-    const link = new SourceLink({
-      ...this.#options.link,
-      address: await this.#host.locate(),
-      clientName: `${this.#options.name}:questions`,
-    });
-    try {
-      await link.open();
-      return await question(link);
-    } finally {
-      link.close();
-    }
   }
 
   close(): void {
@@ -246,7 +238,7 @@ export class ScanReader {
         await this.#pace.turn();
         const before = scan.found;
         await scan.step(link, (database, bytes, start, length) =>
-          this.#laneOf(database, bytes, start, length).add(database, false, bytes, start, length),
+          this.#laneOf(database, bytes, start, length).add(database, this.#asChanges, bytes, start, length),
         );
         this.#pace.took(scan.found - before);
         this.run();

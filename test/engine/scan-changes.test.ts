@@ -1,0 +1,144 @@
+// The scan reader with live changes: whatever is written while it scans and afterwards arrives, and whatever goes, goes.
+import { describe, expect, it } from 'vitest';
+import { fillSample } from '../../source/demo/sample-data.ts';
+import { startLoad } from '../../source/demo/write-load.ts';
+import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
+import { client, following, keyspaceEvents } from '../support/scan.ts';
+import { testCluster, testServer } from '../support/servers.ts';
+
+const changesOf = (run: Migration) => run.engine.snapshot().shards[0]?.changes ?? null;
+
+describe('changes during and after a scan', () => {
+  it('of every kind, with deletes, renames, expiries and flushes in databases 0, 1 and 11', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const databases = [0, 1, 11];
+    const sample = { keys: 6000, cluster: false, seed: 5, databases };
+    await fillSample([source], sample);
+    const load = await startLoad([source], { ...sample, ratePerSecond: 1500 });
+    const run = migrate(endpointOf(source), endpointOf(target), following());
+    await run.streaming();
+    const [zero, one, eleven] = [client(source), client(source, 1), client(source, 11)];
+    await one.flushdb();
+    await zero.set('to:expire', '1', 'PX', 20);
+    await eleven.set('from', '1');
+    await eleven.rename('from', 'to');
+    await zero.set('to:move', '1');
+    await zero.move('to:move', 1);
+    const before = load.stats().commands;
+    await expect.poll(() => load.stats().commands, { timeout: 20_000 }).toBeGreaterThan(before + 1500);
+    // A flush takes away what the load counts on: some of its commands fail.
+    await load.stop();
+    await eleven.flushdb();
+    await eleven.set('after:flush', 'here');
+    await expect
+      .poll(async () => (await client(target, 11).dbsize()) === 1 && changesOf(run)?.waiting, { timeout: 20_000 })
+      .toBe(0);
+    const result = await run.stop();
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences.slice(0, 5)).toEqual([]);
+    expect(report.checked).toBeGreaterThan(2000);
+    expect(await keyspaceEvents(zero)).toBe('');
+  });
+
+  it('of a cluster', async () => {
+    const [source, target] = [await testCluster({ masters: 3 }), await testCluster({ masters: 2 })];
+    const sample = { keys: 5000, cluster: true, seed: 6, databases: [0] };
+    await fillSample(source.masters, sample);
+    const [from, to] = [source.masters[0], target.masters[0]];
+    if (from === undefined || to === undefined) throw new Error('no node');
+    const load = await startLoad(source.masters, { ...sample, ratePerSecond: 1000 });
+    const run = migrate(endpointOf(from), endpointOf(to), following());
+    await run.streaming();
+    const before = load.stats().commands;
+    await expect.poll(() => load.stats().commands, { timeout: 20_000 }).toBeGreaterThan(before + 1000);
+    const stats = await load.stop();
+    expect(stats.errors, stats.lastError ?? '').toBe(0);
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    const report = await compare(source.masters, target.masters, { sourceCluster: true, targetCluster: true });
+    expect(report.differences.slice(0, 5)).toEqual([]);
+  });
+
+  it('on 1000 hot keys are fetched once for many changes', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const from = client(source);
+    const run = migrate(endpointOf(source), endpointOf(target), following());
+    await run.streaming();
+    await run.engine.dispatch({ type: 'pause', shards: 'all' });
+    await from.config('RESETSTAT');
+    for (let round = 0; round < 50; round++) {
+      const batch = from.pipeline();
+      for (let i = 0; i < 1000; i++) batch.incr(`hot:${i}`);
+      await batch.exec();
+    }
+    await run.engine.dispatch({ type: 'resume', shards: 'all' });
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences).toEqual([]);
+    expect(report.checked).toBe(1000);
+    const sizes = /cmdstat_memory\|usage:calls=(\d+)/.exec(await from.info('commandstats'))?.[1];
+    // 50,000 changes; what the paused lanes had taken already is fetched twice.
+    expect(Number(sizes)).toBeLessThan(4000);
+  });
+
+  it('missed while the subscription was cut are found by another scan and a sweep', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const from = client(source);
+    await fillSample([source], { keys: 3000, cluster: false, seed: 8, databases: [0] });
+    await from.mset('kept', '1', 'gone', '1');
+    const run = migrate(endpointOf(source), endpointOf(target), following());
+    await run.streaming();
+    // The setting goes with the subscription, so that nothing tells of what follows.
+    await from.config('SET', 'notify-keyspace-events', '');
+    const list = String(await from.client('LIST'));
+    const id = /^id=(\d+) .*name=redferry:\S+:changes /m.exec(list)?.[1] ?? '';
+    await from.client('KILL', 'ID', id);
+    await expect.poll(() => changesOf(run)?.followedBy, { timeout: 10_000 }).toBe(null);
+    await from.del('gone');
+    await from.set('kept', '2');
+    expect(
+      await run.engine.dispatch(
+        { type: 'setKeyspaceEvents', shards: 'all', on: true },
+        { confirmed: 'yes', client: 'test' },
+      ),
+    ).toMatchObject({ accepted: true });
+    const to = client(target);
+    await expect.poll(() => to.mget('kept', 'gone'), { timeout: 15_000 }).toEqual(['2', null]);
+    await run.streaming();
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences).toEqual([]);
+  });
+
+  it('replace what this run wrote, and never what was there before', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const [from, to] = [client(source), client(target)];
+    await from.mset('own', '1', 'theirs', '1');
+    await to.set('theirs', 'target');
+    const run = migrate(endpointOf(source), endpointOf(target), { ...following(), conflictPolicy: 'ignore' });
+    await run.streaming();
+    await from.mset('own', '2', 'theirs', '2', 'new', '1');
+    await expect.poll(() => to.mget('own', 'new'), { timeout: 10_000 }).toEqual(['2', '1']);
+    await from.del('theirs', 'new');
+    await expect.poll(() => to.exists('new'), { timeout: 10_000 }).toBe(0);
+    expect(await to.get('theirs')).toBe('target');
+    expect(await run.stop()).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('reach the run by tracking where CONFIG is forbidden', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const from = client(source);
+    await from.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '&*', '+@all', '-config');
+    await from.mset('kept', '1', 'gone', '1');
+    const credentials = { username: 'reader', password: 'secret' };
+    const run = migrate(endpointOf(source, { credentials }), endpointOf(target), following('ask'));
+    await run.streaming();
+    expect(changesOf(run)).toMatchObject({ followedBy: 'tracking', flags: null });
+    await from.del('gone');
+    await client(source, 3).hset('hash', 'field', 'value');
+    const [to, three] = [client(target), client(target, 3)];
+    await expect.poll(() => to.exists('gone'), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => three.hget('hash', 'field'), { timeout: 10_000 }).toBe('value');
+    expect(await run.stop()).toMatchObject({ outcome: 'completed' });
+  });
+});

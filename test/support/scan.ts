@@ -1,0 +1,41 @@
+// What the tests of the scan reader share.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { onTestFinished } from 'vitest';
+import type { RunSetup } from '../../source/commands/prepare-run.ts';
+import type { ScanOrder } from '../../source/engine/shard-job.ts';
+import type { Place } from './migration.ts';
+
+export const SCAN_ONCE: ScanOrder = {
+  connections: 3,
+  match: null,
+  type: null,
+  databases: null,
+  keysPerSecond: null,
+  bigValue: 8 * 2 ** 20,
+  changes: 'none',
+};
+
+/** Changes are followed, and what is missing for that is set; flushes reach the target. */
+export function following(changes: ScanOrder['changes'] = 'set'): Partial<RunSetup> {
+  const folder = mkdtempSync(join(tmpdir(), 'redferry-keyspace-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return {
+    scan: { ...SCAN_ONCE, changes },
+    keyspace: { folder, restores: true },
+    keyless: { flush: 'forward', swapdb: 'forward', publish: 'ignore', script: 'ignore', function: 'ignore' },
+  };
+}
+
+export function client({ host, port }: Place, database = 0): Redis {
+  const redis = new Redis({ host, port, db: database });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+export async function keyspaceEvents(redis: Redis): Promise<string> {
+  const reply = (await redis.config('GET', 'notify-keyspace-events')) as readonly string[];
+  return reply[1] ?? '';
+}
