@@ -13,6 +13,8 @@ export interface WalkPlace {
   cursor: string | null;
   /** Keys looked at. */
   looked: number;
+  /** redferry's own keys, passed over since the walk began. */
+  own: number;
 }
 
 export interface WalkOptions {
@@ -49,6 +51,7 @@ export async function walkSide(
 interface Under {
   readonly next: string;
   readonly keys: number;
+  readonly own: number;
   readonly examined: Promise<Examined>;
 }
 
@@ -64,19 +67,20 @@ async function walk(walked: WalkPlace, options: WalkOptions): Promise<void> {
     examiner.commit(await first.examined);
     underway.shift();
     walked.looked += first.keys;
+    walked.own += first.own;
     walked.cursor = first.next === '0' ? null : first.next;
     if (examiner.suspects.size >= MOST_SUSPECTS) await examiner.settle();
   };
   let cursor = walked.cursor ?? '0';
   do {
     const replies = await link.request([scanCommand(cursor, SCAN_COUNT)], 1, { database: place.database });
-    const { cursor: next, batch } = scanBatch(replies);
+    const { cursor: next, batch, own } = scanBatch(replies);
     cursor = next;
     await pace.take(batch.count, signal);
     const examined = examiner.examine(place, batch).finally(() => link.release(replies));
     // Joined in commitFirst; without this a second failure of the same moment would end the process.
     examined.catch(() => {});
-    underway.push({ next, keys: batch.count, examined });
+    underway.push({ next, keys: batch.count, own, examined });
     if (underway.length >= BATCHES_AT_ONCE) await commitFirst();
   } while (cursor !== '0');
   while (underway.length > 0) await commitFirst();

@@ -21,6 +21,8 @@ export interface Scanned {
   /** Decimal; '0' at the end of the table. */
   readonly cursor: string;
   readonly batch: KeyBatch;
+  /** redferry's own keys, which are not in the batch. */
+  readonly own: number;
   /** Where the next reply begins. */
   readonly end: number;
 }
@@ -46,17 +48,18 @@ export function scanBatch({ bytes, end }: Replies, from = 0): Scanned {
   const found = integer(bytes, listHead + 1);
   const starts = new Uint32Array(found + 1);
   let at = lineEnd(bytes, listHead);
-  let own = false;
+  let own = 0;
   for (let i = 0; i < found; i++) {
     starts[i] = at;
     const body = lineEnd(bytes, at);
     const length = integer(bytes, at + 1);
-    if (isOwn(bytes, body, length)) own = true;
+    if (isOwn(bytes, body, length)) own += 1;
     at = body + length + 2;
   }
   starts[found] = at;
   const batch = { bytes, count: found, starts };
-  return { cursor, batch: own ? batchOf(keysOf(batch).filter((key) => !isOwnKey(key))) : batch, end: at };
+  const others = own === 0 ? batch : batchOf(keysOf(batch).filter((key) => !isOwnKey(key)));
+  return { cursor, batch: others, own, end: at };
 }
 
 /** The same of keys that are there one by one. */

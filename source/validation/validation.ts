@@ -163,8 +163,13 @@ export class Validation {
     const state = stateFile === null ? null : loadState(stateFile, setup);
     this.#walked =
       state === null
-        ? places.map((place) => ({ place, cursor: '0', looked: 0 }))
-        : state.places.map(({ cursor, looked, ...place }, number) => ({ place: { ...place, number }, cursor, looked }));
+        ? places.map((place) => ({ place, cursor: '0', looked: 0, own: 0 }))
+        : state.places.map(({ cursor, looked, ...place }, number) => ({
+            place: { ...place, number },
+            cursor,
+            looked,
+            own: 0,
+          }));
     const examiner = this.#makeExaminer(
       sides,
       this.#walked.map(({ place }) => place),
@@ -351,8 +356,9 @@ export class Validation {
   #counts(): { done: number; total: number } {
     let done = 0;
     let total = 0;
-    for (const { looked, place } of this.#walked) {
-      done += looked;
+    for (const { looked, own, place } of this.#walked) {
+      // INFO counts them all.
+      done += looked + own;
       total += place.keys;
     }
     for (const { drawn, wanted } of this.#plan) {

@@ -161,6 +161,14 @@ test('batches of small strings are compared without asking for sizes, and other 
   expect(Number(/^cmdstat_getrange:calls=(\d+)/m.exec(stats)?.[1])).toBeGreaterThan(1000);
 });
 
+test.each([null, { kind: 'share', share: 1 } as const])("redferry's own keys count nowhere (%j)", async (sample) => {
+  const own = Array.from({ length: 300 }, (_, index): Command => ['SET', `redferry:run:${index}`, index]);
+  await write(one, strings(50));
+  await write(other, [...strings(50), ...own]);
+  const { result } = await validate({ source: one, target: other, sample });
+  expect(result).toMatchObject({ outcome: 'equal', checked: 50, extra: 0, targetChecked: 50 });
+});
+
 test('the verdict of a sample of equal stores gives the bound that was wanted', async () => {
   await write(one, strings(20_000));
   await write(other, strings(20_000));
