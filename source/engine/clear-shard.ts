@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { slotOf } from '../protocol/slot.ts';
 import { openControl } from '../topology/control-connection.ts';
 import type { SlotRange } from '../topology/topology.ts';
-import type { ServerDestination, ServerOrigin } from './shard-job.ts';
+import type { ServerDestination } from './shard-job.ts';
 
 const SCAN_COUNT = 1000;
 /** redferry's own names. */
@@ -13,11 +13,12 @@ const OWN = 'redferry:';
 
 /**
  * Call it when nothing of an earlier attempt can be executed any more.
+ * @param slots those that the shard carries at the moment; null for a standalone.
  * @param stopped whether to leave off.
  * @returns how many keys were removed. @throws when a node can not be asked.
  */
 export async function clearShard(
-  origin: ServerOrigin,
+  slots: () => readonly SlotRange[] | null,
   destination: ServerDestination,
   stopped: () => boolean,
 ): Promise<number> {
@@ -31,7 +32,7 @@ export async function clearShard(
       for (const [, database] of info.matchAll(/^db(\d+):keys=[1-9]/gm)) {
         if (stopped()) return removed;
         await target.select(Number(database));
-        removed += await clearDatabase(target, origin.slots, stopped);
+        removed += await clearDatabase(target, slots, stopped);
       }
     } finally {
       target.disconnect();
@@ -40,13 +41,19 @@ export async function clearShard(
   return removed;
 }
 
-async function clearDatabase(target: Redis, slots: readonly SlotRange[], stopped: () => boolean): Promise<number> {
+async function clearDatabase(
+  target: Redis,
+  slots: () => readonly SlotRange[] | null,
+  stopped: () => boolean,
+): Promise<number> {
   let cursor = '0';
   let removed = 0;
   do {
     const [next, keys] = await target.scanBuffer(cursor, 'COUNT', SCAN_COUNT);
     cursor = next.toString();
-    const own = keys.filter((key) => belongs(key, slots));
+    // Anew for each page: a slot that another shard has taken over meanwhile is its own by now.
+    const carried = slots();
+    const own = keys.filter((key) => belongs(key, carried));
     if (own.length === 0) continue;
     const pipeline = target.pipeline();
     // One by one: a cluster takes several keys in one command only when they share a slot.
@@ -57,9 +64,9 @@ async function clearDatabase(target: Redis, slots: readonly SlotRange[], stopped
   return removed;
 }
 
-function belongs(key: Buffer, slots: readonly SlotRange[]): boolean {
+function belongs(key: Buffer, slots: readonly SlotRange[] | null): boolean {
   if (key.toString('latin1', 0, OWN.length) === OWN) return false;
-  if (slots.length === 0) return true;
+  if (slots === null) return true;
   const slot = slotOf(key, 0, key.length);
   return slots.some(({ first, last }) => first <= slot && slot <= last);
 }

@@ -45,6 +45,7 @@ export class ShardPassage {
   readonly window = new ByteWindow();
   readonly #barrier = new Barrier();
   readonly #job: ShardJob;
+  readonly #slots: OwnedSlots | null;
   readonly #host: PassageHost;
 
   /** @param slots of a cluster's node: those that the pipeline carries. */
@@ -58,6 +59,7 @@ export class ShardPassage {
         ? new ServerTarget(job, destination, this.window, this.#barrier, targetHost)
         : new FileTarget(job, destination, targetHost);
     const feedHost = this.#feedHost(job, host);
+    this.#slots = slots;
     this.feed = makeFeed(job, slots, feedHost);
     const { script } = this.feed;
     this.pump = new ShardPump(
@@ -84,7 +86,8 @@ export class ShardPassage {
       this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
       // Brings the client library into this thread, which most runs never need.
       const { clearShard } = await import('./clear-shard.ts');
-      const removed = await clearShard(origin, destination, () => !stillWanted());
+      const slots = () => this.#slots?.ranges ?? (origin.slots.length === 0 ? null : origin.slots);
+      const removed = await clearShard(slots, destination, () => !stillWanted());
       this.#host.feed.life.waitFor(null);
       this.#host.feed.notice('info', `${removed} keys of the attempt before were taken off the target.`);
     }
