@@ -88,7 +88,7 @@ export const MESSAGES_EN: Messages = {
     events: 'events',
     queued: 'queued',
     onDisk: 'on disk',
-    diverged: 'seen to differ, copied again',
+    diverged: 'diverged',
     inFlight: 'in flight',
     held: 'expiries held',
     refused: 'refused',

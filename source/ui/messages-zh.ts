@@ -86,7 +86,7 @@ export const MESSAGES_ZH: Messages = {
     events: '键通知',
     queued: '排队',
     onDisk: '磁盘',
-    diverged: '发现不一致并已重新复制',
+    diverged: '不一致已重拷',
     inFlight: '未确认',
     held: '暂缓过期',
     refused: '被拒',

@@ -80,7 +80,7 @@ describe('import-mode', () => {
     killed.kill('SIGKILL');
     await killed.ended;
     expect(await importMode(to)).toBe('yes');
-    const next = startProgram(['sync', ...places, '--json', '--on-conflict', 'rewrite']);
+    const next = startProgram(['sync', ...places, '--json', '--fresh']);
     await next.until(/"state":"streaming"/);
     next.kill('SIGTERM');
     const { stdout } = await next.ended;
