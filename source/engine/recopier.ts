@@ -191,6 +191,8 @@ export class Recopier {
    * Until then the gate has held all of them back. Resolves when the target has answered; false when it did not come to it.
    */
   takeSlots(slots: readonly number[], sweep: boolean): Promise<boolean> {
+    // Between two attempts of the shard there is only the closed one of the last: who asks is to ask again.
+    if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
       const request: Request = {
         left: SlotTakes.parts(slots),

@@ -65,6 +65,7 @@ export class ShardPipeline {
       // Another thread died on it: both sides are looked at anew.
       this.#life.hasBegun = true;
       this.#life.on('begin-anew');
+      passage.stop();
       await this.#beginAnew(passage);
       return;
     }
@@ -155,7 +156,7 @@ export class ShardPipeline {
     const answer = (counts: RecopyCounts | null): void =>
       this.#post({ type: 'recopied', shard: this.#job.id, request, counts });
     const { recopier, script } = this.#passage.feed;
-    if (recopier === null || this.#ended || !script.inStream) answer(null);
+    if (recopier === null || this.#ended || this.#restartTimer !== null || !script.inStream) answer(null);
     else void recopier.request(keys).then(answer);
   }
 
