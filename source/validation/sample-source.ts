@@ -3,6 +3,7 @@
 import { keysOf, scanBatch, scanCommand } from './key-batch.ts';
 import { keySlot } from './key-slot.ts';
 import type { LinkedSide } from './located-replies.ts';
+import type { ReplyLink } from './reply-link.ts';
 import type { KeySource, ScanWindow } from './sampler.ts';
 import { count, text } from './side.ts';
 import type { StratumPlace } from './strata.ts';
@@ -10,6 +11,8 @@ import type { StratumPlace } from './strata.ts';
 const SLOTS = 16_384;
 /** Slots whose beginning is tried to find out in which order the node's table is. */
 const PROBES = 8;
+/** COUNT of a walk that only counts. */
+const COUNT_WINDOW = 1000;
 
 /** INFO names these products; their cursors are no places in a hash table. */
 const OTHER_PRODUCTS = /dragonfly|kvrocks|garnet|pika|tendis|predixy|twemproxy|envoy/i;
@@ -45,7 +48,22 @@ export async function sampleSource(
   const server = text(await node.call(['INFO', 'server']));
   const takesAnyCursor =
     /^redis_version:/m.test(server) && /^redis_mode:/m.test(server) && !OTHER_PRODUCTS.test(server);
-  return { keys: place.keys, scan, slotCounts, takesAnyCursor };
+  const drawn = { keys: place.keys, scan, slotCounts, takesAnyCursor };
+  return place.side === 'target' ? { ...drawn, ownKeys: () => countOwn(link, database) } : drawn;
+}
+
+/** Markers, leases and the like: only a target has them in any number. */
+async function countOwn(link: ReplyLink, database: number): Promise<number> {
+  let own = 0;
+  let cursor = '0';
+  do {
+    const replies = await link.request([scanCommand(cursor, COUNT_WINDOW)], 1, { database });
+    const window = scanBatch(replies);
+    own += window.own;
+    cursor = window.cursor;
+    link.release(replies);
+  } while (cursor !== '0');
+  return own;
 }
 
 /** Whether the low bits of a cursor are a slot: then SCAN from there begins with that slot's keys. */

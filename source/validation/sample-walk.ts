@@ -19,6 +19,8 @@ export interface Drawn {
   /** Keys looked at. */
   drawn: number;
   designEffect: number;
+  /** redferry's own keys of the place, as far as they were counted. */
+  own: number;
   way: 'walked' | 'windows' | null;
 }
 
@@ -51,7 +53,14 @@ export function planSample(places: readonly StratumPlace[], size: SampleSize): D
       size,
       own.map(({ keys }) => keys),
     );
-    return own.map((place, index) => ({ place, wanted: wanted[index] ?? 0, drawn: 0, designEffect: 1, way: null }));
+    return own.map((place, index) => ({
+      place,
+      wanted: wanted[index] ?? 0,
+      drawn: 0,
+      designEffect: 1,
+      own: 0,
+      way: null,
+    }));
   });
 }
 
@@ -82,6 +91,7 @@ async function drawPlace(drawn: Drawn, options: SampleOptions): Promise<void> {
     },
   });
   drawn.designEffect = outcome.designEffect;
+  drawn.own = outcome.own;
   drawn.way = outcome.way;
 }
 

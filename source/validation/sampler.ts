@@ -25,6 +25,8 @@ export interface KeySource {
   scan(cursors: readonly string[], count: number): Promise<readonly ScanWindow[]>;
   /** Keys of each slot when the table is in the order of slots; null when it is in the order of a hash. */
   slotCounts(): Promise<ArrayLike<number> | null>;
+  /** How many of them are redferry's own, where there may be some: found out by a walk. */
+  readonly ownKeys?: () => Promise<number>;
   /** Whether the server is one whose SCAN takes any cursor. */
   readonly takesAnyCursor: boolean;
 }
@@ -35,6 +37,8 @@ export interface DrawOutcome {
   readonly drawn: number;
   /** What the unequal chances of the keys cost: the draws are worth `drawn / designEffect` equal ones. */
   readonly designEffect: number;
+  /** redferry's own keys among those of the source, where they were counted. */
+  readonly own: number;
 }
 
 export interface DrawOrder {
@@ -65,7 +69,7 @@ export const DESIGN_EFFECT = 1 + 3 / WINDOW_COUNT;
 /** Draws `wanted` different keys, or as many as there are. */
 export async function drawKeys(order: DrawOrder): Promise<DrawOutcome> {
   const { source, wanted } = order;
-  if (wanted <= 0 || source.keys <= 0) return { way: 'walked', drawn: 0, designEffect: 1 };
+  if (wanted <= 0 || source.keys <= 0) return { way: 'walked', drawn: 0, designEffect: 1, own: 0 };
   const windowsRead = wanted * WINDOW_COUNT;
   if (source.keys <= windowsRead || !source.takesAnyCursor) return walkAndPick(order);
   const start = await randomStart(source, order.random);
@@ -77,6 +81,8 @@ export async function drawKeys(order: DrawOrder): Promise<DrawOutcome> {
 async function walkAndPick({ source, wanted, random, take, signal }: DrawOrder): Promise<DrawOutcome> {
   const seen = new KeySet();
   const all = wanted >= source.keys;
+  // Else a key would be chosen as if they could be, and fewer than wanted.
+  const keys = all ? source.keys : source.keys - ((await source.ownKeys?.()) ?? 0);
   let visited = 0;
   let cursor = '0';
   do {
@@ -86,7 +92,7 @@ async function walkAndPick({ source, wanted, random, take, signal }: DrawOrder):
     cursor = window.cursor;
     const picked: Buffer[] = [];
     for (const key of window.keys) {
-      const left = Math.max(source.keys - visited, 1);
+      const left = Math.max(keys - visited, 1);
       visited += 1;
       const missing = wanted - seen.size;
       // SCAN may give a key twice; it is looked at once.
@@ -95,7 +101,7 @@ async function walkAndPick({ source, wanted, random, take, signal }: DrawOrder):
     }
     if (picked.length > 0) await take(picked);
   } while (cursor !== '0' && (all || seen.size < wanted));
-  return { way: 'walked', drawn: seen.size, designEffect: 1 };
+  return { way: 'walked', drawn: seen.size, designEffect: 1, own: source.keys - keys };
 }
 
 async function drawWindows(order: DrawOrder, start: () => string): Promise<DrawOutcome> {
@@ -116,7 +122,7 @@ async function drawWindows(order: DrawOrder, start: () => string): Promise<DrawO
     }
     if (picked.length > 0) await take(picked);
   }
-  return { way: 'windows', drawn: seen.size, designEffect: DESIGN_EFFECT };
+  return { way: 'windows', drawn: seen.size, designEffect: DESIGN_EFFECT, own: 0 };
 }
 
 /** What gives a random cursor: anywhere in a hash's order, or in the table of a slot drawn by its keys. */

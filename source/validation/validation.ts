@@ -229,8 +229,8 @@ export class Validation {
     this.#looking = 'suspects';
     await examiner.settle();
     const parts = this.#plan.map(
-      ({ place, drawn, designEffect }): Part => ({
-        place,
+      ({ place, drawn, designEffect, own }): Part => ({
+        place: { ...place, keys: Math.max(drawn, place.keys - own) },
         looked: drawn,
         designEffect,
         tally: examiner.tallies[place.number] ?? emptyTally(),

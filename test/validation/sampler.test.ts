@@ -135,7 +135,7 @@ test.each([false, true])(
         drawn.push(...keys.map(String));
       },
     });
-    expect(outcome).toEqual({ way: 'walked', drawn: 1000, designEffect: 1 });
+    expect(outcome).toEqual({ way: 'walked', drawn: 1000, designEffect: 1, own: 0 });
     expect(new Set(drawn).size).toBe(1000);
   },
 );
@@ -199,7 +199,7 @@ test('servers that do not take any cursor are walked', async () => {
   };
   for (const source of [beginsAnew, refuses, { ...real, takesAnyCursor: false }]) {
     const outcome = await drawKeys({ source, wanted: 100, random: seededRandom(1), take: async () => {} });
-    expect(outcome).toEqual({ way: 'walked', drawn: 100, designEffect: 1 });
+    expect(outcome).toEqual({ way: 'walked', drawn: 100, designEffect: 1, own: 0 });
   }
 });
 

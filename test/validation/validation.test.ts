@@ -169,6 +169,16 @@ test.each([null, { kind: 'share', share: 1 } as const])("redferry's own keys cou
   expect(result).toMatchObject({ outcome: 'equal', checked: 50, extra: 0, targetChecked: 50 });
 });
 
+test("redferry's own keys on the target do not loosen the bound that was wanted", async () => {
+  const own = Array.from({ length: 3000 }, (_, index): Command => ['SET', `redferry:run:${index}`, index]);
+  await write(one, strings(3000));
+  await write(other, [...strings(3000), ...own]);
+  const sample = { kind: 'bound', fraction: 0.01, confidence: 0.95 } as const;
+  const { result } = await validate({ source: one, target: other, sample });
+  expect(result.outcome).toBe('equal');
+  expect(result.bound.fraction).toBeLessThanOrEqual(0.01);
+});
+
 test('the verdict of a sample of equal stores gives the bound that was wanted', async () => {
   await write(one, strings(20_000));
   await write(other, strings(20_000));
