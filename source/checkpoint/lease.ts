@@ -121,6 +121,20 @@ export async function acquireLease(options: LeaseOptions): Promise<LeaseOutcome>
   });
 }
 
+/** Who has the lease and may still be at work; null when it is free, or was held by a process of this machine that is no more. */
+export async function leaseHolder(
+  home: AskedNode,
+  migration: string,
+  shard: string,
+): Promise<Extract<LeaseOutcome, { status: 'busy' }> | null> {
+  const name = leaseKey(migration, shard);
+  const there = await ask(home, ['GET', name]);
+  if (there === null) return null;
+  const holder = parseHolder(String(there));
+  if (holder !== null && (await isGone(holder, await thisProcess()))) return null;
+  return { status: 'busy', holder, expiresInMs: Math.max(0, Number(await ask(home, ['PTTL', name]))) };
+}
+
 /** What was left beside a lease by its last holder; null when nothing was. @throws FerryError `lease` or `state` */
 export async function readLeftState(home: AskedNode, migration: string, shard: string): Promise<StoredShard | null> {
   const reply = await ask(home, ['GET', stateKey(migration, shard)]);

@@ -45,7 +45,10 @@ export const progressSchema = z
         secondReplOffset: z.int(),
       })
       .readonly(),
-    /** A snapshot that is not done is made anew; from `copied` on the stream can be continued. */
+    /**
+     * A snapshot that is not done is made anew; from `copied` on the stream can be continued. `copied`: everything up to
+     * `offset` has taken effect, and no markers stand on the target; `streaming`: they do.
+     */
     phase: z.enum(['copying', 'copied', 'streaming']),
     /** Everything up to and with this byte has taken effect on the target; null while there is no snapshot. */
     offset: offset.nullable(),
@@ -54,15 +57,14 @@ export const progressSchema = z
     /** Whether the target had no keys when the run began: all it has are then the run's own. */
     targetWasEmpty: z.boolean(),
     nodes: z.array(nodeSchema).readonly(),
-    /** Slots of the source that the shard carried; empty for a standalone. */
-    slots: z
-      .array(z.strictObject({ first: slot, last: slot }).readonly())
-      .readonly()
-      .default([]),
+    /** Of a source cluster: the slots whose keys and commands are on the target up to `offset` through this shard. */
+    slots: z.array(z.strictObject({ first: slot, last: slot }).readonly()).readonly(),
     /** Keys were being copied again: commands on them had been passed over. */
-    recopying: z.boolean().default(false),
+    recopying: z.boolean(),
     /** How many keys the conflict policy keeps from the stream; which they are stands in a file beside. */
-    kept: z.int().min(0).default(0),
+    kept: z.int().min(0),
+    /** Keys of the snapshot that were written. */
+    keys: z.int().min(0),
     setup: setupSchema,
   })
   .readonly();

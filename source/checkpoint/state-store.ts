@@ -140,6 +140,11 @@ export class ShardStateStore {
     return this.#saveUntilDone();
   }
 
+  /** These slots have their markers: one that is missing from now on was lost. Saved with the next save. */
+  markSlots(slots: Iterable<number>): void {
+    for (const slot of slots) this.#marked.add(slot);
+  }
+
   /**
    * Slots are going to be copied again, as a plan says that begins at `startOffset`. Until their markers are at that
    * offset or behind it, every resume copies them again, whatever else it finds. Resolves when that is on disk, which must

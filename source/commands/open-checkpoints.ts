@@ -5,25 +5,23 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import packageJson from '../../package.json' with { type: 'json' };
 import { differences, type Setup } from '../checkpoint/fingerprint.ts';
-import { leaseKey, readLeftState } from '../checkpoint/lease.ts';
-import { connectionMarkerName, type SourceHistory, slotMarkerName } from '../checkpoint/marker.ts';
-import { STANDALONE_MARKER_SLOT } from '../checkpoint/read-markers.ts';
+import { leaseHolder, leaseKey, readLeftState } from '../checkpoint/lease.ts';
 import { setupOf } from '../checkpoint/setup-of.ts';
-import type { StoredShard } from '../checkpoint/shard-state.ts';
+import type { ShardProgress, StoredShard } from '../checkpoint/shard-state.ts';
 import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { openMigrationFolder, stateRoot } from '../checkpoint/state-directory.ts';
 import { keptKeysFile, readShardState } from '../checkpoint/state-store.ts';
 import { TargetAsker } from '../checkpoint/target-asker.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { newProgress, RunCheckpoints, sameSlots } from '../engine/run-checkpoints.ts';
+import { busyError, newProgress, RunCheckpoints } from '../engine/run-checkpoints.ts';
 import type { PlannedOrigin } from '../engine/run-plan.ts';
-import type { ServerOrigin, ShardJob, ShardResume } from '../engine/shard-job.ts';
-import { type NodeNow, planReplay } from '../engine/target-reconnect.ts';
+import type { ShardJob, ShardResume } from '../engine/shard-job.ts';
 import type { ServerSide } from '../preflight/context.ts';
-import { openControl } from '../topology/control-connection.ts';
 import { formatAddress } from '../topology/endpoint.ts';
-import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
+import { dropFormerRun } from './former-run.ts';
+import { nodesNow, resumeOf } from './shard-left.ts';
+import { stableNumbers, withCarriedSlots } from './stable-shards.ts';
 
 /** ask: refuse when there is something to go on with, and name both ways. */
 export type ResumeChoice = 'ask' | 'resume' | 'fresh';
@@ -40,7 +38,10 @@ export interface CheckpointOrder {
   readonly choice: ResumeChoice;
   readonly source: ServerSide;
   readonly target: ServerSide;
+  /** All of the source, numbered by lowest slot. */
   readonly origins: readonly PlannedOrigin[];
+  /** Those of them that this run copies. @throws FerryError when one of them is not there. */
+  readonly choose: (origins: readonly PlannedOrigin[]) => readonly PlannedOrigin[];
   readonly conflictPolicy: ConflictPolicy;
   readonly filters: Readonly<Record<string, string>>;
   readonly targetIsEmpty: boolean;
@@ -52,6 +53,8 @@ export type ShardStart = Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | '
 export interface OpenCheckpoints {
   readonly checkpoints: RunCheckpoints;
   readonly starts: ReadonlyMap<number, ShardStart>;
+  /** Those that this run copies, with the numbers and slots that they had. */
+  readonly origins: readonly PlannedOrigin[];
 }
 
 type Tell = (level: NoticeLevel, message: string) => void;
@@ -68,24 +71,10 @@ export function migrationFolder(names: CheckpointOrder['names']): Promise<string
 
 /** @throws FerryError for another setup than was left, a lease that somebody has, or something to decide. */
 export async function openCheckpoints(order: CheckpointOrder, tell: Tell): Promise<OpenCheckpoints> {
-  const { names, source, target, origins } = order;
+  const { names, target, choice } = order;
   const migration = migrationName(names);
   const folder = await migrationFolder(names);
   const asker = new TargetAsker(target.endpoint, target.topology);
-  const left = new Map<number, StoredShard>();
-  for (const { id } of origins) {
-    const state = await leftState(folder, asker, migration, `shard-${id}`);
-    if (state !== null) left.set(id, state);
-  }
-  const setup = await setupOf({
-    source,
-    target,
-    migration,
-    targetIsKnown: left.size > 0,
-    filters: order.filters,
-    databases: {},
-    conflictPolicy: order.conflictPolicy,
-  });
   const checkpoints = new RunCheckpoints({
     migration,
     folder,
@@ -93,27 +82,56 @@ export async function openCheckpoints(order: CheckpointOrder, tell: Tell): Promi
     saveEveryMs: SAVE_EVERY_MS,
     leaseMs: LEASE_MS,
     renewEveryMs: RENEW_EVERY_MS,
+    marksSlots: target.topology.kind === 'cluster',
     target: (shard) => ({ home: asker.home(leaseKey(migration, shard)), nodes: asker.nodes }),
     close: () => asker.close(),
   });
   try {
-    const known = order.choice === 'fresh' ? new Map<number, StoredShard>() : left;
-    if (order.choice === 'fresh') await dropMarkers(target, left);
-    checkLeft(order.choice, known, setup);
-    return { checkpoints, starts: await begin(order, { setup, migration, folder, known, checkpoints }, tell) };
+    const places = { folder, asker, migration };
+    const left = await leftStates(places, order.origins);
+    const { setup, origins } = await numbered(order, migration, left);
+    const chosen = order.choose(origins);
+    const mine = new Map([...left].filter(([id]) => chosen.some((origin) => origin.id === id)));
+    if (choice === 'ask') await checkNothingLeft(places, mine);
+    if (choice === 'resume') checkSetup(mine, setup);
+    const known = choice === 'fresh' ? NOTHING_LEFT : mine;
+    const begun = await begin({ ...order, origins: chosen }, { setup, migration, folder, known, checkpoints }, tell);
+    // Not before: somebody might be at work with them.
+    if (choice === 'fresh') await dropFormerRun(target, asker.nodes, [...mine.values()]);
+    return { checkpoints, ...begun };
   } catch (error) {
     await checkpoints.close();
     throw error;
   }
 }
 
+type Left = ReadonlyMap<number, StoredShard>;
+
+const NOTHING_LEFT: Left = new Map();
+
+/** Where states are. */
+interface Places {
+  readonly folder: string;
+  readonly asker: TargetAsker;
+  readonly migration: string;
+}
+
+/** By number: what was left of today's shards, and of others that the migration had. */
+async function leftStates(places: Places, origins: readonly PlannedOrigin[]): Promise<Left> {
+  const left = new Map<number, StoredShard>();
+  const read = async (ids: readonly number[]): Promise<void> => {
+    const states = await Promise.all(ids.map((id) => leftState(places, `shard-${id}`)));
+    for (const [i, state] of states.entries()) if (state !== null) left.set(ids[i] as number, state);
+  };
+  const ids = origins.map(({ id }) => id);
+  await read(ids);
+  const others = [...left.values()].flatMap(({ progress }) => progress.setup.shards.map(({ id }) => id));
+  await read([...new Set(others)].filter((id) => !ids.includes(id)));
+  return left;
+}
+
 /** The later of what stands here and on the target. */
-async function leftState(
-  folder: string,
-  asker: TargetAsker,
-  migration: string,
-  shard: string,
-): Promise<StoredShard | null> {
+async function leftState({ folder, asker, migration }: Places, shard: string): Promise<StoredShard | null> {
   const [here, there] = await Promise.all([
     readShardState(folder, shard),
     readLeftState(asker.home(leaseKey(migration, shard)), migration, shard),
@@ -122,22 +140,46 @@ async function leftState(
   return here.savedAt >= there.savedAt ? here : there;
 }
 
-function checkLeft(choice: ResumeChoice, left: ReadonlyMap<number, StoredShard>, now: Setup): void {
+/** The setup of today, and its shards, by the numbers that the shards have had. */
+async function numbered(
+  { source, target, origins, filters, conflictPolicy }: CheckpointOrder,
+  migration: string,
+  left: Left,
+): Promise<{ readonly setup: Setup; readonly origins: readonly PlannedOrigin[] }> {
+  const databases = {};
+  const targetIsKnown = left.size > 0;
+  const setup = await setupOf({ source, target, migration, targetIsKnown, filters, databases, conflictPolicy });
+  const [any] = left.values();
+  const numbers = stableNumbers(setup.shards, any?.progress.setup.shards ?? []);
+  const number = <T extends { readonly id: number }>(shard: T): T => ({
+    ...shard,
+    id: numbers.get(shard.id) ?? shard.id,
+  });
+  return { setup: { ...setup, shards: setup.shards.map(number) }, origins: origins.map(number) };
+}
+
+/** @throws FerryError when there is something to go on with, or somebody is at work with it. */
+async function checkNothingLeft({ asker, migration }: Places, left: Left): Promise<void> {
+  for (const { shard } of left.values()) {
+    const holder = await leaseHolder(asker.home(leaseKey(migration, shard)), migration, shard);
+    if (holder !== null) throw busyError(shard, holder);
+  }
   const [first] = left.values();
   if (first === undefined) return;
-  if (choice === 'ask') {
-    throw new FerryError(
-      `A run of this migration was left unfinished (${first.run}, last saved ${first.savedAt}): --resume goes on with it, --fresh begins anew.`,
-      { code: 'usage', exitCode: EXIT.usage },
-    );
-  }
-  const found = differences(first.progress.setup, now);
-  if (found.length > 0) {
-    throw new FerryError(
-      `The unfinished run ${first.run} can not be resumed with another setup. ${found.join(' ')} Go back to what it was, or begin anew with --fresh.`,
-      { code: 'usage', exitCode: EXIT.usage },
-    );
-  }
+  throw new FerryError(
+    `A run of this migration was left unfinished (${first.run}, last saved ${first.savedAt}): --resume goes on with it, --fresh begins anew.`,
+    { code: 'usage', exitCode: EXIT.usage },
+  );
+}
+
+function checkSetup(left: Left, now: Setup): void {
+  const [first] = left.values();
+  const found = first === undefined ? [] : differences(first.progress.setup, now);
+  if (found.length === 0) return;
+  throw new FerryError(
+    `The unfinished run ${first?.run} can not be resumed with another setup. ${found.join(' ')} Go back to what it was, or begin anew with --fresh.`,
+    { code: 'usage', exitCode: EXIT.usage },
+  );
 }
 
 /** Without them the stream would mix two values in keys that were to be left alone. */
@@ -153,169 +195,68 @@ interface Known {
   readonly setup: Setup;
   readonly migration: string;
   readonly folder: string;
-  readonly known: ReadonlyMap<number, StoredShard>;
+  readonly known: Left;
   readonly checkpoints: RunCheckpoints;
 }
 
 /** Takes each shard's lease, behind which nobody else writes, and then looks where it stands. */
-async function begin(order: CheckpointOrder, found: Known, tell: Tell): Promise<ReadonlyMap<number, ShardStart>> {
+async function begin(
+  order: CheckpointOrder,
+  { setup, migration, folder, known, checkpoints }: Known,
+  tell: Tell,
+): Promise<Pick<OpenCheckpoints, 'starts' | 'origins'>> {
   const { run, origins, target, targetIsEmpty } = order;
-  const { setup, migration, folder, known, checkpoints } = found;
   const [anyLeft] = known.values();
   // What other shards of an earlier process have written does not count.
   const targetWasEmpty = anyLeft?.progress.targetWasEmpty ?? targetIsEmpty;
   const targetSetup = { ...setup, target: { ...setup.target, ids: [...setup.target.ids, `migration:${migration}`] } };
   const starts = new Map<number, ShardStart>();
-  const nodes = known.size === 0 ? [] : await nodesNow(target);
+  const carried = new Map<number, ShardProgress['slots']>();
   for (const { id, origin } of origins) {
     if (origin.kind === 'file') continue;
     const stored = known.get(id);
     const name = `shard-${id}`;
     const progress = stored?.progress ?? newProgress(targetSetup, formatAddress(origin.address), targetWasEmpty);
     const shardRun = stored?.run ?? run;
-    const markedSlots = target.topology.kind === 'cluster' ? SlotBitmap.of(slotsOf(origin.slots)) : new SlotBitmap();
+    const markedSlots = stored?.markedSlots ?? new SlotBitmap();
     await checkpoints.add({ id, name, run: shardRun, progress: { ...progress, setup: targetSetup }, markedSlots });
     const keptFile = keptKeysFile(folder, name);
-    const start = { run: shardRun, attempt: 1, targetWasEmpty, resume: null, keptFile };
-    if (stored === undefined) {
-      starts.set(id, start);
-      continue;
-    }
-    checkKept(stored, keptFile);
-    const resume = await resumeOf(target, origin, stored, nodes);
+    if (stored !== undefined) checkKept(stored, keptFile);
+    starts.set(id, { run: shardRun, attempt: 1, targetWasEmpty, resume: null, keptFile });
+  }
+  if (known.size === 0) return { starts, origins };
+  const nodes = await nodesNow(target);
+  const found = await Promise.all(
+    origins.map(async ({ id, origin }) => {
+      const stored = known.get(id);
+      if (stored === undefined || origin.kind === 'file') return 'nothing is known of it';
+      return resumeOf(target, origin, stored, nodes);
+    }),
+  );
+  for (const [i, { id }] of origins.entries()) {
+    const resume = found[i] as ShardResume | string;
+    const start = starts.get(id) as ShardStart;
+    const name = `shard-${id}`;
     if (typeof resume !== 'string') {
       tell('info', `${name} goes on behind byte ${resume.offset} of its source's stream.`);
       starts.set(id, { ...start, resume });
+      carried.set(id, known.get(id)?.progress.slots ?? []);
       continue;
     }
-    if (!targetWasEmpty && order.conflictPolicy === 'panic') {
-      throw new FerryError(
-        `${name} can not go on (${resume}), and a second full sync could not tell its own keys from those that the target held before: empty the target, or begin anew with --fresh and --on-conflict rewrite.`,
-        { code: 'usage', exitCode: EXIT.usage },
-      );
-    }
+    checkOwnKeysKnown(order, name, resume, targetWasEmpty);
     tell('warn', `${name} begins a new full sync: ${resume}.`);
+    await checkpoints.copyAnew(id);
     // A second attempt takes off the target what the first has written.
     starts.set(id, { ...start, attempt: 2 });
   }
-  return starts;
+  return { starts, origins: withCarriedSlots(origins, carried) };
 }
 
-/** Takes away the markers of a run that nobody goes on with. */
-async function dropMarkers({ endpoint, topology }: ServerSide, left: ReadonlyMap<number, StoredShard>): Promise<void> {
-  if (left.size === 0) return;
-  for (const { address, slots } of topology.shards) {
-    const connection = await openControl(endpoint, address, 'redferry:resume');
-    try {
-      for (const { run, shard, progress } of left.values()) {
-        if (topology.kind !== 'cluster') {
-          for (const [, database] of (await connection.info('keyspace')).matchAll(/^db(\d+):/gm)) {
-            await connection.select(Number(database));
-            await connection.del(slotMarkerName(run, shard, STANDALONE_MARKER_SLOT));
-          }
-          continue;
-        }
-        const owned = new Set(slotsOf(slots));
-        const nodes = progress.nodes.flatMap(({ nodeId, markerSlot }) =>
-          markerSlot !== null && owned.has(markerSlot) ? [connectionMarkerName(run, shard, markerSlot, nodeId)] : [],
-        );
-        const names = [...owned].map((slot) => slotMarkerName(run, shard, slot));
-        await Promise.all([...names, ...nodes].map((name) => connection.del(name)));
-      }
-    } finally {
-      connection.disconnect();
-    }
-  }
-}
-
-/** Where the stream goes on, or why it can not. */
-async function resumeOf(
-  target: ServerSide,
-  origin: ServerOrigin,
-  { run, shard, progress, markedSlots }: StoredShard,
-  nodes: readonly NodeNow[],
-): Promise<ShardResume | string> {
-  const { replid } = progress.source;
-  if (progress.phase !== 'streaming' || progress.offset === null || replid === null) {
-    return 'its snapshot was not finished';
-  }
-  if (progress.recopying) return 'keys were being copied again when it ended';
-  // What was changing hands when the process was killed is nowhere for certain.
-  if (!sameSlots(progress.slots, origin.slots)) return 'its slots were others than they are now';
-  const source = await historyOf(origin);
-  const plan = await planReplay(
-    target.endpoint,
-    {
-      run,
-      shard,
-      history: source.history,
-      settled: progress.offset,
-      db: progress.db,
-      replid,
-      earliest: source.earliest,
-      nodes: progress.nodes,
-      slots: [...markedSlots.slots()],
-    },
-    nodes,
-    target.topology.kind === 'cluster',
+/** Under `ignore` the shard's own keys would pass for those that are to be left alone. */
+function checkOwnKeysKnown(order: CheckpointOrder, shard: string, reason: string, targetWasEmpty: boolean): void {
+  if (targetWasEmpty || order.conflictPolicy === 'rewrite') return;
+  throw new FerryError(
+    `${shard} can not go on (${reason}), and a second full sync could not tell its own keys from those that the target held before: empty the target, or begin anew with --fresh and --on-conflict rewrite.`,
+    { code: 'usage', exitCode: EXIT.usage },
   );
-  if (typeof plan === 'string') return plan;
-  return {
-    replid,
-    offset: plan.offset,
-    db: plan.db,
-    skipUntil: plan.skipUntil,
-    databases: plan.databases,
-    nodeMarkers: progress.nodes.flatMap(({ nodeId, markerSlot }) =>
-      markerSlot === null ? [] : [{ nodeId, slot: markerSlot }],
-    ),
-  };
-}
-
-/** The history that the source is in, and from where on it can be continued. */
-async function historyOf({ endpoint, address }: ServerOrigin): Promise<{
-  readonly history: SourceHistory;
-  readonly earliest: number;
-}> {
-  const connection = await openControl(endpoint, address, 'redferry:resume');
-  try {
-    const info = await connection.info('replication');
-    const field = (name: string): string | null => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null;
-    const replid2 = field('master_replid2');
-    return {
-      history: {
-        replid: field('master_replid') ?? '',
-        replid2: replid2 !== null && /[1-9a-f]/.test(replid2) ? replid2 : null,
-        secondReplOffset: Number(field('second_repl_offset') ?? -1),
-      },
-      earliest:
-        field('repl_backlog_active') === '1'
-          ? Number(field('repl_backlog_first_byte_offset')) - 1
-          : Number.POSITIVE_INFINITY,
-    };
-  } finally {
-    connection.disconnect();
-  }
-}
-
-/** The target's masters as they are now, with what tells them from their older selves. */
-function nodesNow({ endpoint, topology }: ServerSide): Promise<NodeNow[]> {
-  return Promise.all(
-    topology.shards.map(async ({ address, nodeId, slots }) => {
-      const connection = await openControl(endpoint, address, 'redferry:resume');
-      try {
-        const runId = /^run_id:(\w+)/m.exec(await connection.info('server'))?.[1] ?? null;
-        const replid = /^master_replid:(\w+)/m.exec(await connection.info('replication'))?.[1] ?? null;
-        return { address, nodeId, slots, runId, replid };
-      } finally {
-        connection.disconnect();
-      }
-    }),
-  );
-}
-
-/** Those that a shard of a cluster may write to; all for a standalone. */
-function slotsOf(ranges: readonly SlotRange[]): number[] {
-  const own = ranges.length === 0 ? [{ first: 0, last: SLOT_COUNT - 1 }] : ranges;
-  return own.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
 }

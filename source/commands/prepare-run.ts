@@ -42,7 +42,8 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
   const { source, target } = await askSides(setup.source, setup.target);
   const scans = (setup.scan ?? null) !== null;
   if (scans) checkScannable(source, target);
-  const origins = originsOf(source, setup);
+  const all = originsOf(source, setup);
+  const chosen = chosenOf(all, setup.shards);
   await passPreflight(
     {
       source: source.kind === 'server' ? source : null,
@@ -58,7 +59,8 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     tell,
   );
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
-  const kept = scans ? null : await checkpointsOf(setup, source, target, origins, facts, tell);
+  const kept = scans ? null : await checkpointsOf(setup, source, target, all, facts, tell);
+  const origins = kept?.origins ?? chosen;
   const { care, importMode } = await expiriesOf(setup.run, target, origins, tell);
   return planRun({
     ...setup,
@@ -126,6 +128,7 @@ async function checkpointsOf(
       source,
       target,
       origins,
+      choose: (numbered) => chosenOf(numbered, setup.shards),
       conflictPolicy: setup.conflictPolicy,
       filters: { ...setup.keyless },
       targetIsEmpty: facts.empty,
@@ -143,29 +146,32 @@ async function passPreflight(order: PreflightOrder, untold: ReadonlySet<string>,
   }
 }
 
-/** The source's shards that were chosen. @throws FerryError when one of them is not there. */
-function originsOf(source: AskedSource, { shards, scan = null }: RunSetup): readonly PlannedOrigin[] {
-  const all: readonly PlannedOrigin[] =
-    source.kind === 'file'
-      ? source.inputs.map(({ name, format, files, totalBytes }, id) => ({
-          id,
-          origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
-          slots: [],
-        }))
-      : source.topology.shards.map(({ id, address, nodeId, slots }) => ({
-          id,
-          origin: {
-            kind: 'server',
-            address,
-            endpoint: source.endpoint,
-            nodeId,
-            slots,
-            version: source.topology.version,
-            shards: source.topology.shards.length,
-            scan,
-          },
+/** All shards of the source. */
+function originsOf(source: AskedSource, { scan = null }: RunSetup): readonly PlannedOrigin[] {
+  return source.kind === 'file'
+    ? source.inputs.map(({ name, format, files, totalBytes }, id) => ({
+        id,
+        origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
+        slots: [],
+      }))
+    : source.topology.shards.map(({ id, address, nodeId, slots }) => ({
+        id,
+        origin: {
+          kind: 'server',
+          address,
+          endpoint: source.endpoint,
+          nodeId,
           slots,
-        }));
+          version: source.topology.version,
+          shards: source.topology.shards.length,
+          scan,
+        },
+        slots,
+      }));
+}
+
+/** @throws FerryError when one of those that are wanted is not there. */
+function chosenOf(all: readonly PlannedOrigin[], shards: readonly number[] | null): readonly PlannedOrigin[] {
   const unknown = shards?.find((id) => !all.some((origin) => origin.id === id));
   if (unknown !== undefined) {
     throw new FerryError(`There is no source shard ${unknown}: the source has ${all.length}, numbered from 0.`, {

@@ -67,10 +67,24 @@ export class ExactStream {
     for (const writer of nodes.writers) this.#markNode(writer, offset);
   }
 
-  /** Markers of nodes that an earlier process has set. */
-  know(nodeMarkers: readonly { readonly nodeId: string; readonly slot: number }[]): void {
-    const { run, shard } = this.#parts;
+  /**
+   * What an earlier process has left: the markers of nodes, and writes up to where each slot was found. A node that comes
+   * back without those must not pass for one that was sent nothing.
+   */
+  know(
+    nodeMarkers: readonly { readonly nodeId: string; readonly slot: number }[],
+    offset: number,
+    skipUntil: Float64Array | null,
+  ): void {
+    const { run, shard, nodes } = this.#parts;
     for (const { nodeId, slot } of nodeMarkers) this.#names.set(connectionMarkerName(run, shard, slot, nodeId), slot);
+    for (const writer of nodes.writers) {
+      let sent = offset;
+      for (const { first, last } of nodes.slotsOf(writer)) {
+        for (let slot = first; slot <= last; slot++) sent = Math.max(sent, skipUntil?.[slot] ?? 0);
+      }
+      writer.sentOffset = sent;
+    }
   }
 
   /** The source's history has another name after its failover. */

@@ -276,7 +276,7 @@ export class FerryEngine implements Engine {
     switch (message.type) {
       case 'sample':
         record.take(message.sample);
-        this.#checkpoints?.take(message.shard, message.sample, record.slots);
+        this.#checkpoints?.take(message.shard, message.sample);
         break;
       case 'notice':
         this.#notice(message.level, record.job.name, message.message);
@@ -559,7 +559,7 @@ function endpointOf(address: string, side: RunPlan['source']): EndpointSnapshot 
   return { address, ...side };
 }
 
-/** Nothing of the shard is left that another process could go on with. */
+/** Everything of the shard is on the target. */
 function isDone({ reason }: ShardEnd): boolean {
   return reason === 'snapshot-done' || reason === 'drained' || reason === 'left';
 }

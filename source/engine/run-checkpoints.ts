@@ -6,12 +6,14 @@ import type { KnownNode, ShardProgress, StoredShard } from '../checkpoint/shard-
 import type { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { removeShardState, ShardStateStore } from '../checkpoint/state-store.ts';
 import { formatSlots, normalizeSlots } from '../topology/slots.ts';
-import type { SlotRange } from '../topology/topology.ts';
+import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import type { ShardSample } from './shard-job.ts';
 
 /** How long to wait before a lease that could not be renewed is asked for again. */
 const REACQUIRE_MS = 2000;
+/** What a shard of a standalone carries. */
+const ALL_SLOTS: readonly SlotRange[] = [{ first: 0, last: SLOT_COUNT - 1 }];
 
 export interface CheckpointedShard {
   readonly id: number;
@@ -20,7 +22,7 @@ export interface CheckpointedShard {
   readonly run: string;
   /** What is known of it now: what was stored, or what a new shard is. */
   readonly progress: ShardProgress;
-  /** Slots that have markers once the stream has begun. */
+  /** Slots that have markers. */
   readonly markedSlots: SlotBitmap;
 }
 
@@ -32,6 +34,8 @@ export interface CheckpointOptions {
   readonly leaseMs: number;
   /** How often the state on the target is brought up to date. */
   readonly renewEveryMs: number;
+  /** The target is a cluster, in which each slot has a marker. */
+  readonly marksSlots: boolean;
   /** Where the lease of a shard is asked for, and all masters of the target. */
   readonly target: (shard: string) => Pick<LeaseOptions, 'home' | 'nodes'>;
   readonly close: () => void;
@@ -49,6 +53,8 @@ interface Kept {
   lease: Lease | null;
   progress: ShardProgress;
   attempt: number;
+  /** Everything of it is on the target. */
+  done: boolean;
   /** Set when the shard has ended. */
   ending: Promise<void> | null;
 }
@@ -74,6 +80,7 @@ export class RunCheckpoints {
       lease: null,
       progress: shard.progress,
       attempt: 0,
+      done: false,
       ending: null,
       store: new ShardStateStore({
         folder,
@@ -99,8 +106,8 @@ export class RunCheckpoints {
     this.#host = host;
   }
 
-  /** How far a shard is, and which slots of the source it carries. */
-  take(id: number, sample: ShardSample, slots: readonly SlotRange[]): void {
+  /** How far a shard is. */
+  take(id: number, sample: ShardSample): void {
     const kept = this.#kept.get(id);
     if (kept === undefined || kept.ending !== null) return;
     if (kept.attempt !== 0 && sample.attempt > kept.attempt) this.#beginsAnew(kept);
@@ -108,11 +115,13 @@ export class RunCheckpoints {
     const { checkpoint } = sample;
     if (checkpoint === null) return;
     const { history, offset, db, nodes, kept: keptKeys } = checkpoint;
+    const slots = checkpoint.slots ?? [];
     const { recopying } = sample;
     const { progress } = kept;
     const same = progress.recopying === recopying && sameSlots(progress.slots, slots);
-    if (progress.phase === 'streaming' && progress.offset === offset && same) return;
     const begins = kept.progress.phase !== 'streaming';
+    if (!begins && progress.offset === offset && same) return;
+    if (begins && this.#options.marksSlots) kept.store.markSlots(slotsIn(checkpoint.slots ?? ALL_SLOTS));
     kept.progress = {
       ...kept.progress,
       source: { ...kept.progress.source, ...history },
@@ -123,6 +132,7 @@ export class RunCheckpoints {
       slots: slots.map(({ first, last }) => ({ first, last })),
       recopying,
       kept: keptKeys,
+      keys: sample.keysDone,
     };
     // What a resume must not overlook is written at once.
     if (same && !begins) kept.store.changed();
@@ -137,7 +147,19 @@ export class RunCheckpoints {
     return kept.lease !== null && (await kept.lease.renew());
   }
 
-  /** @param done nothing of the shard is left to go on with. */
+  /**
+   * A shard that was left is copied anew. Resolves when that is on disk and on the target, which must be before anything of
+   * it is taken off: a stream must never go on upon half of its keys. @throws FerryError `state`
+   */
+  async copyAnew(id: number): Promise<void> {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    kept.progress = copying(kept.progress);
+    await kept.store.forgetSlots();
+    await kept.lease?.renew();
+  }
+
+  /** @param done everything of the shard is on the target. */
   ended(id: number, done: boolean): Promise<void> {
     const kept = this.#kept.get(id);
     if (kept === undefined) return Promise.resolve();
@@ -146,17 +168,19 @@ export class RunCheckpoints {
   }
 
   async #end(kept: Kept, done: boolean): Promise<void> {
+    kept.done = done;
     try {
-      await kept.store.close();
-      if (done) await removeShardState(this.#options.folder, kept.shard.name);
-      else await kept.lease?.renew();
-      await kept.lease?.release(done);
+      if (done) {
+        // Its markers are gone from the target. It is remembered as long as others of the run are not done.
+        const { offset } = kept.progress;
+        kept.progress = { ...kept.progress, phase: offset === null ? 'copying' : 'copied' };
+        await kept.store.forgetSlots();
+      } else {
+        await kept.store.save();
+      }
+      await kept.lease?.renew();
     } catch (error) {
-      this.#host?.notice(
-        'warn',
-        kept.shard.name,
-        `What is kept of this shard could not be put in order: ${messageOf(error)}`,
-      );
+      this.#untidy(kept.shard.name, error);
     }
   }
 
@@ -165,13 +189,32 @@ export class RunCheckpoints {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#kept.keys()].map((id) => this.ended(id, false)));
+    const all = [...this.#kept.values()];
+    const done = all.every((kept) => kept.done);
+    await Promise.all(all.map((kept) => this.#letGo(kept, done)));
     this.#options.close();
+  }
+
+  /** @param done nothing of the run is left to go on with. */
+  async #letGo(kept: Kept, done: boolean): Promise<void> {
+    const { name } = kept.shard;
+    try {
+      await kept.store.close();
+      if (done) await removeShardState(this.#options.folder, name);
+      await kept.lease?.release(done);
+    } catch (error) {
+      this.#untidy(name, error);
+    }
+  }
+
+  #untidy(shard: string, error: unknown): void {
+    this.#host?.notice('warn', shard, `What is kept of this shard could not be put in order: ${messageOf(error)}`);
   }
 
   /** What it wrote so far is going to be taken off the target: nothing of it is to be gone on with. */
   #beginsAnew(kept: Kept): void {
-    kept.progress = { ...kept.progress, phase: 'copying', offset: null, nodes: [] };
-    kept.store.save().catch(() => {});
+    kept.progress = copying(kept.progress);
+    kept.store.forgetSlots().catch(() => {});
     void kept.lease?.renew();
   }
 
@@ -233,15 +276,25 @@ export function newProgress(setup: Setup, address: string, targetWasEmpty: boole
     slots: [],
     recopying: false,
     kept: 0,
+    keys: 0,
     setup,
   };
 }
 
-function busyError(shard: string, outcome: Extract<LeaseOutcome, { status: 'busy' }>): FerryError {
+function copying(progress: ShardProgress): ShardProgress {
+  return { ...progress, phase: 'copying', offset: null, nodes: [], slots: [], recopying: false, kept: 0, keys: 0 };
+}
+
+function* slotsIn(ranges: readonly SlotRange[]): Generator<number> {
+  for (const { first, last } of ranges) for (let slot = first; slot <= last; slot++) yield slot;
+}
+
+/** Somebody else works on the shard. */
+export function busyError(shard: string, outcome: Extract<LeaseOutcome, { status: 'busy' }>): FerryError {
   return new FerryError(describeHolder(outcome, shard), { code: 'lease', shard, exitCode: EXIT.preflight });
 }
 
-export function sameSlots(a: readonly SlotRange[], b: readonly SlotRange[]): boolean {
+function sameSlots(a: readonly SlotRange[], b: readonly SlotRange[]): boolean {
   return formatSlots(normalizeSlots(a)) === formatSlots(normalizeSlots(b));
 }
 

@@ -28,6 +28,7 @@ import { HeldPayloads } from './held-payloads.ts';
 import { KeptCommands } from './kept-commands.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
+import type { OwnedSlots } from './owned-slots.ts';
 import type { ServerDestination, ShardCheckpoint, ShardJob, ShardResume } from './shard-job.ts';
 import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
@@ -50,6 +51,7 @@ export class ServerTarget implements ShardTarget {
   readonly conflicts: ConflictDesk;
   readonly #job: ShardJob;
   readonly #destination: ServerDestination;
+  readonly #slots: OwnedSlots | null;
   readonly #host: TargetHost;
   readonly #barrier: Barrier;
   readonly #pool: BufferPool;
@@ -61,6 +63,8 @@ export class ServerTarget implements ShardTarget {
   #exact: ExactStream | null = null;
   /** The markers with which the stream begins are on the target. */
   #marked = false;
+  /** The position at which they were sent. */
+  #beganAt = 0;
   /** Resolves when everything sent is answered. */
   #settled: (() => void) | null = null;
   readonly #writer: SnapshotWriter;
@@ -71,9 +75,18 @@ export class ServerTarget implements ShardTarget {
   readonly #hold: ExpiryHold;
   readonly #kept: KeptKeys;
 
-  constructor(job: ShardJob, destination: ServerDestination, window: ByteWindow, barrier: Barrier, host: TargetHost) {
+  /** @param slots of a cluster's node: those that the pipeline carries. */
+  constructor(
+    job: ShardJob,
+    destination: ServerDestination,
+    slots: OwnedSlots | null,
+    window: ByteWindow,
+    barrier: Barrier,
+    host: TargetHost,
+  ) {
     this.#job = job;
     this.#destination = destination;
+    this.#slots = slots;
     this.#host = host;
     this.#barrier = barrier;
     this.#pool = new BufferPool(job.limits.batch);
@@ -147,7 +160,14 @@ export class ServerTarget implements ShardTarget {
     const { history } = this.#host;
     if (this.#exact === null || history === null || !this.#marked) return null;
     const offset = this.#host.offsetAt(this.#host.settledPosition);
-    return { history, offset, db: this.#router.databases.at(offset), nodes: this.#exact.knownNodes(), kept: this.kept };
+    return {
+      history,
+      offset,
+      db: this.#router.databases.at(offset),
+      nodes: this.#exact.knownNodes(),
+      slots: this.#slots?.rangesAt(offset) ?? null,
+      kept: this.kept,
+    };
   }
 
   get inFlightBytes(): number {
@@ -275,8 +295,9 @@ export class ServerTarget implements ShardTarget {
       answered: (keys, streamCommands) => {
         host.answered(keys, streamCommands);
         this.#recovery.replied();
+        // Under a load that never ends there is always something outstanding.
+        if (!this.#marked && this.#exact !== null) this.#marked = this.#nodes.settledPosition > this.#beganAt;
         if (!this.#nodes.idle) return;
-        this.#marked = this.#exact !== null;
         this.#settled?.();
       },
       refused: (command) => this.#refused(command),
@@ -312,17 +333,18 @@ export class ServerTarget implements ShardTarget {
     );
     this.#exact.wrap();
     const { resume } = this.#job;
-    if (resume === null) this.#exact.begin(this.#host.offset);
-    else this.#resume(resume);
+    this.#beganAt = this.#host.position;
+    if (resume !== null) this.#resume(this.#exact, resume);
+    if (resume === null || resume.unmarked) this.#exact.begin(this.#host.offset);
   }
 
   /** An earlier process has written a part of what comes now: its markers say which. */
-  #resume({ skipUntil, db, nodeMarkers, databases }: ShardResume): void {
-    this.#exact?.know(nodeMarkers);
+  #resume(exact: ExactStream, { offset, skipUntil, db, nodeMarkers, databases, unmarked }: ShardResume): void {
+    exact.know(nodeMarkers, offset, skipUntil);
     this.#router.database = db;
     for (const database of databases) this.#router.databases.seen.add(database);
     if (skipUntil !== null) this.#router.filter = new ReplayFilter(skipUntil, []);
-    this.#marked = true;
+    this.#marked = !unmarked;
   }
 
   #makeRecovery(): StreamRecovery {
@@ -413,6 +435,7 @@ export class ServerTarget implements ShardTarget {
           earliest: this.#host.offsetAt(this.#host.historyStart),
           nodes: known,
           slots: exact.slots,
+          asked: null,
         },
         nodes.map(({ address, slots, writer }) => ({ address, slots, nodeId: writer.nodeId, ...writer.identity })),
         this.#nodes.cluster,

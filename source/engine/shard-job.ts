@@ -113,6 +113,10 @@ export interface ShardResume {
   readonly nodeMarkers: readonly { readonly nodeId: string; readonly slot: number }[];
   /** Of a standalone: the databases that hold a marker. */
   readonly databases: readonly number[];
+  /** No markers stand on the target: they are set where the stream goes on. */
+  readonly unmarked: boolean;
+  /** Keys of its snapshot that were written. */
+  readonly keys: number;
 }
 
 /** Up to where a shard's stream has taken effect, with what is needed to go on from there. */
@@ -121,6 +125,8 @@ export interface ShardCheckpoint {
   readonly offset: number;
   readonly db: number;
   readonly nodes: readonly KnownNode[];
+  /** The slots that the shard carries; null for a standalone source. */
+  readonly slots: readonly SlotRange[] | null;
   /** Keys that the conflict policy has kept from the stream. */
   readonly kept: number;
 }

@@ -56,7 +56,7 @@ export class ShardPassage {
     const targetHost = this.#targetHost(host);
     this.target =
       destination.kind === 'server'
-        ? new ServerTarget(job, destination, this.window, this.#barrier, targetHost)
+        ? new ServerTarget(job, destination, slots, this.window, this.#barrier, targetHost)
         : new FileTarget(job, destination, targetHost);
     const feedHost = this.#feedHost(job, host);
     this.#slots = slots;
@@ -87,7 +87,7 @@ export class ShardPassage {
       // Brings the client library into this thread, which most runs never need.
       const { clearShard } = await import('./clear-shard.ts');
       const slots = () => this.#slots?.ranges ?? (origin.slots.length === 0 ? null : origin.slots);
-      const removed = await clearShard(slots, destination, () => !stillWanted());
+      const removed = await clearShard(slots, destination, this.#job, () => !stillWanted());
       this.#host.feed.life.waitFor(null);
       this.#host.feed.notice('info', `${removed} keys of the attempt before were taken off the target.`);
     }

@@ -8,7 +8,14 @@ import { type Rate, RateGate } from './rate-gate.ts';
 import { keyInWords, printableKey } from './refusal.ts';
 import { Refusals } from './refusals.ts';
 import { ShardConflicts } from './shard-conflicts.ts';
-import { type FromWorker, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
+import {
+  type FromWorker,
+  originName,
+  type ShardCheckpoint,
+  type ShardEnd,
+  type ShardJob,
+  type ShardSample,
+} from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
 import { type PassageHost, ShardPassage } from './shard-passage.ts';
 import { obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
@@ -40,7 +47,9 @@ export class ShardPipeline {
   #paused = false;
   /** Who waits for an answer about the lease. */
   readonly #leaseAsked: ((held: boolean) => void)[] = [];
-  #keysDone = 0;
+  #keysDone: number;
+  /** Where a shard that was drained stands. */
+  #lastCheckpoint: ShardCheckpoint | null = null;
   #commands = 0;
   #bytesReceived = 0;
   /** In the attempts before this one. */
@@ -51,6 +60,7 @@ export class ShardPipeline {
     this.#job = job;
     this.#post = post;
     this.#attempt = job.attempt;
+    this.#keysDone = job.resume?.keys ?? 0;
     this.#refusals = new Refusals(job.name);
     this.#conflicts = new ShardConflicts(job.name);
     const { origin } = job;
@@ -186,7 +196,7 @@ export class ShardPipeline {
       movedBytes: this.#gate.bytes,
       movedOperations: this.#gate.operations,
       keysDone: this.#keysDone,
-      keysTotal: feed.announcedKeys ?? target.announcedKeys,
+      keysTotal: feed.announcedKeys ?? target.announcedKeys ?? this.#job.resume?.keys ?? null,
       bytesReceived: this.#bytesReceived,
       commands: this.#commands,
       conflicts: this.#conflicts.counts,
@@ -199,7 +209,7 @@ export class ShardPipeline {
       recopying: feed.recopier?.busy ?? false,
       changes: feed.changes ?? null,
       attempt: this.#attempt,
-      checkpoint: this.#ended ? null : target.checkpoint,
+      checkpoint: this.#ended ? this.#lastCheckpoint : target.checkpoint,
       lastError: this.#life.lastError,
     };
   }
@@ -373,6 +383,8 @@ export class ShardPipeline {
   /** A good end completes the target first; what fails then makes it a bad one. */
   #end(end: ShardEnd): void {
     if (this.#ended) return;
+    // Everything is applied, and the markers are not taken away yet.
+    if (end.reason === 'drained') this.#lastCheckpoint = this.#passage.target.checkpoint;
     this.#ended = true;
     if (this.#restartTimer !== null) clearTimeout(this.#restartTimer);
     if (this.#leaveTimer !== null) clearTimeout(this.#leaveTimer);

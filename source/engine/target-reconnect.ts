@@ -31,6 +31,8 @@ export interface KnownStream {
   readonly nodes: readonly KnownNode[];
   /** Of a cluster: the slots that had markers from the beginning of the stream. */
   readonly slots: readonly number[];
+  /** Of a cluster: no other slot can have one; null: all may. */
+  readonly asked: readonly number[] | null;
 }
 
 /** A master of the target as it is now. */
@@ -83,7 +85,7 @@ async function planStandalone(
 
 async function planCluster(
   endpoint: Endpoint,
-  { run, shard, slots, ...known }: KnownStream,
+  { run, shard, slots, asked: mayHave, ...known }: KnownStream,
   nodes: readonly NodeNow[],
 ): Promise<FoundPlan> {
   const slotMarkers = new Map<number, Marker>();
@@ -92,8 +94,8 @@ async function planCluster(
     nodes.map((node) =>
       asking(endpoint, node.address, async (asked) => {
         const owns = (slot: number): boolean => node.slots.some(({ first, last }) => first <= slot && slot <= last);
-        // All, not only those that had one: slots of the source may have come to this shard since.
-        const owned = Array.from({ length: SLOT_COUNT }, (_, slot) => slot).filter(owns);
+        // Not only those that had one: slots of the source may have come to this shard since.
+        const owned = (mayHave ?? Array.from({ length: SLOT_COUNT }, (_, slot) => slot)).filter(owns);
         const found = await readSlotMarkers(asked, run, shard, owned);
         for (const [slot, marker] of found) slotMarkers.set(slot, marker);
         const places = known.nodes.flatMap(({ nodeId, markerSlot }) =>

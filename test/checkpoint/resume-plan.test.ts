@@ -31,6 +31,7 @@ function progressAt(offset: number, nodes: readonly KnownNode[] = [], db = 0): S
     slots: [],
     recopying: false,
     kept: 0,
+    keys: 0,
     nodes,
     setup: SETUP,
   };

@@ -23,6 +23,7 @@ export function someProgress(offset: number): ShardProgress {
         sentOffset: offset,
       },
     ],
+    keys: 7,
     setup: { source: side, target: side, shards: [], conflictPolicy: 'panic', databases: {}, filters: {} },
   };
 }
