@@ -53,6 +53,8 @@ export interface ShardSnapshot {
   readonly paused: boolean;
   /** What slows the shard down at this moment, each reason that does; null when nothing does. */
   readonly throttled: string | null;
+  /** While it is held back, or its queue stands on disk: how long that can last; null otherwise. */
+  readonly budget: PauseBudget | null;
   /** The rate that was given to this shard alone. */
   readonly rate: Rate;
   readonly conflictPolicy: ConflictPolicy;
@@ -60,7 +62,7 @@ export interface ShardSnapshot {
   readonly keys: Progress;
   /** Snapshot bytes applied, of those announced. */
   readonly bytes: Progress;
-  /** Seconds until the snapshot is applied; null below 1 % or without a stable rate. */
+  /** Seconds until the snapshot is applied, in the stream until nothing waits; null below 1 % or without a stable rate. */
   readonly etaSeconds: number | null;
   readonly replid: string | null;
   /** Replication offsets: last byte received, last byte whose effect the target confirmed. */
@@ -136,6 +138,15 @@ export interface ShardVerified {
   readonly fraction: number | null;
   /** Too old to be relied upon, or the shard has begun anew since. */
   readonly stale: boolean;
+}
+
+/** How long a shard can be held back at the present write rate, seconds; null: for ever, or not known. */
+export interface PauseBudget {
+  /** Its queue is full: the source holds what is written. */
+  readonly isFull: boolean;
+  readonly secondsToFull: number | null;
+  /** Until the source closes the link for its output buffer's sake. */
+  readonly secondsToFullSync: number | null;
 }
 
 /** How fast the whole run may go. */

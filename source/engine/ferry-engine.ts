@@ -2,6 +2,7 @@
 // main thread without ever touching the data: a slow screen slows nothing but itself.
 
 import type { SlotRange } from '../topology/topology.ts';
+import { BudgetAlarm } from './budget-alarm.ts';
 import { CommandDesk } from './command-desk.ts';
 import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
 import type { ConflictRecord, ToldConflict } from './conflict-contract.ts';
@@ -76,6 +77,7 @@ export class FerryEngine implements Engine {
   readonly #commands: CommandDesk;
   readonly #throttle: Throttle;
   #strainProbe: TargetProbe | null = null;
+  readonly #alarm = new BudgetAlarm();
   #resolveEnded: (result: EngineResult) => void = () => {};
   #phase: RunPhase = 'starting';
   #source: EndpointSnapshot;
@@ -515,9 +517,18 @@ export class FerryEngine implements Engine {
     if (nowMs >= this.#nextSecondMs) {
       this.#nextSecondMs = nowMs + SECOND_MS;
       for (const record of this.#records) record.second(nowMs);
+      this.#changed();
+      this.#lookAtBudgets();
     }
     this.#throttle.tick();
     this.#changed();
+  }
+
+  #lookAtBudgets(): void {
+    for (const shard of this.snapshot().shards) {
+      const notice = this.#alarm.look(shard);
+      if (notice !== null) this.#notice(notice.level, shard.name, notice.message);
+    }
   }
 
   #changed(): void {

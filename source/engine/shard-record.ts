@@ -5,8 +5,10 @@ import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endp
 import { formatSlots } from '../topology/slots.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-contract.ts';
-import type { ConflictPolicy, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
+import type { ConflictPolicy, PauseBudget, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
+import { DrainClock } from './drain-clock.ts';
 import { LagMarks } from './lag-marks.ts';
+import { BudgetClock, type BudgetFacts } from './pause-budget.ts';
 import { UNLIMITED } from './rate-gate.ts';
 import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
@@ -49,6 +51,8 @@ export class ShardRecord {
   #opsAtSecond = 0;
   #bytesAtSecond = 0;
   #movedPerSecond = 0;
+  readonly #budget = new BudgetClock();
+  readonly #drain = new DrainClock();
   #movedAtSecond = 0;
   #secondAtMs = steadyMs();
   #snapshotRate = 0;
@@ -182,6 +186,8 @@ export class ShardRecord {
     this.#movedPerSecond = Math.max(0, Math.round((sample.movedBytes - this.#movedAtSecond) / seconds));
     this.#movedAtSecond = sample.movedBytes;
     this.#snapshotBytesAtSecond = sample.snapshotBytesDone;
+    this.#budget.second(this.#budgetFacts(sample), nowMs);
+    this.#drain.second(this.#lagBytes(sample), nowMs);
     this.#secondAtMs = nowMs;
     this.#opsHistory = [...this.#opsHistory.slice(1 - HISTORY_SECONDS), this.#opsPerSecond];
     this.#lagHistory = [...this.#lagHistory.slice(1 - HISTORY_SECONDS), this.#lagBytes(sample) ?? 0];
@@ -202,6 +208,7 @@ export class ShardRecord {
       waitingFor: isFinal(state) ? null : (explainWait(state, this.probe?.facts ?? null) ?? sample?.waitingFor ?? null),
       paused: sample?.paused ?? false,
       throttled: null,
+      budget: this.#budgetOf(sample),
       rate: UNLIMITED,
       conflictPolicy,
       keys: this.#keys(sample),
@@ -265,12 +272,33 @@ export class ShardRecord {
   }
 
   #eta(sample: ShardSample | null): number | null {
-    if (sample === null || !this.#hasEnd(sample.state)) return null;
+    if (sample === null) return null;
+    if (!this.#hasEnd(sample.state)) return sample.paused ? null : this.#drain.etaSeconds;
     const keys = this.#keys(sample);
     const bytesShare = sample.snapshotBytesTotal === null ? null : sample.snapshotBytesDone / sample.snapshotBytesTotal;
     const share = bytesShare ?? (keys.total === null || keys.total === 0 ? 0 : keys.done / keys.total);
     if (share < LEAST_SHARE_FOR_ETA || this.#snapshotRate <= 0) return null;
     return Math.max(0, Math.round((sample.snapshotBytesDone / share - sample.snapshotBytesDone) / this.#snapshotRate));
+  }
+
+  #budgetFacts(sample: ShardSample): BudgetFacts {
+    const { queueMemory, queueDisk } = this.job.limits;
+    return {
+      queued: sample.queued,
+      room: queueMemory + queueDisk,
+      bytesReceived: sample.bytesReceived,
+      written: this.#left ? null : (this.probe?.facts?.offset ?? null),
+      received: sample.receivedOffset,
+      limits: this.probe?.bufferLimits ?? null,
+    };
+  }
+
+  /** Only of a server that is followed: a file waits as long as one likes. */
+  #budgetOf(sample: ShardSample | null): PauseBudget | null {
+    const { origin } = this.job;
+    if (sample === null || this.final || origin.kind !== 'server' || origin.scan !== null) return null;
+    if (!sample.paused && !sample.slowed && sample.spoolBytes === 0) return null;
+    return this.#budget.budget(this.#budgetFacts(sample));
   }
 
   /** A snapshot and a file have an end, a stream has none. */

@@ -4,13 +4,14 @@ import type { Redis } from 'ioredis';
 import { openControl } from '../topology/control-connection.ts';
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
 import type { ShardState } from './contract.ts';
+import { parseBufferLimits, type ReplicaBufferLimits } from './pause-budget.ts';
 import { steadyMs } from './steady-clock.ts';
 
 const PROBE_MS = 1000;
 /** A connection over which INFO takes longer is given up: it may be half-open, and the next one tells more. */
 const ANSWER_MS = 5000;
 /** A setting changes seldom; the source need not be asked for it every second. */
-const KEYSPACE_EVENTS_EVERY = 10;
+const SETTINGS_EVERY = 10;
 
 export interface SourceFacts {
   /** master_repl_offset and when it was read, by steadyMs. */
@@ -30,6 +31,8 @@ export class SourceProbe {
   facts: SourceFacts | null = null;
   /** notify-keyspace-events; null while unknown or not readable. */
   keyspaceEvents: string | null = null;
+  /** What the source may hold for a replica; null while unknown or not readable. */
+  bufferLimits: ReplicaBufferLimits | null = null;
   readonly #source: Endpoint;
   readonly #address: NodeAddress;
   readonly #onFacts: (facts: SourceFacts) => void;
@@ -63,7 +66,7 @@ export class SourceProbe {
         return;
       }
       this.facts = parseFacts(await inTime(this.#connection.info()), steadyMs());
-      if (this.#rounds++ % KEYSPACE_EVENTS_EVERY === 0) await this.#readKeyspaceEvents(this.#connection);
+      if (this.#rounds++ % SETTINGS_EVERY === 0) await this.#readSettings(this.#connection);
       this.#onFacts(this.facts);
     } catch {
       this.#connection?.disconnect();
@@ -72,13 +75,20 @@ export class SourceProbe {
     if (!this.#stopped) this.#timer = setTimeout(() => void this.#round(), PROBE_MS);
   }
 
-  async #readKeyspaceEvents(connection: Redis): Promise<void> {
-    try {
-      const reply = (await connection.config('GET', 'notify-keyspace-events')) as readonly string[];
-      this.keyspaceEvents = reply[1] ?? null;
-    } catch {
-      this.keyspaceEvents = null;
-    }
+  async #readSettings(connection: Redis): Promise<void> {
+    this.keyspaceEvents = await settingOf(connection, 'notify-keyspace-events');
+    const limits = await settingOf(connection, 'client-output-buffer-limit');
+    this.bufferLimits = limits === null ? null : parseBufferLimits(limits);
+  }
+}
+
+/** null where it can not be read. */
+async function settingOf(connection: Redis, name: string): Promise<string | null> {
+  try {
+    const reply = (await connection.config('GET', name)) as readonly string[];
+    return reply[1] ?? null;
+  } catch {
+    return null;
   }
 }
 

@@ -61,8 +61,7 @@ const progressFact = (shard: ShardSnapshot, frame: DetailFrame): Line => {
     value(formatBytes(shard.bytes.done)),
     unit(`/ ${formatBytes(shard.bytes.total)}`),
   ];
-  if (share !== 1 && shard.etaSeconds !== null)
-    facts.push(GAP, value(`${label.eta} ${formatDuration(shard.etaSeconds)}`));
+  if (shard.etaSeconds !== null) facts.push(GAP, value(`${label.eta} ${formatDuration(shard.etaSeconds)}`));
   const room = frame.width - gutter(frame.look) - 2 - lineWidth(facts);
   const bar = progressBar(share, Math.max(8, Math.min(BAR_MAX, room)), frame.look.glyphs);
   return fact(label.progress, [value(bar, share === 1 ? 'good' : 'busy'), ...facts], frame);

@@ -126,6 +126,13 @@ export interface Messages {
   readonly received: string;
   readonly eventsOff: string;
   readonly isPaused: string;
+  readonly pausedByYou: string;
+  readonly budget: {
+    readonly full: string;
+    readonly toFull: (time: string) => string;
+    readonly toFullSync: (time: string) => string;
+    readonly join: string;
+  };
   readonly isThrottled: (rule: string) => string;
   readonly nothingWrong: string;
   readonly moreAbove: (count: number) => string;

@@ -1,6 +1,6 @@
 // What a panel says about a shard, as lines of a given width: state, progress, rates, lag, conflicts, the reason for
 // slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
-import type { ShardSnapshot } from '../engine/contract.ts';
+import type { PauseBudget, ShardSnapshot } from '../engine/contract.ts';
 import { rateInWords } from '../engine/rate-words.ts';
 import { cellWidth, padRight, printable } from './cell-width.ts';
 import {
@@ -26,6 +26,7 @@ import {
   formatPercent,
 } from './format.ts';
 import type { Look } from './look.ts';
+import type { Messages } from './messages.ts';
 import { buckets, chart, progressBar, sparkline } from './sparkline.ts';
 import { flagLook, stateLook } from './state-look.ts';
 import type { Tone } from './theme.ts';
@@ -50,6 +51,28 @@ export const stateSegments = (shard: ShardSnapshot, nowMs: number | null, { mess
   return segments;
 };
 
+/** Seconds left from which the countdown is an alarm. */
+const ALARM_SECONDS = 60;
+
+const isAlarming = ({ isFull, secondsToFull }: PauseBudget): boolean =>
+  isFull || (secondsToFull !== null && secondsToFull <= ALARM_SECONDS);
+
+/** What holds the shard back and how long that can last: until its queue is full, until the source gives up. */
+const budgetText = (shard: ShardSnapshot, { budget: words, isPaused, pausedByYou }: Messages): string => {
+  const { budget, paused, throttled } = shard;
+  const left: string[] = [];
+  if (budget?.isFull === false && budget.secondsToFull !== null) {
+    left.push(words.toFull(formatDuration(budget.secondsToFull)));
+  }
+  const inSync = budget?.secondsToFullSync ?? null;
+  if (inSync !== null) left.push(words.toFullSync(formatDuration(inSync)));
+  if (budget?.isFull) left.unshift(words.full);
+  const held = paused ? pausedByYou : printable(throttled ?? '');
+  if (left.length === 0) return paused ? isPaused : held;
+  // What is urgent stands where a narrow panel still shows it.
+  return (budget?.isFull ? [...left, held] : [held, ...left]).filter((part) => part !== '').join(words.join);
+};
+
 /** Why the shard is slow or stands, most urgent reason first; null when it runs freely. */
 export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | null => {
   if (shard.state === 'failed' && shard.lastError !== null) return segment(printable(shard.lastError), 'bad');
@@ -57,8 +80,9 @@ export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | 
     const waiting = shard.waitingFor === null ? '' : `${printable(shard.waitingFor)}: `;
     return segment(waiting + printable(shard.lastError), 'attention');
   }
+  if (shard.budget !== null && isAlarming(shard.budget)) return segment(budgetText(shard, messages), 'bad');
   if (shard.waitingFor !== null) return segment(printable(shard.waitingFor), 'warn');
-  if (shard.paused) return segment(messages.isPaused, 'warn');
+  if (shard.paused) return segment(budgetText(shard, messages), 'warn');
   if (shard.throttled !== null) return segment(messages.isThrottled(printable(shard.throttled)), 'warn');
   if (shard.slotsArriving > 0) return segment(messages.slotsArriving(shard.slotsArriving), 'warn');
   return shard.lastError === null ? null : segment(`${messages.label.lastError}: ${printable(shard.lastError)}`, 'dim');
@@ -89,7 +113,7 @@ export const progressLine = (shard: ShardSnapshot, width: number, look: Look): L
     },
     cell(3, outOf(formatBytes(shard.bytes.done), shard.bytes.total, formatBytes).padStart(17)),
   ];
-  if (isOpen && shard.etaSeconds !== null) cells.push(labelled(2, label.eta, formatDuration(shard.etaSeconds), 6));
+  if (shard.etaSeconds !== null) cells.push(labelled(2, label.eta, formatDuration(shard.etaSeconds), 6));
   const facts = fitCells(cells, width - BAR_MIN - 1);
   const bar = progressBar(share, width - lineWidth(facts) - 1, look.glyphs);
   return [segment(bar, isOpen ? 'busy' : 'good'), segment(' '), ...facts];

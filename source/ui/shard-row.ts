@@ -112,7 +112,7 @@ const note = (shard: ShardSnapshot, look: Look): Segment => {
   const why = whySegment(shard, look);
   if (why !== null) return why;
   if (shard.errors > 0) return segment(`${label.refused} ${formatCount(shard.errors)}`, 'bad');
-  if (shard.etaSeconds !== null && snapshotShare(shard) !== 1) {
+  if (shard.etaSeconds !== null) {
     return segment(`${label.eta} ${formatDuration(shard.etaSeconds)}`, 'dim');
   }
   return segment('');

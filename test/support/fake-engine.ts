@@ -142,6 +142,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       bytesPerSecond: opsAt(id, age) * 500,
       movedPerSecond: opsAt(id, age) * 500,
       rate: UNLIMITED,
+      budget: null,
       commands: hasStream ? Math.round(((options.isIdle === true ? 30 : age) - 24) * 1000) : 0,
       conflicts: { rewritten: 0, ignored: 0, alreadyThere: 0, dropped: 0 },
       conflictStanding: { question: null, collected: 0, kept: 0 },

@@ -262,3 +262,19 @@ test('the limit of the run stands in the head, the reason of a slow shard on its
   await terminal.until('the reason', (text) => text.includes('slowed down by the schedule (01:00 to 05:00)'));
   await finish();
 });
+
+test('a paused shard counts down on its panel; little time is an alarm that nothing hides', async () => {
+  const { terminal, fake, finish } = await openSession();
+  fake.edit(0, { paused: true, budget: { isFull: false, secondsToFull: 750, secondsToFullSync: 810 } });
+  await terminal.until('the countdown', (text) =>
+    text.includes('paused by you; queue full in 12m; new full sync in 13m'),
+  );
+  fake.edit(0, {
+    budget: { isFull: true, secondsToFull: 0, secondsToFullSync: 42 },
+    waitingFor: 'something else',
+  });
+  await terminal.until('the alarm', (text) => text.includes('QUEUE FULL; new full sync in 42s; paused by you'));
+  fake.edit(0, { paused: false, budget: null, waitingFor: null, etaSeconds: 95 });
+  await terminal.until('the way back', (text) => /eta\s+1m35s/.test(text) && !text.includes('QUEUE FULL'));
+  await finish();
+});
