@@ -119,6 +119,8 @@ export interface ShardChanges {
   readonly followedBy: 'keyevent' | 'keyspace' | 'tracking' | null;
   /** notify-keyspace-events as the reader has seen it; null where it may not be read. */
   readonly flags: string | null;
+  /** The same with what is missing added to it. */
+  readonly needed: string | null;
   /** What is wrong with that, or worth knowing; null when nothing is. */
   readonly verdict: string | null;
   /** Keys that have changed and are not fetched yet. */

@@ -3,7 +3,7 @@
 import { ChangeFeed, type FollowedBy } from '../readers/scan/change-feed.ts';
 import { ChangeQueue } from '../readers/scan/change-queue.ts';
 import { globMatches } from '../readers/scan/glob.ts';
-import { judgeFlags } from '../readers/scan/keyspace-flags.ts';
+import { judgeFlags, sufficientFlags } from '../readers/scan/keyspace-flags.ts';
 import { SourceLink, type SourceLinkOptions } from '../readers/scan/source-link.ts';
 import {
   askFlags,
@@ -111,6 +111,7 @@ export class ScanChanges {
     return {
       followedBy: this.#followedBy,
       flags: this.#flags,
+      needed: this.#flags === null ? null : sufficientFlags(this.#flags),
       verdict: this.#verdict,
       waiting: this.#queue.size,
       oldestSeconds: this.#queue.size === 0 ? 0 : oldest,
@@ -208,7 +209,7 @@ export class ScanChanges {
       flags === null ? { channel: 'tracking' as const, enough: true, missing: '' } : judgeFlags(flags);
     if (!enough || channel === null) {
       this.#unfollow(
-        `notify-keyspace-events is ${flags === '' ? '(empty)' : flags}, which lacks ${missing}: changes since the scan began do not arrive. Press K to add it, or see docs/scan.md.`,
+        `Changes do not arrive: notify-keyspace-events is ${flags === '' ? '(empty)' : flags}. Press K to add what is missing: ${missing}.`,
       );
       return;
     }

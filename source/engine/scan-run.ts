@@ -63,7 +63,7 @@ export class ScanRun implements ShardFeed {
   }
 
   get changes(): ShardChanges {
-    const none = { followedBy: null, flags: null, verdict: null, waiting: 0, oldestSeconds: 0 };
+    const none = { followedBy: null, flags: null, needed: null, verdict: null, waiting: 0, oldestSeconds: 0 };
     const picture = this.#changes?.picture() ?? none;
     return { ...picture, waiting: picture.waiting + (this.#scanned ? this.#reader.keysUnderWay : 0) };
   }

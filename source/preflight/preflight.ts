@@ -5,6 +5,7 @@ import { warn } from './answers.ts';
 import type { Check, Finding, PreflightContext, Verdict } from './check.ts';
 import { databases } from './checks/databases.ts';
 import { exactlyOnce } from './checks/exactly-once.ts';
+import { keyspaceEvents } from './checks/keyspace-events.ts';
 import { openSlots } from './checks/open-slots.ts';
 import { sameServer } from './checks/same-server.ts';
 import { scanPermission } from './checks/scan-permission.ts';
@@ -32,6 +33,7 @@ const CHECKS: readonly (readonly [check: Check, needs: Needs, reader?: Reader])[
   [openSlots, 'target'],
   [sourcePermission, 'source', 'sync'],
   [scanPermission, 'source', 'scan'],
+  [keyspaceEvents, 'source', 'scan'],
   [targetPermission, 'target'],
   [exactlyOnce, 'target'],
   [targetEmpty, 'target'],

@@ -26,6 +26,7 @@ export const QUESTIONS = {
   'open-slots': 'Are the slots of both clusters at rest?',
   'source-permission': 'May this user replicate from the source?',
   'scan-permission': 'May this user scan the source?',
+  'keyspace-events': 'Does the source tell of changes while it is scanned?',
   'target-permission': 'May this user write to the target?',
   'exactly-once': 'Can every command of the stream take effect exactly once?',
   'target-empty': 'Is the target empty?',
@@ -79,6 +80,21 @@ export const SOURCE_PERMISSION = {
     `The user ${user} may not run ${command} on the source ${source}.`,
   remedy: (user: string) => `Grant it: ACL SETUSER ${user} +psync +replconf +ping +info.`,
   unknown: (source: string) => `The right to PSYNC could not be asked on ${source}; the handshake will tell.`,
+};
+
+export const KEYSPACE_EVENTS = {
+  none: 'No source node was asked.',
+  enough: (source: string, flags: string) => `notify-keyspace-events of ${source} is ${flags}, which is enough.`,
+  lacking: (source: string, flags: string, missing: string) =>
+    `notify-keyspace-events of ${source} is ${flags === '' ? '(empty)' : flags} and lacks ${missing}: changes during the scan would not arrive.`,
+  press: (needed: string) =>
+    `Press K on the screen, give source.scan.changes "set", or run CONFIG SET notify-keyspace-events ${needed}.`,
+  forbidden: (source: string, user: string) =>
+    `The user ${user} may not read notify-keyspace-events of ${source} (CONFIG): changes are followed by CLIENT TRACKING, which names no database.`,
+  nothing: (source: string, user: string) =>
+    `The user ${user} may neither read notify-keyspace-events of ${source} (CONFIG) nor use CLIENT TRACKING: changes during the scan would not arrive.`,
+  consoles: (user: string) =>
+    `Set notify-keyspace-events to AE where the service has its settings (parameter group, advanced settings, redis.conf; docs/scan.md names the places), and grant ACL SETUSER ${user} +config|get.`,
 };
 
 export const SCAN_PERMISSION = {

@@ -8,6 +8,7 @@ import { askedNow, isMenu, pressMenu } from './conflict-menu.ts';
 import { CONFLICT_QUESTIONS } from './conflict-questions.ts';
 import type { KeyName } from './key-parser.ts';
 import type { Acting } from './keymap.ts';
+import { KEYSPACE_QUESTIONS } from './keyspace-questions.ts';
 import type { Look } from './look.ts';
 import type { Messages } from './messages.ts';
 import { RATE_QUESTIONS } from './rate-questions.ts';
@@ -33,6 +34,7 @@ const way = ({ snapshot }: ScreenState, { glyphs }: Look): string =>
 export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>> = {
   ...REPAIR_QUESTIONS,
   ...CONFLICT_QUESTIONS,
+  ...KEYSPACE_QUESTIONS,
   ...RATE_QUESTIONS,
   stop: {
     title: (state, look) => `${look.messages.dialog.stopTitle} ${way(state, look)}`,

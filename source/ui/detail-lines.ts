@@ -13,7 +13,7 @@ import {
 } from './format.ts';
 import type { Look } from './look.ts';
 import { noticeStrip, ruleLine } from './notice-lines.ts';
-import { keyspaceEventsText, stateSegments, whySegment } from './shard-lines.ts';
+import { keyspaceEventsText, stateSegments, updatesText, whySegment } from './shard-lines.ts';
 import { buckets, chart, progressBar } from './sparkline.ts';
 import type { Tone } from './theme.ts';
 import { snapshotShare } from './totals.ts';
@@ -138,6 +138,7 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
       frame,
     ),
     fact(label.events, [value(keyspaceEventsText(shard, look))], frame),
+    ...(shard.changes === null ? [] : [fact(label.updates, [value(updatesText(shard))], frame)]),
     fact(label.slots, [value(shard.slots ?? '-')], frame),
     fact(label.snapshot, [value(shard.snapshotKind === null ? '-' : snapshotKind[shard.snapshotKind])], frame),
     ...longFact(label.targets, value(targets), frame),

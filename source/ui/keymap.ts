@@ -3,6 +3,7 @@
 import type { Confirmation, EngineCommand } from '../engine/contract.ts';
 import { foundConflicts } from './conflict-lines.ts';
 import type { KeyName } from './key-parser.ts';
+import { askEvents, isScanned } from './keyspace-questions.ts';
 import { orderShards, type Plan } from './layout.ts';
 import { scrollLog } from './log-scroll.ts';
 import type { BindingId, Messages } from './messages.ts';
@@ -296,6 +297,33 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: true,
     steers: true,
     run: togglePauseAll,
+  },
+  {
+    id: 'events',
+    keys: ['K'],
+    shown: 'K',
+    when: (state) => isOn('overview', 'detail')(state) && isScanned(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: (acting) => askEvents(acting, false),
+  },
+  {
+    id: 'eventsAll',
+    keys: ['E'],
+    shown: 'E',
+    when: (state) => isOn('overview', 'detail')(state) && isScanned(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: (acting) => askEvents(acting, true),
+  },
+  {
+    id: 'rescan',
+    keys: ['R'],
+    shown: 'R',
+    when: (state) => isOn('overview', 'detail')(state) && isScanned(state) && isRunning(state),
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'rescan' }),
   },
   {
     id: 'policy',

@@ -27,6 +27,9 @@ export type BindingId =
   | 'search'
   | 'policy'
   | 'policyAll'
+  | 'events'
+  | 'eventsAll'
+  | 'rescan'
   | 'slower'
   | 'faster'
   | 'rate'
@@ -88,6 +91,8 @@ export interface Messages {
     readonly conflict: string;
     readonly events: string;
     readonly queued: string;
+    /** Keys that have changed and are not fetched yet. */
+    readonly updates: string;
     readonly onDisk: string;
     readonly diverged: string;
     readonly inFlight: string;
@@ -125,6 +130,20 @@ export interface Messages {
   readonly applied: string;
   readonly received: string;
   readonly eventsOff: string;
+  /** Of a scanned source. */
+  readonly keyspace: {
+    readonly empty: string;
+    readonly enough: string;
+    readonly lacking: string;
+    readonly tracking: string;
+    readonly forbidden: string;
+    readonly onTitle: (address: string, change: string) => string;
+    readonly onEffect: string;
+    readonly offTitle: (address: string) => string;
+    readonly offEffect: string;
+    readonly rescanTitle: (shard: string) => string;
+    readonly rescanEffect: string;
+  };
   readonly isPaused: string;
   readonly pausedByYou: string;
   readonly budget: {

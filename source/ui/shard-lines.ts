@@ -85,11 +85,19 @@ export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | 
   if (shard.paused) return segment(budgetText(shard, messages), 'warn');
   if (shard.throttled !== null) return segment(messages.isThrottled(printable(shard.throttled)), 'warn');
   if (shard.slotsArriving > 0) return segment(messages.slotsArriving(shard.slotsArriving), 'warn');
+  if ((shard.changes?.verdict ?? null) !== null) return segment(printable(shard.changes?.verdict ?? ''), 'warn');
   return shard.lastError === null ? null : segment(`${messages.label.lastError}: ${printable(shard.lastError)}`, 'dim');
 };
 
 /** The source's notify-keyspace-events as people know it. */
 export const keyspaceEventsText = (shard: ShardSnapshot, { messages }: Look): string => {
+  const { changes } = shard;
+  if (changes !== null && changes.followedBy === 'tracking') return messages.keyspace.tracking;
+  if (changes !== null && changes.flags !== null) {
+    const { flags, needed } = changes;
+    const verdict = flags === needed ? messages.keyspace.enough : messages.keyspace.lacking;
+    return `${flags === '' ? messages.keyspace.empty : printable(flags)} ${verdict}`;
+  }
   if (shard.keyspaceEvents === null) return '?';
   return shard.keyspaceEvents === '' ? messages.eventsOff : printable(shard.keyspaceEvents);
 };
@@ -141,6 +149,12 @@ export const rateLine = (shard: ShardSnapshot, width: number, historyEndMs: numb
   return [...facts, segment('  '), segment(sparkline(shard.history.lagBytes, room, historyEndMs, glyphs), 'accent')];
 };
 
+/** Keys of a scanned source that have changed and are not fetched yet, and how long the oldest waits. */
+export const updatesText = ({ changes }: ShardSnapshot): string =>
+  changes === null || changes.waiting === 0
+    ? '0'
+    : `${formatCount(changes.waiting)} ${formatAge(changes.oldestSeconds)}`;
+
 /** Conflict policy and counts, keyspace notifications, queue, refused writes. */
 export const policyLine = (shard: ShardSnapshot, width: number, look: Look): Line => {
   const { label } = look.messages;
@@ -155,7 +169,9 @@ export const policyLine = (shard: ShardSnapshot, width: number, look: Look): Lin
       ],
     },
     { rank: 2, segments: [segment(`${label.events} `, 'dim'), segment(keyspaceEventsText(shard, look))] },
-    labelled(3, label.queued, formatBytes(shard.queued), 8),
+    shard.changes === null
+      ? labelled(3, label.queued, formatBytes(shard.queued), 8)
+      : labelled(1, label.updates, updatesText(shard), 8),
     // A count of zero may be left out, one that is not must be seen.
     labelled(shard.errors > 0 ? 1 : 5, label.refused, formatCount(shard.errors), 1, shard.errors > 0 ? 'bad' : 'plain'),
   ];

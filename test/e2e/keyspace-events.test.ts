@@ -1,0 +1,90 @@
+// Keyspace events from the screen: what is missing is said, added after a question, and put back, whichever way the run ends.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { spawnProgram } from '../support/pty.ts';
+import { client, keyspaceEvents } from '../support/scan.ts';
+import { testServer } from '../support/servers.ts';
+import { fromTo } from './pair.ts';
+
+async function stage() {
+  const [source, target] = [await testServer(), await testServer()];
+  const [from, to] = [client(source), client(target)];
+  await from.mset('kept', '1', 'gone', '1');
+  const folder = mkdtempSync(join(tmpdir(), 'redferry-events-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const env = { TMPDIR: folder, REDFERRY_STATE_DIR: join(folder, 'state') };
+  const start = (more: readonly string[] = []) =>
+    spawnProgram({
+      args: [...fromTo(source, target), '--reader', 'scan', '--on-conflict', 'rewrite', ...more],
+      env,
+      columns: 120,
+      rows: 30,
+    });
+  return { from, to, start };
+}
+
+/** Presses K and agrees. */
+async function enable(program: ReturnType<typeof spawnProgram>): Promise<void> {
+  await program.until('(empty) not enough, press K');
+  program.press('K');
+  await program.until(/\(empty\) \S+ AE\?/);
+  program.press('y');
+  await program.until('AE enough');
+  await program.until(/streaming/);
+}
+
+test('off: said, enabled with K, followed, and put back after quitting', async () => {
+  const { from, to, start } = await stage();
+  const program = start();
+  await program.until('Changes do not arrive: notify-keyspace-events is (empty).');
+  await from.set('kept', '2');
+  await from.del('gone');
+  await program.until('(empty) not enough, press K');
+  program.press('K');
+  await program.until(/notify-keyspace-events of 127\.0\.0\.1:\d+: \(empty\) \S+ AE\?/);
+  await program.until('more processor time');
+  program.press('n');
+  await program.until((screen) => !screen.includes('y = yes'));
+  expect(await keyspaceEvents(from)).toBe('');
+  await enable(program);
+  expect(await keyspaceEvents(from)).toBe('AE');
+  // What nothing told of is made up for.
+  await expect.poll(() => to.mget('kept', 'gone'), { timeout: 15_000 }).toEqual(['2', null]);
+  await from.set('later', '1');
+  await expect.poll(() => to.get('later'), { timeout: 10_000 }).toBe('1');
+  program.press('S');
+  await program.until(/Stop/);
+  program.press('y');
+  expect(await program.exit).toMatchObject({ code: 0 });
+  expect(await keyspaceEvents(from)).toBe('');
+});
+
+test('put back after SIGTERM, and what was there before is kept', async () => {
+  const { from, start } = await stage();
+  await from.config('SET', 'notify-keyspace-events', 'Kg');
+  const program = start();
+  await program.until('gK not enough, press K');
+  program.press('K');
+  await program.until(/gK \S+ AK\?/);
+  program.press('y');
+  await expect.poll(() => keyspaceEvents(from), { timeout: 10_000 }).toBe('AK');
+  program.kill('SIGTERM');
+  await program.exit;
+  expect(await keyspaceEvents(from)).toBe('gK');
+});
+
+test('noticed by the next run after kill -9, and put back by it', async () => {
+  const { from, start } = await stage();
+  const killed = start();
+  await enable(killed);
+  killed.kill('SIGKILL');
+  await killed.exit;
+  expect(await keyspaceEvents(from)).toBe('AE');
+  const next = start(['--headless']);
+  await next.until('was killed before it put back notify-keyspace-events', 20_000);
+  next.kill('SIGTERM');
+  await next.exit;
+  expect(await keyspaceEvents(from)).toBe('');
+});
