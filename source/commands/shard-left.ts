@@ -9,6 +9,7 @@ import { type NodeNow, planReplay } from '../engine/target-reconnect.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
+import { rangesContain } from './stable-shards.ts';
 
 interface SourceNow {
   readonly history: SourceHistory;
@@ -30,6 +31,7 @@ export async function resumeOf(
   if (recopying) return 'keys were being copied again when it ended';
   const source = await sourceNow(origin);
   const cluster = target.topology.kind === 'cluster';
+  const carried = origin.nodeId === null ? null : slotsIn(progress.slots);
   const known = {
     run,
     shard,
@@ -39,9 +41,12 @@ export async function resumeOf(
     replid,
     earliest: source.earliest,
     nodes: progress.nodes,
-    slots: phase === 'copied' ? [] : [...markedSlots.slots()],
-    // Slots that this shard did not carry are passed over anyway: so three shards ask for 16384 markers, and not each.
-    asked: origin.nodeId === null ? null : slotsIn(progress.slots),
+    slots:
+      phase === 'copied'
+        ? []
+        : [...markedSlots.slots()].filter((slot) => origin.nodeId === null || rangesContain(progress.slots, slot)),
+    // Slots that this shard does not carry are passed over anyway: so three shards ask for 16384 markers, and not each.
+    asked: carried,
   };
   let plan = await planReplay(target.endpoint, known, nodes, cluster);
   if (typeof plan === 'string' && phase === 'copied' && !cluster) plan = unmarkedPlan(stored, source, nodes) ?? plan;

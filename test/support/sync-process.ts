@@ -15,7 +15,12 @@ interface Line {
   readonly message?: string;
   readonly outcome?: string;
   readonly exitCode?: number;
-  readonly shards?: readonly { readonly state: string; readonly lagBytes: number | null; readonly queued: number }[];
+  readonly shards?: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly lagBytes: number | null;
+    readonly queued: number;
+  }[];
 }
 
 export class SyncProcess {
@@ -51,6 +56,11 @@ export class SyncProcess {
 
   async streaming(deadlineMs = 30_000): Promise<void> {
     await this.#status('to stream', deadlineMs, ({ state }) => state === 'streaming');
+  }
+
+  /** One shard is in that state, whatever the others are in. */
+  async shardState(shard: string, wanted: string): Promise<void> {
+    await this.#status(`to have ${shard} ${wanted}`, 30_000, ({ name, state }) => name !== shard || state === wanted);
   }
 
   async inState(wanted: string): Promise<void> {

@@ -1,0 +1,157 @@
+// A run that was stopped or killed at an awkward moment, or whose source changed while nobody looked: gone on with, equal in
+// the end, and no more copied anew than has to be.
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { fillSample } from '../../source/demo/sample-data.ts';
+import { compare, type Place } from '../support/migration.ts';
+import { SlotMover, writeToSlots } from '../support/moving-slots.ts';
+import { testCluster, testServer } from '../support/servers.ts';
+import { addressOf, SyncProcess, stateFolder } from '../support/sync-process.ts';
+import { waitFor } from '../support/wait.ts';
+
+const BACKLOG = ['--repl-backlog-size', '64mb'];
+
+function client({ host, port }: Place): Redis {
+  const redis = new Redis({ host, port });
+  redis.on('error', () => {});
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+async function fullSyncs(nodes: readonly Place[]): Promise<number[]> {
+  const infos = await Promise.all(nodes.map((node) => client(node).info('stats')));
+  return infos.map((info) => Number(/sync_full:(\d+)/.exec(info)?.[1] ?? 0));
+}
+
+async function expectEqualEnd(run: SyncProcess, source: readonly Place[], target: readonly Place[]): Promise<void> {
+  await run.caughtUp();
+  const report = await compare(source, target, { sourceCluster: source.length > 1, targetCluster: target.length > 1 });
+  expect(report.differences.slice(0, 5)).toEqual([]);
+  expect(await run.kill('SIGTERM')).toBe(0);
+  for (const node of target) expect(await client(node).keys('redferry:*')).toEqual([]);
+}
+
+const BIG_KEYS = 300;
+const BIG_BYTES = 200_000;
+
+/** So much that a full sync of it can be met half-way. */
+async function fillSlowly(redis: Redis): Promise<void> {
+  await redis.config('SET', 'rdbcompression', 'no');
+  for (let i = 0; i < BIG_KEYS; i++) await redis.set(`big:${i}`, Buffer.alloc(BIG_BYTES, i));
+}
+
+describe('a run that is gone on with', () => {
+  it('goes on where a shard was drained, while another had not begun', async () => {
+    const source = await testCluster({ masters: 2, args: BACKLOG });
+    const target = await testServer();
+    const [first, second] = source.masters;
+    if (first === undefined || second === undefined) throw new Error('the cluster has two masters');
+    const sample = { keys: 1000, cluster: true, seed: 21, databases: [0] };
+    await fillSample(source.masters, sample);
+    // It waits that long for more replicas before it makes its snapshot.
+    await client(second).config('SET', 'repl-diskless-sync-delay', '60');
+    const args = ['--source', addressOf(first), '--target', addressOf(target)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.shardState('shard-0', 'streaming');
+    const counters = new Redis.Cluster([first]);
+    onTestFinished(() => counters.disconnect());
+    for (let i = 0; i < 500; i++) await counters.incr(`counter:${i % 50}`);
+    expect(await run.kill('SIGTERM')).toBe(143);
+    for (let i = 0; i < 500; i++) await counters.incr(`counter:${i % 50}`);
+
+    await client(second).config('SET', 'repl-diskless-sync-delay', '0');
+    const again = new SyncProcess([...args, '--resume'], folder);
+    await again.streaming();
+    expect((await fullSyncs(source.masters))[0]).toBe(1);
+    await expectEqualEnd(again, source.masters, [target]);
+  });
+
+  it('is killed once more while a shard that could not go on is copied anew', async () => {
+    const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+    await fillSlowly(client(source));
+    const args = ['--source', addressOf(source), '--target', addressOf(target)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.streaming();
+    await client(source).incr('counter');
+    await run.caughtUp();
+    await run.kill('SIGKILL');
+    const [marker] = await client(target).keys('redferry:*}:shard-0');
+    expect(await client(target).del(marker ?? '')).toBe(1);
+    await client(source).incr('counter');
+
+    const anew = new SyncProcess([...args, '--resume'], folder);
+    await waitFor(() => anew.messages.includes('were taken off the target'), {
+      deadlineMs: 30_000,
+      what: 'the second full sync',
+    });
+    expect(anew.messages).toContain('the target has lost the marker of this run');
+    await anew.kill('SIGKILL');
+    const last = new SyncProcess([...args, '--resume'], folder);
+    await last.streaming();
+    expect(last.messages).toContain('its snapshot was not finished');
+    await client(source).incr('counter');
+    await expectEqualEnd(last, [source], [target]);
+  });
+
+  it('hands over slots that moved on the source while it was down', async () => {
+    const source = await testCluster({ masters: 2, args: BACKLOG });
+    const target = await testCluster({ masters: 2 });
+    const [first, second] = source.masters;
+    const [to] = target.masters;
+    if (first === undefined || second === undefined || to === undefined)
+      throw new Error('the clusters have two masters');
+    const sample = { keys: 2000, cluster: true, seed: 23, databases: [0] };
+    await fillSample(source.masters, sample);
+    const args = ['--source', addressOf(first), '--target', addressOf(to)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.streaming();
+    const load = writeToSlots(first);
+    onTestFinished(() => load.stop());
+    const written = async (commands: number): Promise<void> => {
+      const until = load.commands + commands;
+      await waitFor(() => load.commands >= until, { deadlineMs: 30_000, what: 'writes' });
+    };
+    await written(1500);
+    await run.kill('SIGKILL');
+    const mover = new SlotMover();
+    onTestFinished(() => mover.close());
+    for (let slot = 0; slot < 2000; slot += 100) await mover.move(slot, first, second, source.masters);
+    await written(1500);
+
+    const again = new SyncProcess([...args, '--resume'], folder);
+    await again.streaming();
+    await written(1000);
+    await load.stop();
+    await waitFor(() => /carried by this shard now/.test(again.messages), { deadlineMs: 30_000, what: 'the handover' });
+    expect(await fullSyncs(source.masters)).toEqual([1, 1]);
+    await expectEqualEnd(again, source.masters, target.masters);
+  });
+
+  it('is left alone by --fresh as long as it is at work, and its markers go when it is no more', async () => {
+    const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+    await client(source).set('a', '1');
+    const args = ['--source', addressOf(source), '--target', addressOf(target)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.streaming();
+    await client(source).set('a', '2');
+    await run.caughtUp();
+    const markers = await client(target).keys('redferry:*}:shard-0');
+    expect(markers).toHaveLength(1);
+    for (const choice of [['--fresh'], []]) {
+      const other = new SyncProcess([...args, ...choice], folder);
+      expect(await other.exited).toBe(5);
+      expect(other.messages).toMatch(/is being migrated by process \d+/);
+    }
+    expect(await client(target).keys('redferry:*}:shard-0')).toEqual(markers);
+
+    await run.kill('SIGKILL');
+    const fresh = new SyncProcess([...args, '--fresh', '--on-conflict', 'rewrite'], folder);
+    await fresh.streaming();
+    expect(await client(target).keys('redferry:*}:shard-0')).not.toEqual(markers);
+    await expectEqualEnd(fresh, [source], [target]);
+  });
+});
