@@ -20,6 +20,7 @@ interface KindOfFile {
 
 export class FileTarget implements ShardTarget {
   readonly replaying = false;
+  readonly outOfOrder = false;
   readonly checkpoint = null;
   readonly waiting = null;
   readonly held = 0;

@@ -135,6 +135,10 @@ export class ServerTarget implements ShardTarget {
     return this.#recovery.busy || this.#nodes.saturated || !this.#lane.idle || this.#parkedTooMuch;
   }
 
+  get outOfOrder(): boolean {
+    return this.#recovery.outOfOrder;
+  }
+
   get replaying(): boolean {
     return this.#recovery.busy || this.#router.replaying;
   }

@@ -199,7 +199,7 @@ export interface ShardSample {
   /** Of a scanned source. */
   readonly changes: ShardChanges | null;
   readonly lastError: string | null;
-  /** Keys are being copied again, and commands on them passed over. */
+  /** Keys are being copied again and commands on them passed over, or commands go again: nothing to go on from. */
   readonly recopying: boolean;
   /** Counts up with each full sync of the shard. */
   readonly attempt: number;

@@ -206,7 +206,8 @@ export class ShardPipeline {
       queued: feed.queued + window.length,
       inFlightBytes: target.inFlightBytes,
       held: target.held,
-      recopying: feed.recopier?.busy ?? false,
+      // Of writes that go again behind later ones no marker tells.
+      recopying: (feed.recopier?.busy ?? false) || target.outOfOrder,
       changes: feed.changes ?? null,
       attempt: this.#attempt,
       checkpoint: this.#ended ? this.#lastCheckpoint : target.checkpoint,

@@ -26,6 +26,8 @@ export interface CommandTaker {
 export interface ShardTarget {
   /** The stream is played again up to where it was, or a part of it waits. */
   readonly replaying: boolean;
+  /** Later writes have taken effect before earlier ones: no marker tells how far the shard is. */
+  readonly outOfOrder: boolean;
   readonly sink: SnapshotSink;
   readonly commands: CommandTaker;
   /** It understands SET with PXAT (6.2 and newer). */

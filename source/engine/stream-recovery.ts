@@ -6,6 +6,7 @@
 //   flowing --troubled--> gathering --all replied--> (wait) --> flowing again, from further back
 //   flowing, gathering --lost--> reconnecting --plan--> flowing again, from further back
 
+import type { NodeWriter } from '../writers/node-writer.ts';
 import { type MissingWrite, ReplayFilter } from '../writers/replay-filter.ts';
 import type { StreamRouter } from '../writers/stream-router.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
@@ -62,6 +63,8 @@ export class StreamRecovery {
   #reconnecting = false;
   /** Missing for certain, and not yet in a filter: a link may be lost before it is. */
   #pending: readonly MissingWrite[] = [];
+  /** Of the last replay, where writes went again behind later ones of their slots. */
+  #filter: ReplayFilter | null = null;
   #attempt = 1;
 
   constructor(host: RecoveryHost) {
@@ -71,6 +74,17 @@ export class StreamRecovery {
   /** The stream is not taken now. */
   get busy(): boolean {
     return this.#state !== 'flowing';
+  }
+
+  /** Later writes have taken effect before earlier ones of their slots, and those are not there for certain yet. */
+  get outOfOrder(): boolean {
+    const { router, nodes } = this.#host;
+    if (router.parked.size > 0 || this.#pending.length > 0) return true;
+    const filter = this.#filter;
+    if (filter === null) return false;
+    if (router.filter !== null || nodes.writers.some((writer) => hasLate(writer, filter))) return true;
+    this.#filter = null;
+    return false;
   }
 
   get floor(): number {
@@ -101,7 +115,14 @@ export class StreamRecovery {
       ...nodes.writers.flatMap((writer) => writer.replies.take()?.missing ?? []),
       ...router.parked.release(),
     ];
+    const filter = this.#filter;
+    const late = filter !== null && nodes.writers.some((writer) => hasLate(writer, filter));
     nodes.destroy();
+    if (late) {
+      this.stop();
+      this.#host.giveUp(`${error.message} It broke while writes were sent again that later ones had overtaken`);
+      return;
+    }
     this.#reconnecting = true;
     this.#attempt = 1;
     this.#host.notice('warn', `${error.message} The stream goes on from what the target has when it is back.`);
@@ -150,6 +171,7 @@ export class StreamRecovery {
       return;
     }
     this.#pending = [];
+    this.#filter = filter.missingBehind(Number.NEGATIVE_INFINITY).length > 0 ? filter : null;
     router.filter = filter;
     router.restart(router.databases.at(places.offsetAt(position)));
     this.#floor = Number.POSITIVE_INFINITY;
@@ -224,4 +246,9 @@ export class StreamRecovery {
       this.#timer = setTimeout(resolve, delayMs);
     });
   }
+}
+
+/** Writes of a replay are on their way that later ones of their slots have overtaken. */
+function hasLate(writer: NodeWriter, filter: ReplayFilter): boolean {
+  return writer.hasUnanswered((slot, offset) => filter.isLate(slot, offset));
 }

@@ -235,6 +235,17 @@ export class NodeWriter {
     this.#close();
   }
 
+  /** Whether one of the stream's writes that are sent and not answered is such a one. */
+  hasUnanswered(such: (slot: number, offset: number) => boolean): boolean {
+    return this.#inFlight.some(({ lines, firstLine }) => {
+      for (let line = firstLine; lines !== null && line < lines.count; line++) {
+        const slot = lines.slots[line] as number;
+        if (slot < LINE.exec && such(slot, lines.offsets[line] as number)) return true;
+      }
+      return false;
+    });
+  }
+
   /** Of the stream: the batch that `reserve` made room in. */
   get openBatch(): Batch {
     return this.#open as Batch;

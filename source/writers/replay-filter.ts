@@ -41,6 +41,11 @@ export class ReplayFilter {
     );
   }
 
+  /** It is sent again behind later writes of its slot: the slot's marker does not tell whether it has taken effect. */
+  isLate(slot: number, offset: number): boolean {
+    return offset <= (this.#skipUntil[slot] as number);
+  }
+
   /** How far the slot is once the write has taken effect: later ones may have before. */
   reached(slot: number, offset: number): number {
     return Math.max(offset, this.#skipUntil[slot] as number);
