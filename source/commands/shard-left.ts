@@ -28,7 +28,7 @@ export async function resumeOf(
   const { phase, offset, db, recopying, keys } = progress;
   const { replid } = progress.source;
   if (phase === 'copying' || offset === null || replid === null) return 'its snapshot was not finished';
-  if (recopying) return 'keys were being copied again when it ended';
+  if (recopying) return 'writes were being made good when it ended';
   const source = await sourceNow(origin);
   const cluster = target.topology.kind === 'cluster';
   const carried = origin.nodeId === null ? null : slotsIn(progress.slots);
