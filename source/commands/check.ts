@@ -16,6 +16,7 @@ export async function check(command: CheckCommand): Promise<number> {
     target: target.kind === 'server' ? target : null,
     conflictPolicy: settings.conflict,
     reader: settings.source.reader,
+    databases: settings.databases.map,
     exactlyOnce: settings.target.exactlyOnce && settings.source.reader === 'sync',
   });
   if (command.json)

@@ -12,6 +12,7 @@ import type { PreflightOrder, ServerSide } from '../preflight/context.ts';
 import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT } from '../topology/topology.ts';
+import type { DatabaseNumbers } from '../transforms/database-map.ts';
 import { type CheckpointOrder, type OpenCheckpoints, openCheckpoints } from './open-checkpoints.ts';
 import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
@@ -27,6 +28,8 @@ export interface RunSetup {
   /** Of a scan: where changes of notify-keyspace-events are written down, and whether they are put back. */
   readonly keyspace?: { readonly folder: string; readonly restores: boolean };
   readonly keyless: KeylessRules;
+  /** databases.map; left out for none. */
+  readonly databases?: DatabaseNumbers;
   readonly exactlyOnce: boolean;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
@@ -42,6 +45,11 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
   const { source, target } = await askSides(setup.source, setup.target);
   const scans = (setup.scan ?? null) !== null;
   if (scans) checkScannable(source, target);
+  if (Object.keys(setup.databases ?? {}).length > 0 && target.kind === 'file')
+    throw new FerryError('databases.map is for servers as the target: a file keeps the numbers of the source.', {
+      code: 'config',
+      exitCode: EXIT.usage,
+    });
   const all = originsOf(source, setup);
   const chosen = chosenOf(all, setup.shards);
   await passPreflight(
@@ -52,6 +60,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
       // What the scan writes can be written again.
       exactlyOnce: setup.exactlyOnce && !scans,
       reader: scans ? 'scan' : 'sync',
+      databases: setup.databases ?? {},
       shards: setup.shards,
     },
     // Of a run that is gone on with the target holds what that has copied.

@@ -96,6 +96,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
             restores: settings.source.scan.restoreEvents,
           },
           keyless: settings.filter,
+          databases: settings.databases.map,
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,

@@ -164,6 +164,16 @@ const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'must b
 
 const percent = z.number().gt(0).max(1000).nullable().default(null);
 
+const databases = z.strictObject({
+  map: z
+    .record(
+      z.string().regex(/^\d{1,5}$/, { error: 'must be the number of a database of the source' }),
+      z.int().min(0).max(65_535),
+    )
+    .default({})
+    .describe('Databases of the source and where they go, for example {"1": 0, "2": 5}; others keep their number.'),
+});
+
 const limits = z.strictObject({
   memory: sizeSetting('32mb', '1mb', 'Memory for the queues of all shards together.'),
   spool: sizeSetting('8gb', '0b', 'Disk space for the queues of all shards together.'),
@@ -285,6 +295,7 @@ export const settingsSchema = z.strictObject({
     .enum(CONFLICT_POLICIES)
     .default('panic')
     .describe('A key that already exists on the target: panic stops, rewrite replaces it, ignore leaves it.'),
+  databases: databases.prefault({}).describe('Which database goes where.'),
   filter: filter.prefault({}).describe('What happens to commands that have no key.'),
   limits: limits.prefault({}).describe('How much of this machine and of the servers a run may use.'),
   validation: validation.prefault({}).describe('How both sides are compared.'),

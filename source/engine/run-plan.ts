@@ -1,6 +1,7 @@
 // What is to be done, once source and target are known: one job for each source shard, with its share of the limits.
 import type { NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
+import type { DatabaseNumbers } from '../transforms/database-map.ts';
 import type { ConflictPolicy, EndpointKind } from './contract.ts';
 import type { ExpiryCare } from './expiry-care.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';
@@ -52,6 +53,8 @@ export interface RunOrder {
   /** Nothing is on the target as the run begins. */
   readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
+  /** databases.map; left out for none. */
+  readonly databases?: DatabaseNumbers;
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
   /** null where the target is a file. */
@@ -106,6 +109,7 @@ export function planRun(order: RunOrder): RunPlan {
         conflictPolicy: order.conflictPolicy,
         asksOnConflict: order.asksOnConflict,
         keyless: order.keyless,
+        databases: order.databases ?? {},
         snapshotOnly: order.snapshotOnly,
         limits: {
           queueMemory: share(limits.memory, LEAST_QUEUE_BYTES),

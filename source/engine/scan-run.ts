@@ -5,6 +5,7 @@ import { ScanReader } from '../readers/scan/scan-reader.ts';
 import type { SourceLinkOptions } from '../readers/scan/source-link.ts';
 import { StreamNames } from '../readers/scan/stream-names.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
+import { DatabaseMap } from '../transforms/database-map.ts';
 import type { ShardChanges } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { ScanChanges } from './scan-changes.ts';
@@ -32,6 +33,7 @@ export class ScanRun implements ShardFeed {
   /** null: one scan, and what changes meanwhile is not followed. */
   readonly #changes: ScanChanges | null;
   readonly #streams = new StreamNames();
+  readonly #databases: DatabaseMap;
   #streamsTimer: NodeJS.Timeout | null = null;
   #address: NodeAddress;
   #counted = 0;
@@ -53,6 +55,7 @@ export class ScanRun implements ShardFeed {
     this.#order = order;
     this.#host = host;
     this.#address = origin.address;
+    this.#databases = new DatabaseMap(job.databases);
     this.#reader = this.#makeReader();
     this.#changes = order.changes === 'none' || job.snapshotOnly ? null : this.#makeChanges();
     this.script = this.#makeScript();
@@ -230,6 +233,7 @@ export class ScanRun implements ShardFeed {
     return new ScanScript({
       target: host.parts.target,
       targetWasEmpty: this.#job.targetWasEmpty,
+      databaseOf: (database) => this.#databases.of(database),
       refused: (database, args, reason) => host.refused(database, args, reason),
       readBig: (lane, database, key, begin, room) =>
         this.#reader.readBig(lane, database, key, {
@@ -378,7 +382,7 @@ export class ScanRun implements ShardFeed {
         source: { ...this.#link, address: await this.#locate(), clientName: `${this.#name}:sweep` },
         name: this.#name,
         slots: this.#changes?.ownSlots ?? null,
-        databasesOf: (database) => [database],
+        databasesOf: (database) => this.#databases.sourcesOf(database),
         isOwn: (database, key) => this.script.isOwn(database, key),
         stopped: () => this.#closed,
         missing: (database, key) => this.#changes?.add(database, key, 0, key.length),

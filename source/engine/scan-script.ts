@@ -19,6 +19,8 @@ export interface ScanScriptHost {
   readonly target: ShardTarget;
   /** Nothing was on the target when the run began: whatever is there is its own. */
   readonly targetWasEmpty: boolean;
+  /** Where a database of the source goes. */
+  databaseOf(database: number): number;
   refused(database: number, args: readonly Buffer[], reason: string): void;
   /** Reads a big value by elements. */
   readBig(
@@ -137,7 +139,7 @@ export class ScanScript implements PumpScript {
   /** Whether a key is on the target by this run. */
   isOwn(database: number, key: Buffer): boolean {
     if (this.#own === null) return true;
-    this.#hash.of(database, key, 0, key.length);
+    this.#hash.of(this.#host.databaseOf(database), key, 0, key.length);
     return this.#own.has(this.#hash.low, this.#hash.high);
   }
 
@@ -187,7 +189,7 @@ export class ScanScript implements PumpScript {
   }
 
   #hashed(database: number, bytes: Buffer, start: number, length: number): KeyHash {
-    this.#hash.of(database, bytes, start, length);
+    this.#hash.of(this.#host.databaseOf(database), bytes, start, length);
     return this.#hash;
   }
 
@@ -203,11 +205,11 @@ export class ScanScript implements PumpScript {
     this.#pending.clear();
   }
 
-  /** The target's own key was left where it is. */
+  /** The target's own key was left where it is. @param database of the target. */
   leftAlone(database: number, key: Buffer): void {
     if (this.#own === null) return;
-    const { low, high } = this.#hashed(database, key, 0, key.length);
-    this.#pending.leave(low, high);
+    this.#hash.of(database, key, 0, key.length);
+    this.#pending.leave(this.#hash.low, this.#hash.high);
   }
 
   #remove(database: number, bytes: Buffer, start: number, length: number): boolean {

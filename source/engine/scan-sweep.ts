@@ -82,12 +82,14 @@ async function sweepDatabase(
       if (isAskedFor(order, key)) keys.push(key);
     }
     target.release(replies);
-    for (const from of order.databasesOf(database)) {
-      const owned = keys.filter((key) => order.isOwn(from, key));
-      for (const key of await missingOf(source, from, owned)) {
-        found++;
-        order.missing(from, key);
-      }
+    const sources = order.databasesOf(database);
+    const [first] = sources;
+    if (first !== undefined) {
+      // What is in none of the databases that go to this one.
+      let missing = keys.filter((key) => order.isOwn(first, key));
+      for (const from of sources) missing = await missingOf(source, from, missing);
+      found += missing.length;
+      for (const key of missing) order.missing(first, key);
     }
     if (position === '0') break;
   }
@@ -99,7 +101,7 @@ function isAskedFor({ slots }: SweepOrder, key: Buffer): boolean {
   return slots === null || slots.has(slotOf(key, 0, key.length));
 }
 
-async function missingOf(source: SourceLink, database: number, keys: readonly Buffer[]): Promise<readonly Buffer[]> {
+async function missingOf(source: SourceLink, database: number, keys: readonly Buffer[]): Promise<Buffer[]> {
   if (keys.length === 0) return [];
   const request = new RespBuilder(64 * 1024);
   for (const key of keys) request.add('EXISTS', key);

@@ -4,10 +4,13 @@ import { CommandTable } from '../protocol/command-table.ts';
 import { ExpiryHold } from '../protocol/held-expiry.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
 import type { ByteWindow } from '../readers/byte-window.ts';
-import type { WriteManner } from '../readers/snapshot-sink.ts';
+import type { SnapshotSink, WriteManner } from '../readers/snapshot-sink.ts';
 import { mapAddress } from '../topology/address-map.ts';
 import { formatAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange } from '../topology/topology.ts';
+import { DatabaseMap } from '../transforms/database-map.ts';
+import { MappedCommands } from '../transforms/mapped-commands.ts';
+import { MappedSink } from '../transforms/mapped-sink.ts';
 import { type BatchKind, BufferPool } from '../writers/batch.ts';
 import { KeptKeys } from '../writers/kept-keys.ts';
 import { NativeLane } from '../writers/native-lane.ts';
@@ -45,7 +48,9 @@ const REMOVE_MS = 10_000;
 const KEEP_ALIVE_MS = 500;
 
 export class ServerTarget implements ShardTarget {
-  readonly sink: SnapshotIntake;
+  readonly sink: SnapshotSink;
+  readonly #intake: SnapshotIntake;
+  readonly #databases: DatabaseMap;
   readonly commands: CommandTaker;
   readonly setTakesExpiry: boolean;
   readonly conflicts: ConflictDesk;
@@ -111,7 +116,8 @@ export class ServerTarget implements ShardTarget {
     });
     this.#places = new NativePlaces(job, destination, this.#nodes);
     this.#lane = this.#makeLane(version);
-    this.sink = new SnapshotIntake(this.#nodes, this.#writer, this.#lane, this.#places, {
+    this.#databases = new DatabaseMap(job.databases);
+    this.#intake = new SnapshotIntake(this.#nodes, this.#writer, this.#lane, this.#places, {
       hold: this.#hold,
       takesFunctions: job.keyless.function === 'forward' && hasFunctions(version),
       blocked: () => this.#barrier.closed,
@@ -122,12 +128,16 @@ export class ServerTarget implements ShardTarget {
       taken: () => host.taken(),
     });
     this.#router = this.#makeRouter();
-    this.commands = this.#keptCommands(new HeldCommands(this.#router, this.#hold));
+    const commands = this.#keptCommands(new HeldCommands(this.#router, this.#hold));
+    this.sink = this.#databases.isIdentity ? this.#intake : new MappedSink(this.#intake, this.#databases);
+    this.commands = this.#databases.isIdentity
+      ? commands
+      : new MappedCommands(commands, this.#databases, (args, reason) => host.refused(0, args, reason));
     this.#recovery = this.#makeRecovery();
   }
 
   get announcedKeys(): number | null {
-    return this.sink.announced;
+    return this.#intake.announced;
   }
 
   get saturated(): boolean {
@@ -201,7 +211,8 @@ export class ServerTarget implements ShardTarget {
   }
 
   remove(database: number, bytes: Buffer, start: number, length: number): void {
-    if (database === 0 || !this.#nodes.cluster) this.#writer.remove(database, bytes, start, length);
+    const to = this.#databases.of(database);
+    if (to === 0 || !this.#nodes.cluster) this.#writer.remove(to, bytes, start, length);
   }
 
   flush(now: boolean): void {

@@ -4,6 +4,7 @@ import type { KnownNode } from '../checkpoint/shard-state.ts';
 import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
+import type { DatabaseNumbers } from '../transforms/database-map.ts';
 import type { ConflictCounts, ConflictDecision, ConflictStanding, ToldConflict } from './conflict-contract.ts';
 import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardChanges, ShardState } from './contract.ts';
 import type { Rate } from './rate-gate.ts';
@@ -149,6 +150,8 @@ export interface ShardJob {
   /** Nothing was on the target when the run began: what is there now is this run's. */
   readonly targetWasEmpty: boolean;
   readonly keyless: KeylessRules;
+  /** databases.map */
+  readonly databases: DatabaseNumbers;
   readonly limits: ShardLimits;
   readonly snapshotOnly: boolean;
 }

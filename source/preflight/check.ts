@@ -5,6 +5,7 @@ import type { ConflictPolicy } from '../engine/contract.ts';
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
 import type { ServerInfo } from '../topology/server-info.ts';
 import type { Topology } from '../topology/topology.ts';
+import type { DatabaseNumbers } from '../transforms/database-map.ts';
 
 /** `refuse` keeps the run from starting, `warn` is told, `ok` is only shown by `redferry check`. */
 export type Verdict = 'ok' | 'warn' | 'refuse';
@@ -44,6 +45,8 @@ export interface PreflightContext {
   readonly conflictPolicy: ConflictPolicy;
   /** target.exactlyOnce */
   readonly exactlyOnce: boolean;
+  /** databases.map */
+  readonly databases: DatabaseNumbers;
 }
 
 export interface Check {

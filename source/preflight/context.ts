@@ -5,6 +5,7 @@ import { openControl } from '../topology/control-connection.ts';
 import type { Endpoint } from '../topology/endpoint.ts';
 import { ServerInfo } from '../topology/server-info.ts';
 import type { Topology, TopologyShard } from '../topology/topology.ts';
+import type { DatabaseNumbers } from '../transforms/database-map.ts';
 import type { PreflightContext, PreflightNode, PreflightSide } from './check.ts';
 
 /** A server and what was found behind its address. */
@@ -20,6 +21,8 @@ export interface PreflightOrder {
   readonly conflictPolicy: ConflictPolicy;
   /** target.exactlyOnce */
   readonly exactlyOnce: boolean;
+  /** databases.map; left out for none. */
+  readonly databases?: DatabaseNumbers;
   /** How the source is to be read; left out for sync. */
   readonly reader?: Reader;
   /** Only these source shards; left out or null for all. */
@@ -53,8 +56,8 @@ export async function withContext<T>(
     ]);
     if (source.status === 'rejected') throw source.reason;
     if (target.status === 'rejected') throw target.reason;
-    const { conflictPolicy, exactlyOnce } = order;
-    return await look({ source: source.value, target: target.value, conflictPolicy, exactlyOnce });
+    const { conflictPolicy, exactlyOnce, databases = {} } = order;
+    return await look({ source: source.value, target: target.value, conflictPolicy, exactlyOnce, databases });
   } finally {
     for (const { connection } of opened) connection.disconnect();
   }

@@ -60,7 +60,11 @@ export const DATABASES = {
   notAllowed: (counts: string, target: string) =>
     `The source holds ${counts}, and this user may not run SELECT on the target ${target}.`,
   notAllowedRemedy: 'Grant it with ACL SETUSER name +select, or give another user.',
-  cluster: 'A cluster has database 0 only: move the keys there first, or take a standalone target.',
+  cluster:
+    'A cluster has database 0 only: say with databases.map (for example {"3": 0}) what goes there, or take a standalone target.',
+  merged: (counts: string, database: number) =>
+    `The source holds ${counts}, and databases.map sends more than one of them to database ${database}.`,
+  mergedRemedy: 'Keys of the same name in two of them become one: make sure that there are none.',
   standalone: (database: number) => `Set databases to ${database + 1} or more in the target's configuration.`,
 };
 
