@@ -2,6 +2,7 @@
 // a snapshot or without one, from one or several files.
 
 import { ExpiryRewriter } from '../protocol/absolute-expiry.ts';
+import { isOwnCommand } from '../protocol/own-names.ts';
 import type { AofEnd } from '../readers/file/aof-end.ts';
 import { AofStream } from '../readers/file/aof-stream.ts';
 import type { FileFeed } from '../readers/file/file-feed.ts';
@@ -10,6 +11,7 @@ import { type ParseStatus, SnapshotParser } from '../readers/snapshot-parser.ts'
 import { StreamHistory } from '../readers/stream-history.ts';
 import { AbsoluteCommands } from './absolute-commands.ts';
 import { FerryError } from './errors.ts';
+import { OwnedKeysSink } from './owned-keys-sink.ts';
 import type { PumpScript, ScriptParts } from './pump-script.ts';
 import type { FileOrigin } from './shard-job.ts';
 import type { CommandTaker } from './shard-target.ts';
@@ -148,9 +150,10 @@ export class FileScript implements PumpScript {
   }
 
   #makeReader(): SnapshotReader {
-    const { window, target, valueBytes, bytes } = this.#parts;
+    const { window, target, valueBytes, bytes, handedOver, leftOut } = this.#parts;
+    const sink = new OwnedKeysSink(target.sink, null, handedOver, leftOut);
     if (this.#format === 'jsonl') {
-      const lines = new JsonlParser(window, target.sink);
+      const lines = new JsonlParser(window, sink);
       return {
         parse: () => lines.parse(),
         inputEnded: () => {
@@ -159,7 +162,7 @@ export class FileScript implements PumpScript {
         },
       };
     }
-    const parser = new SnapshotParser(window, target.sink, { valueBytes });
+    const parser = new SnapshotParser(window, sink, { valueBytes });
     return {
       parse: () => parser.parse(),
       inputEnded: () => {
@@ -195,7 +198,8 @@ export class FileScript implements PumpScript {
       if (!this.#inStream) this.#beginStream();
       switch (status) {
         case 'command':
-          commands.handle(aof.parser);
+          if (isOwnCommand(aof.parser)) this.#parts.leftOut();
+          else commands.handle(aof.parser);
           break;
         case 'oversized':
           commands.oversized(aof.parser);

@@ -1,5 +1,7 @@
-// Passes on those keys of a snapshot whose slots the pipeline carries. A node whose slots are on their way has keys of
+// Passes on those keys of a snapshot that are to be copied: none of redferry's own, and of a cluster's node those whose slots
+// the pipeline carries. A node whose slots are on their way has keys of
 // slots in its snapshot that another pipeline still carries: they come later, when that one has let go of them.
+import { isOwnName } from '../protocol/own-names.ts';
 import { slotOf } from '../protocol/slot.ts';
 import type { HashTemplates } from '../rdb/hash-templates.ts';
 import type { BigValueTaker, SnapshotEntry, SnapshotHeader, SnapshotSink } from '../readers/snapshot-sink.ts';
@@ -7,14 +9,20 @@ import type { OwnedSlots } from './owned-slots.ts';
 
 export class OwnedKeysSink implements SnapshotSink {
   readonly #inner: SnapshotSink;
-  readonly #slots: OwnedSlots;
+  readonly #slots: OwnedSlots | null;
   readonly #passedOver: () => void;
+  readonly #own: () => void;
 
-  /** @param passedOver a key was left out. */
-  constructor(inner: SnapshotSink, slots: OwnedSlots, passedOver: () => void) {
+  /**
+   * @param slots null where all are carried.
+   * @param passedOver a key was left out.
+   * @param own it was one of redferry's.
+   */
+  constructor(inner: SnapshotSink, slots: OwnedSlots | null, passedOver: () => void, own: () => void) {
     this.#inner = inner;
     this.#slots = slots;
     this.#passedOver = passedOver;
+    this.#own = own;
   }
 
   get saturated(): boolean {
@@ -52,6 +60,10 @@ export class OwnedKeysSink implements SnapshotSink {
   }
 
   #owns({ keyBytes, keyStart, keyLength }: SnapshotEntry): boolean {
-    return this.#slots.owns(slotOf(keyBytes, keyStart, keyLength));
+    if (isOwnName(keyBytes, keyStart, keyLength)) {
+      this.#own();
+      return false;
+    }
+    return this.#slots === null || this.#slots.owns(slotOf(keyBytes, keyStart, keyLength));
   }
 }

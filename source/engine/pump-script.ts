@@ -14,9 +14,11 @@ export interface ScriptParts {
   /** Bytes of the stream that are kept to be played again, beside those that are needed. */
   readonly historyBytes: number;
   /** Everything before the window's start was handed to the target or needs nothing. */
-  handedOver(): void;
+  readonly handedOver: () => void;
   /** Everything before this position has taken effect. */
   settledPosition(): number;
+  /** A key of redferry itself, or a command that writes to one, was left out. */
+  readonly leftOut: () => void;
 }
 
 export interface PumpScript {

@@ -237,7 +237,13 @@ export class ReplicationFeed implements ShardFeed {
   }
 
   #ownKeys(sink: SnapshotSink): SnapshotSink {
-    return this.#slots === null ? sink : new OwnedKeysSink(sink, this.#slots, () => this.#host.parts.handedOver());
+    const { parts } = this.#host;
+    return new OwnedKeysSink(
+      sink,
+      this.#slots,
+      () => parts.handedOver(),
+      () => parts.leftOut(),
+    );
   }
 
   /** In front of all: what it holds back is not looked at any more. */

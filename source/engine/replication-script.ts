@@ -1,4 +1,5 @@
 // What comes over a replication link: a snapshot, the mark behind a diskless one, and then the stream without an end.
+import { isOwnCommand } from '../protocol/own-names.ts';
 import { MARK_BYTES, type SnapshotFrame } from '../readers/psync-framing.ts';
 import { SnapshotParser } from '../readers/snapshot-parser.ts';
 import type { SnapshotSink } from '../readers/snapshot-sink.ts';
@@ -146,7 +147,8 @@ export class ReplicationScript implements PumpScript {
       if (target.saturated) return false;
       switch (this.#stream.next()) {
         case 'command':
-          commands.handle(this.#stream);
+          if (isOwnCommand(this.#stream)) this.#parts.leftOut();
+          else commands.handle(this.#stream);
           break;
         case 'oversized':
           commands.oversized(this.#stream);

@@ -193,6 +193,8 @@ export class ShardPassage {
         historyBytes: job.limits.history,
         handedOver: () => this.pump.taken(),
         settledPosition: () => this.pump.settledPosition,
+        leftOut: () =>
+          feed.once('info', 'Keys of redferry itself (redferry:*), which are there from another run, are not copied.'),
       },
       end: (end) => {
         if (host.current(this)) feed.end(end);

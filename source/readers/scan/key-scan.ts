@@ -1,5 +1,6 @@
 // One walk over the keys of a source with SCAN, database after database. COUNT follows how long the source takes for a
 // call, beyond the round trip: the source serves nobody else meanwhile.
+import { isOwnName } from '../../protocol/own-names.ts';
 import { encodeCommand } from '../../protocol/resp-encode.ts';
 import { ReplyCursor, SourceRefusal } from './reply-cursor.ts';
 import type { SourceLink } from './source-link.ts';
@@ -72,7 +73,8 @@ export class KeyScan {
     const keys = cursor.number;
     for (let i = 0; i < keys; i++) {
       cursor.next();
-      take(place.database, replies.bytes, cursor.start, cursor.end - cursor.start);
+      const length = cursor.end - cursor.start;
+      if (!isOwnName(replies.bytes, cursor.start, length)) take(place.database, replies.bytes, cursor.start, length);
     }
     link.release(replies);
     this.found += keys;
