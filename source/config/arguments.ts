@@ -136,7 +136,7 @@ Exit codes:
   3    stopped by a key conflict
   4    differences found
   5    preflight refused
-  6    completed with refused writes
+  6    completed with refused writes or a skipped shard
   130  interrupted (SIGINT) before all was drained
   143  terminated (SIGTERM) before all was drained
 

@@ -30,7 +30,19 @@ export interface CtlCommand {
 
 export type ControlCommand = AttachCommand | StatusCommand | CtlCommand;
 
-const ACTS = ['pause', 'resume', 'validate', 'repair', 'export', 'finish', 'stop', 'set'] as const;
+const ACTS = [
+  'pause',
+  'resume',
+  'validate',
+  'repair',
+  'export',
+  'retry',
+  'restart',
+  'skip',
+  'finish',
+  'stop',
+  'set',
+] as const;
 type Act = (typeof ACTS)[number];
 
 interface RawOptions {
@@ -100,6 +112,11 @@ function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOpt
   const shards: ShardSelection = shard ?? 'all';
   if (act === 'pause' || act === 'resume') return { type: act, shards };
   if (act === 'set') return assignment(setting ?? '', shards);
+  if (act === 'retry' || act === 'restart' || act === 'skip') {
+    const [id, another] = shard ?? [];
+    if (id === undefined || another !== undefined) throw new InvalidArgumentError(`ctl ${act} needs one --shard`);
+    return { type: `${act}Shard`, shard: id };
+  }
   if (shard !== undefined || all !== undefined) throw new InvalidArgumentError(`ctl ${act} is for the whole run`);
   if (act === 'validate') {
     if (setting !== undefined) parseSize(setting);

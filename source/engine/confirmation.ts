@@ -12,6 +12,10 @@ const LEVELS: { readonly [T in EngineCommand['type']]: Level<Of<T>> } = {
   pause: 'none',
   resume: 'none',
   repair: 'target',
+  // After a failure it is a whole full sync.
+  retryShard: ({ shards }, { shard }) => (shards.find(({ id }) => id === shard)?.state === 'failed' ? 'yes' : 'none'),
+  restartShard: 'yes',
+  skipShard: 'target',
   setRate: (snapshot, command) => (isFaster(command, snapshot) ? 'yes' : 'none'),
   validate: 'none',
   'steer-validation': 'none',

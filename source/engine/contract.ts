@@ -283,6 +283,12 @@ export type EngineCommand =
   | { readonly type: 'setKeyspaceEvents'; readonly shards: ShardSelection; readonly on: boolean }
   /** Scans these shards once more and takes from the target what their sources no longer have. */
   | { readonly type: 'rescan'; readonly shards: ShardSelection }
+  /** Tries again at once; a shard that has failed begins once more. */
+  | { readonly type: 'retryShard'; readonly shard: number }
+  /** Copies the shard anew from its beginning, whatever it does at present. */
+  | { readonly type: 'restartShard'; readonly shard: number }
+  /** Goes on without a shard that has failed or tries in vain. */
+  | { readonly type: 'skipShard'; readonly shard: number }
   /** Ends the run as the last act of a migration, when every shard follows closely; else only with the target's name. */
   | { readonly type: 'finish' }
   /** Applies what was received, then ends the run. */

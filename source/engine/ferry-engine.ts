@@ -32,6 +32,7 @@ import { keyInWords } from './refusal.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
 import { type JoinedNode, jobOfJoined, type RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
+import { type ShardCommand, shardCommand } from './shard-commands.ts';
 import type { FromWorker, ShardEnd, ShardJob, ToWorker } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
 import { SnapshotPermits } from './snapshot-permits.ts';
@@ -187,6 +188,10 @@ export class FerryEngine implements Engine {
         return this.#setKeyspaceEvents(command.shards, command.on);
       case 'rescan':
         return this.#rescan(command.shards);
+      case 'retryShard':
+      case 'restartShard':
+      case 'skipShard':
+        return this.#shardCommand(command);
       case 'finish':
         return this.#finishRun();
       case 'stop':
@@ -400,6 +405,23 @@ export class FerryEngine implements Engine {
       send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
     });
     if (outcome.accepted) this.#notice('info', null, outcome.message);
+    this.#changed();
+    return outcome;
+  }
+
+  #shardCommand(command: ShardCommand): CommandOutcome {
+    if (this.#phase !== 'running') return { accepted: false, message: `The run is ${this.#phase}.` };
+    const outcome = shardCommand(command, {
+      records: this.#records,
+      send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
+      begin: (record, job) => {
+        record.revive();
+        this.#checkpoints?.revived(job.id);
+        this.#pool?.start(this.#watch?.carried(job) ?? job);
+      },
+      skipped: () => this.#endWhenAllEnded(),
+    });
+    if (outcome.accepted) this.#notice('warn', null, outcome.message);
     this.#changed();
     return outcome;
   }

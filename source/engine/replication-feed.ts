@@ -108,6 +108,10 @@ export class ReplicationFeed implements ShardFeed {
     this.#source.start();
   }
 
+  retryNow(): void {
+    this.#source.retryNow();
+  }
+
   drain(): boolean {
     this.#source.close();
     this.#draining = true;

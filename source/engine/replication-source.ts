@@ -64,6 +64,10 @@ export class ReplicationSource {
     this.#receiver.start();
   }
 
+  retryNow(): void {
+    this.#receiver.retryNow();
+  }
+
   sourceAt(offset: number): void {
     this.#receiver.sourceAt(offset);
   }

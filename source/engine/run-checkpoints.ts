@@ -159,6 +159,12 @@ export class RunCheckpoints {
     await kept.lease?.renew();
   }
 
+  /** A shard that had ended begins once more; what its samples tell counts again. */
+  revived(id: number): void {
+    const kept = this.#kept.get(id);
+    if (kept !== undefined) kept.ending = null;
+  }
+
   /** @param done everything of the shard is on the target. */
   ended(id: number, done: boolean): Promise<void> {
     const kept = this.#kept.get(id);

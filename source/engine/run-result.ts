@@ -31,11 +31,16 @@ export function resultOf(
   const snapshots = records.map((record) => record.snapshot(steadyMs()));
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const refused = sum(shards.map((shard) => shard.refused));
-  const worst = PRECEDENCE.find(({ reason }) => records.some((record) => record.end?.reason === reason));
-  const culprit = worst === undefined ? null : (records.find((record) => record.end?.reason === worst.reason) ?? null);
+  // What a person has skipped decides nothing, but the run is not as complete as one without a word.
+  const counted = records.filter(({ skipped }) => !skipped);
+  const worst = PRECEDENCE.find(({ reason }) => counted.some((record) => record.end?.reason === reason));
+  const culprit = worst === undefined ? null : (counted.find((record) => record.end?.reason === worst.reason) ?? null);
+  const skippedNames = records.filter(({ skipped }) => skipped).map(({ job }) => job.name);
+  const isLacking = refused > 0 || skippedNames.length > 0;
+  const lack = skippedNames.length === 0 ? null : `Skipped, and missing on the target: ${skippedNames.join(', ')}.`;
   return {
     outcome: worst?.outcome ?? (leftOver === null ? 'completed' : 'failed'),
-    exitCode: worst?.exitCode ?? (leftOver !== null ? EXIT.failed : refused > 0 ? EXIT.refusals : EXIT.completed),
+    exitCode: worst?.exitCode ?? (leftOver !== null ? EXIT.failed : isLacking ? EXIT.refusals : EXIT.completed),
     seconds,
     keys: sum(shards.map((shard) => shard.keys)),
     commands: sum(shards.map((shard) => shard.commands)),
@@ -44,7 +49,7 @@ export function resultOf(
     refused,
     refusals,
     shards,
-    message: culprit === null ? leftOver : `${culprit.job.name}: ${culprit.end?.message ?? ''}`,
+    message: culprit === null ? (leftOver ?? lack) : `${culprit.job.name}: ${culprit.end?.message ?? ''}`,
   };
 }
 

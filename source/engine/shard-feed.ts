@@ -38,6 +38,8 @@ export interface ShardFeed {
   /** Of a scanned source: its notify-keyspace-events was changed; it is to be scanned once more. */
   lookAtChanges?(): void;
   rescan?(): void;
+  /** Its link waits for the next attempt: wait no longer. */
+  retryNow?(): void;
   /** The conflict policy left the target's own value of that key. */
   leftAlone?(database: number, key: Buffer): void;
   /** Bytes received and not yet taken by the pump. */

@@ -227,6 +227,8 @@ export type ToWorker =
   | { readonly type: 'pause' | 'resume'; readonly shard: number }
   /** `drain`: receive no more, apply what was received; `abort`: leave at once. */
   | { readonly type: 'drain' | 'abort'; readonly shard: number }
+  /** `restart`: copy the shard anew; `retry-now`: wait no longer for the next attempt. */
+  | { readonly type: 'restart' | 'retry-now'; readonly shard: number }
   /** Its node is no master of the source any more. */
   | { readonly type: 'leave'; readonly shard: number }
   /** The source's own replication offset, told about once a second. */

@@ -18,7 +18,7 @@ import {
 } from './shard-job.ts';
 import { ShardLife } from './shard-life.ts';
 import { type PassageHost, ShardPassage } from './shard-passage.ts';
-import { obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
+import { BY_HAND, obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
 import type { DatabaseKey } from './watched-keys.ts';
 
 /** The main thread asks the cluster once a second. */
@@ -38,6 +38,8 @@ export class ShardPipeline {
   /** Since the shard last streamed. */
   #failures = 0;
   #restartTimer: NodeJS.Timeout | null = null;
+  /** The attempt that the timer is for. */
+  #waitingRestart: (() => void) | null = null;
   /** While it is found out whether the node has left its cluster. */
   #leaveTimer: NodeJS.Timeout | null = null;
   /** Notices that are said once. */
@@ -99,6 +101,24 @@ export class ShardPipeline {
 
   setRate(rate: Rate): void {
     this.#gate.setRate(rate);
+  }
+
+  /** Waits no longer for the next attempt. */
+  retryNow(): void {
+    const restart = this.#waitingRestart;
+    if (restart === null) {
+      this.#passage.feed.retryNow?.();
+      return;
+    }
+    // What waits is told apart by its timer, which stays until the attempt is made.
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer);
+    restart();
+  }
+
+  /** Lets go of what there is and copies the shard anew. */
+  restart(): void {
+    if (this.#ended || this.#draining || this.#restartTimer !== null) return;
+    this.#restart(new FerryError('Begun anew by hand.', { code: BY_HAND }));
   }
 
   /** The source may be asked for a snapshot now. */
@@ -325,7 +345,16 @@ export class ShardPipeline {
     const passage = this.#passage;
     passage.stop();
     this.#keysDone = 0;
-    this.#restartTimer = setTimeout(() => void this.#beginAnew(passage), delayMs);
+    this.#beginAnewAfter(delayMs, passage);
+  }
+
+  #beginAnewAfter(delayMs: number, passage: ShardPassage): void {
+    const begin = (): void => {
+      this.#waitingRestart = null;
+      void this.#beginAnew(passage);
+    };
+    this.#waitingRestart = begin;
+    this.#restartTimer = setTimeout(begin, delayMs);
   }
 
   /** Grows with each failure until the shard streams again: one that did for days waits no longer than at first. */
@@ -378,7 +407,7 @@ export class ShardPipeline {
     const delayMs = this.#nextDelayMs();
     this.#life.setError(error.message);
     this.#life.waitFor(`${error.message} Next attempt in ${Math.round(delayMs / 1000)} s.`);
-    this.#restartTimer = setTimeout(() => void this.#beginAnew(passage), delayMs);
+    this.#beginAnewAfter(delayMs, passage);
   }
 
   /** A good end completes the target first; what fails then makes it a bad one. */

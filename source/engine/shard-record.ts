@@ -27,6 +27,8 @@ export class ShardRecord {
   /** Of a source that is a server. */
   probe: SourceProbe | null;
   end: ShardEnd | null = null;
+  /** A person goes on without it. */
+  skipped = false;
   /** In force for keys that are judged from now on. */
   conflictPolicy: ConflictPolicy;
   readonly #onSourceOffset: (offset: number) => void;
@@ -92,6 +94,36 @@ export class ShardRecord {
 
   get paused(): boolean {
     return this.#sample?.paused ?? false;
+  }
+
+  get state(): ShardState {
+    return this.#sample?.state ?? 'connecting';
+  }
+
+  get attempt(): number {
+    return this.#sample?.attempt ?? this.job.attempt;
+  }
+
+  /** It has come to its end by a failure, and could begin once more. */
+  get hasFailed(): boolean {
+    return this.end?.reason === 'failed' && !this.skipped;
+  }
+
+  /** Something of it may stand on the target. */
+  get hasWritten(): boolean {
+    return this.#sample !== null && (this.#sample.keysDone > 0 || this.#sample.commands > 0);
+  }
+
+  /** After its end: another pipeline begins it once more. */
+  revive(): void {
+    this.end = null;
+    this.#countedBefore = this.#sample;
+    if (this.#sample !== null)
+      this.#sample = { ...this.#sample, state: 'connecting', stateSinceMs: steadyMs(), waitingFor: null };
+    const { origin } = this.job;
+    if (origin.kind === 'file' || this.#node === null) return;
+    this.probe = this.#makeProbe(origin.endpoint, this.#node);
+    this.probe.start();
   }
 
   /** As the throttle looks at it. */
@@ -252,7 +284,11 @@ export class ShardRecord {
       commands: sample?.commands ?? 0,
       refused: sample?.refused ?? 0,
       offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
-      error: this.end?.reason === 'failed' || this.end?.reason === 'conflict' ? this.end.message : null,
+      error: this.skipped
+        ? `skipped: ${this.#sample?.lastError ?? this.end?.message ?? ''}`
+        : this.end?.reason === 'failed' || this.end?.reason === 'conflict'
+          ? this.end.message
+          : null,
     };
   }
 

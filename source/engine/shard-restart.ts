@@ -8,8 +8,11 @@ import type { ServerDestination, ServerOrigin, ShardJob } from './shard-job.ts';
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30_000;
 
+/** The code of a failure that is a person's wish. */
+export const BY_HAND = 'by-hand';
+
 /** Failures that a new full sync mends. */
-const MENDABLE: ReadonlySet<string> = new Set(['snapshot-cut', 'backlog-gone', 'target-lost', 'thread-lost']);
+const MENDABLE: ReadonlySet<string> = new Set(['snapshot-cut', 'backlog-gone', 'target-lost', 'thread-lost', BY_HAND]);
 
 /**
  * Why this shard can not begin anew by itself; null when it can. What it wrote before is taken off the

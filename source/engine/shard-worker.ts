@@ -55,6 +55,9 @@ port.on('message', (message: ToWorker) => {
     case 'source-at':
       pipeline?.sourceAt(message.offset);
       return;
+    case 'retry-now':
+      pipeline?.retryNow();
+      return;
     case 'rate':
       pipeline?.setRate(message.rate);
       return;

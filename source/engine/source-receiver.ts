@@ -232,6 +232,14 @@ export class SourceReceiver {
     );
   }
 
+  /** Waits no longer for the next attempt. */
+  retryNow(): void {
+    if (this.#closed || this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    void this.#open();
+  }
+
   #lost(error: FerryError): void {
     if (this.#closed) return;
     this.#watch.stop();
@@ -251,7 +259,10 @@ export class SourceReceiver {
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#attempt, LONGEST_RETRY_MS);
     this.#attempt++;
     this.#listener.retrying(error, delayMs);
-    this.#timer = setTimeout(() => void this.#open(), delayMs);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.#open();
+    }, delayMs);
   }
 
   /** @param offered where the source would begin anew. */

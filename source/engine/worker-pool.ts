@@ -42,6 +42,11 @@ export class WorkerPool {
       member = this.#spawn();
       this.#members[place] = member;
     }
+    // One that begins once more may have been another thread's, which gets its messages no longer.
+    for (const other of this.#members) {
+      const at = other.shards.indexOf(job.id);
+      if (at >= 0) other.shards.splice(at, 1);
+    }
     member.shards.push(job.id);
     member.worker.postMessage({ type: 'start', job } satisfies ToWorker);
   }

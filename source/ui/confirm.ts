@@ -14,6 +14,7 @@ import type { Messages } from './messages.ts';
 import { RATE_QUESTIONS } from './rate-questions.ts';
 import { REPAIR_QUESTIONS } from './repair-questions.ts';
 import type { ScreenState } from './screen-model.ts';
+import { SHARD_QUESTIONS } from './shard-questions.ts';
 import type { DialogName, MenuName } from './ui-state.ts';
 
 export interface Question {
@@ -36,6 +37,7 @@ export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>
   ...CONFLICT_QUESTIONS,
   ...KEYSPACE_QUESTIONS,
   ...RATE_QUESTIONS,
+  ...SHARD_QUESTIONS,
   stop: {
     title: (state, look) => `${look.messages.dialog.stopTitle} ${way(state, look)}`,
     effect: ({ dialog }) => dialog.stopEffect,

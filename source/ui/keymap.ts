@@ -10,6 +10,7 @@ import type { BindingId, Messages } from './messages.ts';
 import type { Numbered } from './paged-lines.ts';
 import { faster, slower } from './rate-questions.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
+import { retry } from './shard-questions.ts';
 import { moveInValidation, VALIDATION_KEYS } from './validation-keys.ts';
 
 /** What a binding may look at and do. */
@@ -46,6 +47,9 @@ const isOn = (...screens: readonly ScreenState['ui']['screen'][]) => {
   return ({ ui }: ScreenState): boolean => screens.includes(ui.screen) && !ui.help;
 };
 const always = (): boolean => true;
+/** The selected shard has failed, or tries in vain. */
+const isInTrouble = ({ snapshot, ui }: ScreenState): boolean =>
+  snapshot.shards.some(({ id, state }) => id === ui.selected && (state === 'failed' || state === 'retrying'));
 const whenShardWorks = (state: ScreenState): boolean =>
   isOn('overview', 'detail')(state) && hasShards(state) && isRunning(state);
 
@@ -342,6 +346,33 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: true,
     steers: true,
     run: ({ change }) => change({ type: 'ask', dialog: 'policy-all' }),
+  },
+  {
+    id: 'retry',
+    keys: ['r'],
+    shown: 'r',
+    when: (state) => whenShardWorks(state) && isInTrouble(state),
+    dangerous: false,
+    steers: true,
+    run: retry,
+  },
+  {
+    id: 'restart',
+    keys: ['R'],
+    shown: 'R',
+    when: whenShardWorks,
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'restart-shard' }),
+  },
+  {
+    id: 'skip',
+    keys: ['X'],
+    shown: 'X',
+    when: (state) => whenShardWorks(state) && isInTrouble(state),
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'skip-shard' }),
   },
   {
     id: 'slower',

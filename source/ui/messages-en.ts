@@ -58,6 +58,9 @@ export const MESSAGES_EN: Messages = {
     eventsAll: { help: 'keyspace events of all shards' },
     rescan: { help: 'scan the shard once more' },
     policyAll: { help: 'conflict policy of all shards' },
+    retry: { help: 'try again: a shard that waits or has failed', hint: 'retry' },
+    restart: { help: 'copy the shard anew' },
+    skip: { help: 'go on without a failed shard' },
     slower: { help: 'halve the rate of the shard' },
     faster: { help: 'double the rate of the shard' },
     rate: { help: 'rate of the shard', hint: 'rate' },
@@ -239,6 +242,13 @@ export const MESSAGES_EN: Messages = {
   },
   ctrlCAgain: 'Press ctrl+c again to stop: what was received is written first.',
   stopAsked: 'Stopping ...',
+  shardActs: {
+    retryTitle: (shard) => `Begin ${shard} once more?`,
+    restartTitle: (shard) => `Copy ${shard} anew?`,
+    skipTitle: (shard) => `Go on without ${shard}?`,
+    anewEffect: 'What it wrote is taken off the target, then its source makes a new snapshot: a whole full sync.',
+    skipEffect: 'What the target lacks of it stays missing; the run can complete without it, with exit code 6.',
+  },
   rates: {
     noLimit: 'The shard has no limit of its own: - gives it half of its present rate, t any.',
     shardTitle: (shard, rate) => `How fast may ${shard} go? Now: ${rate}`,

@@ -56,6 +56,9 @@ export const MESSAGES_ZH: Messages = {
     eventsAll: { help: '全部分片的键空间通知' },
     rescan: { help: '重新扫描该分片' },
     policyAll: { help: '全部分片的冲突策略' },
+    retry: { help: '重试：等待中或失败的分片', hint: '重试' },
+    restart: { help: '重新复制该分片' },
+    skip: { help: '跳过失败的分片' },
     slower: { help: '分片速率减半' },
     faster: { help: '分片速率加倍' },
     rate: { help: '分片速率', hint: '限速' },
@@ -237,6 +240,13 @@ export const MESSAGES_ZH: Messages = {
   },
   ctrlCAgain: '再按一次 ctrl+c 停止：已接收的数据会先写完。',
   stopAsked: '正在停止……',
+  shardActs: {
+    retryTitle: (shard) => `再次开始 ${shard}？`,
+    restartTitle: (shard) => `重新复制 ${shard}？`,
+    skipTitle: (shard) => `跳过 ${shard} 继续？`,
+    anewEffect: '先从目标删除它写入的键，再由源端生成新快照：一次完整的全量同步。',
+    skipEffect: '目标缺少的数据将一直缺少；迁移可以不含它而完成，退出码为 6。',
+  },
   rates: {
     noLimit: '该分片没有单独的限速：- 设为当前速率的一半，t 设为任意值。',
     shardTitle: (shard, rate) => `${shard} 的速率上限？当前：${rate}`,

@@ -30,6 +30,9 @@ export type BindingId =
   | 'events'
   | 'eventsAll'
   | 'rescan'
+  | 'retry'
+  | 'restart'
+  | 'skip'
   | 'slower'
   | 'faster'
   | 'rate'
@@ -221,6 +224,13 @@ export interface Messages {
   };
   readonly ctrlCAgain: string;
   readonly stopAsked: string;
+  readonly shardActs: {
+    readonly retryTitle: (shard: string) => string;
+    readonly restartTitle: (shard: string) => string;
+    readonly skipTitle: (shard: string) => string;
+    readonly anewEffect: string;
+    readonly skipEffect: string;
+  };
   readonly rates: {
     readonly noLimit: string;
     readonly shardTitle: (shard: string, rate: string) => string;

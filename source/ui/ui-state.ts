@@ -26,6 +26,9 @@ export type DialogName =
   | 'rate-shard'
   | 'rate-all'
   | 'faster'
+  | 'retry-shard'
+  | 'restart-shard'
+  | 'skip-shard'
   | MenuName;
 
 /** A dialog with more answers than yes and no; see conflict-menu.ts. */

@@ -78,6 +78,7 @@ describe('parseArguments', () => {
       request: { type: 'repair-differences', kind: 'differing', keys: null },
       confirmed: { target: 'h:1' },
     });
+    expect(ctl('restart', '--shard', '2', '--yes')).toMatchObject({ request: { type: 'restartShard', shard: 2 } });
     expect(ctl('finish', '--yes')).toMatchObject({ request: { type: 'finish' }, confirmed: 'yes' });
     expect(ctl('finish', '--confirm', 'b')).toMatchObject({ confirmed: { target: 'b' } });
     expect(ctl('set', 'conflict=ignore')).toMatchObject({
@@ -105,6 +106,8 @@ describe('parseArguments', () => {
     [['ctl', 'pause', '--shard', '1', '--all'], /--all' cannot be used with option '--shard/],
     [['ctl', 'pause', 'geheim=1'], /takes no argument/],
     [['ctl', 'stop', '--shard', '1'], /whole run/],
+    [['ctl', 'retry'], /needs one --shard/],
+    [['ctl', 'skip', '--shard', '1,2'], /needs one --shard/],
     [['ctl', 'finish', '--yes', '--confirm', 'b'], /cannot be used with/],
     [['ctl', 'set', 'geheim'], /ctl set changes rate=/],
     [['ctl', 'set', 'rate=geheim'], /a rate is 20mb/],

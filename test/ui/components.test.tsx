@@ -165,9 +165,8 @@ test('help shows every key and every state, in both languages, at 80x24', () => 
   for (const look of LOOKS) {
     const pageAt = (top: number): string[] =>
       helpLines({ width: 80, height: 20, top }, '/var/log/redferry.log', look).map(text);
-    const tops = Array.from({ length: Math.ceil(KEYMAP.length / 19) }, (_, page) => page * 19);
-    const help = [...tops.flatMap(pageAt), ...pageAt(KEYMAP.length - 19)];
-    expect(pageAt(0)).toHaveLength(20);
+    const pages = Math.ceil(KEYMAP.length / 19);
+    const help = Array.from({ length: pages }, (_, page) => pageAt(page * 19)).flat();
     for (const binding of KEYMAP) {
       const words = look.messages.keys[binding.id].help;
       expect(help.some((line) => line.includes(binding.shown) && line.includes(words))).toBe(true);

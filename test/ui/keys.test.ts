@@ -278,3 +278,34 @@ test('a paused shard counts down on its panel; little time is an alarm that noth
   await terminal.until('the way back', (text) => /eta\s+1m35s/.test(text) && !text.includes('QUEUE FULL'));
   await finish();
 });
+
+test('r tries again, after a failure only with a yes; R asks; X takes the name of the target', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('rX');
+  terminal.press('R');
+  await terminal.until('the question', (text) => text.includes('Copy shard-0 anew?'));
+  terminal.press('y');
+  await terminal.until('no question', (text) => !text.includes('anew?'));
+  fake.edit(0, { state: 'retrying', lastError: 'gone' });
+  await terminal.until('the state', (text) => text.includes('retrying'));
+  terminal.press('r');
+  await terminal.until('the answer', () => fake.commands.length === 2);
+  fake.edit(0, { state: 'failed' });
+  await terminal.until('the state', (text) => text.includes('1 FAILED'));
+  terminal.press('r');
+  await terminal.until('the question', (text) => text.includes('Begin shard-0 once more?'));
+  terminal.press('y');
+  await terminal.until('no question', (text) => !text.includes('once more?'));
+  terminal.press('X');
+  await terminal.until('the question', (text) => text.includes('Go on without shard-0?'));
+  terminal.press('10.9.4.20:6379\r');
+  await terminal.until('no question', (text) => !text.includes('Go on without'));
+  expect(fake.commands).toEqual([
+    { type: 'restartShard', shard: 0 },
+    { type: 'retryShard', shard: 0 },
+    { type: 'retryShard', shard: 0 },
+    { type: 'skipShard', shard: 0 },
+  ]);
+  expect(fake.orders.map((order) => order?.confirmed)).toEqual(['yes', 'no', 'yes', { target: '10.9.4.20:6379' }]);
+  await finish();
+});

@@ -1,0 +1,42 @@
+// The questions before something is done about one shard: once more after a failure, anew from its beginning, without it.
+import type { EngineCommand } from '../engine/contract.ts';
+import type { Question } from './confirm.ts';
+import type { Acting } from './keymap.ts';
+import type { ScreenState } from './screen-model.ts';
+
+type ShardAct = 'retryShard' | 'restartShard' | 'skipShard';
+
+const NOBODY = -1;
+
+const shardName = ({ snapshot, ui }: ScreenState): string =>
+  snapshot.shards.find(({ id }) => id === ui.selected)?.name ?? '';
+
+const act =
+  (type: ShardAct) =>
+  ({ ui }: ScreenState): EngineCommand => ({ type, shard: ui.selected ?? NOBODY });
+
+/** At once where it only waits; after a failure it is asked, since it is a whole full sync. */
+export const retry = ({ state, change, ask }: Acting): void => {
+  const { snapshot, ui } = state;
+  const shard = snapshot.shards.find(({ id }) => id === ui.selected);
+  if (shard?.state === 'failed') change({ type: 'ask', dialog: 'retry-shard' });
+  else ask(act('retryShard')(state));
+};
+
+export const SHARD_QUESTIONS: Readonly<Record<'retry-shard' | 'restart-shard' | 'skip-shard', Question>> = {
+  'retry-shard': {
+    title: (state, { messages }) => messages.shardActs.retryTitle(shardName(state)),
+    effect: ({ shardActs }) => shardActs.anewEffect,
+    command: act('retryShard'),
+  },
+  'restart-shard': {
+    title: (state, { messages }) => messages.shardActs.restartTitle(shardName(state)),
+    effect: ({ shardActs }) => shardActs.anewEffect,
+    command: act('restartShard'),
+  },
+  'skip-shard': {
+    title: (state, { messages }) => messages.shardActs.skipTitle(shardName(state)),
+    effect: ({ shardActs }) => shardActs.skipEffect,
+    command: act('skipShard'),
+  },
+};

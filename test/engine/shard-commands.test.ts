@@ -1,0 +1,147 @@
+// A shard in trouble: copied anew, begun once more after a failure, skipped; the others go on meanwhile.
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { fillSample } from '../../source/demo/sample-data.ts';
+import type { EngineCommand, Order } from '../../source/engine/contract.ts';
+import { EXIT } from '../../source/engine/errors.ts';
+import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { testCluster, testServer } from '../support/servers.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { waitFor } from '../support/wait.ts';
+
+const BOTH = { sourceCluster: true, targetCluster: true };
+
+function client({ host, port }: Place): Redis {
+  const redis = new Redis({ host, port });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+async function startClusters() {
+  const [source, target] = await Promise.all([testCluster(), testCluster()]);
+  await fillSample(source.masters, { keys: 2000, cluster: true, seed: 3 });
+  const [from, to] = [source.masters[0], target.masters[0]];
+  if (from === undefined || to === undefined) throw new Error('no node');
+  const run = migrate(endpointOf(from), endpointOf(to));
+  await run.streaming();
+  return { source, target, run };
+}
+
+const stateOf = (run: Migration, shard: number) => run.engine.snapshot().shards[shard]?.state;
+const untilState = (run: Migration, shard: number, state: string) =>
+  waitFor(() => stateOf(run, shard) === state, { what: `shard-${shard} to be ${state}`, deadlineMs: 40_000 });
+const ask = (run: Migration, command: EngineCommand, confirmed: Order['confirmed'] = 'no') =>
+  run.engine.dispatch(command, { client: 'test', confirmed });
+
+/** The source's node wants a password from now on, and ends the link. */
+async function lockOut(node: Place): Promise<Redis> {
+  const redis = client(node);
+  await redis.config('SET', 'requirepass', 'changed');
+  await redis.call('AUTH', 'changed');
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
+  return redis;
+}
+
+test('a shard is copied anew after a yes, and the others do not notice', async () => {
+  const { source, target, run } = await startClusters();
+  const since = run.engine.snapshot().shards.map(({ stateSinceMs }) => stateSinceMs);
+  const restart: EngineCommand = { type: 'restartShard', shard: 1 };
+  expect(await ask(run, restart)).toMatchObject({ accepted: false, needs: 'yes' });
+  expect(await ask(run, restart, 'yes')).toMatchObject({
+    accepted: true,
+    change: { from: 'streaming', to: 'retrying' },
+  });
+  await waitFor(() => (run.engine.snapshot().shards[1]?.stateSinceMs ?? 0) > (since[1] ?? 0), {
+    what: 'a new beginning',
+  });
+  await run.streaming();
+  const after = run.engine.snapshot().shards.map(({ stateSinceMs }) => stateSinceMs);
+  expect(after[0]).toBe(since[0]);
+  expect(after[1]).toBeGreaterThan(since[1] ?? 0);
+  expect(after[2]).toBe(since[2]);
+  expect(run.notices.some(({ message }) => /keys of the attempt before were taken off/.test(message))).toBe(true);
+  expect(await ask(run, { type: 'retryShard', shard: 1 })).toMatchObject({
+    accepted: false,
+    message: 'shard-1 does not wait for another attempt: it is streaming.',
+  });
+  expect((await run.stop()).outcome).toBe('completed');
+  expect((await compare(source.masters, target.masters, BOTH)).differences).toEqual([]);
+}, 90_000);
+
+test('a shard that has failed begins once more, fails again and is skipped: the run completes with exit code 6', async () => {
+  const { source, target, run } = await startClusters();
+  const node = source.masters[1];
+  if (node === undefined) throw new Error('no node');
+  const locked = await lockOut(node);
+  await untilState(run, 1, 'failed');
+  expect(stateOf(run, 0)).toBe('streaming');
+  await locked.config('SET', 'requirepass', '');
+  const retry: EngineCommand = { type: 'retryShard', shard: 1 };
+  expect(await ask(run, retry)).toMatchObject({ accepted: false, needs: 'yes' });
+  expect(await ask(run, retry, 'yes')).toMatchObject({ accepted: true });
+  await untilState(run, 1, 'streaming');
+  await run.caughtUp();
+  expect((await compare(source.masters, target.masters, BOTH)).differences).toEqual([]);
+
+  await lockOut(node);
+  await untilState(run, 1, 'failed');
+  const skip: EngineCommand = { type: 'skipShard', shard: 1 };
+  expect(await ask(run, { type: 'skipShard', shard: 0 }, { target: 'target' })).toMatchObject({ accepted: false });
+  expect(await ask(run, skip, 'yes')).toMatchObject({ accepted: false, needs: 'target' });
+  expect(await ask(run, skip, { target: 'target' })).toMatchObject({ accepted: true });
+  const result = await run.stop();
+  expect(result).toMatchObject({
+    outcome: 'completed',
+    exitCode: EXIT.refusals,
+    message: 'Skipped, and missing on the target: shard-1.',
+  });
+  expect(result.shards[1]?.error).toMatch(/^skipped: /);
+  expect(run.engine.snapshot().audit.map(({ command, accepted }) => [command.type, accepted])).toEqual([
+    ['retryShard', false],
+    ['retryShard', true],
+    ['skipShard', false],
+    ['skipShard', false],
+    ['skipShard', true],
+    ['stop', true],
+  ]);
+}, 120_000);
+
+test('a target that held keys before is not copied to anew by hand, and a shard that works is not skipped', async () => {
+  const [source, target] = [await testServer(), await testServer()];
+  await client(target).set('theirs', '1');
+  const run = migrate(endpointOf(source), endpointOf(target), { conflictPolicy: 'ignore' });
+  await run.streaming();
+  expect(await ask(run, { type: 'restartShard', shard: 0 }, 'yes')).toMatchObject({
+    accepted: false,
+    message: expect.stringContaining('held keys before this run'),
+  });
+  expect(await ask(run, { type: 'skipShard', shard: 0 }, { target: 'target' })).toMatchObject({ accepted: false });
+  expect(await ask(run, { type: 'skipShard', shard: 9 }, { target: 'target' })).toMatchObject({
+    message: 'There is no such shard.',
+  });
+  expect((await run.stop()).outcome).toBe('completed');
+}, 60_000);
+
+test('a shard that waits for its source tries again at once when it is told to', async () => {
+  const [source, target] = [await testServer(), await testServer()];
+  const proxy = await startTcpProxy(source);
+  onTestFinished(() => proxy.stop());
+  const run = migrate(endpointOf(proxy), endpointOf(target));
+  await run.streaming();
+  proxy.refuse(true);
+  proxy.cut();
+  // The waits get longer: this one is so long that what follows is no accident.
+  await waitFor(() => /Next attempt in ([89]|\d\d) s/.test(run.engine.snapshot().shards[0]?.waitingFor ?? ''), {
+    what: 'a long wait',
+    deadlineMs: 40_000,
+  });
+  proxy.refuse(false);
+  const askedAtMs = performance.now();
+  expect(await ask(run, { type: 'retryShard', shard: 0 })).toMatchObject({
+    accepted: true,
+    message: 'shard-0 tries again now.',
+  });
+  await untilState(run, 0, 'streaming');
+  expect(performance.now() - askedAtMs).toBeLessThan(4000);
+  expect((await run.stop()).outcome).toBe('completed');
+}, 60_000);
