@@ -27,6 +27,8 @@ export class ChangeQueue {
   readonly #window = new ByteWindow();
   #draining: ChangePage;
   #filling: ChangePage;
+  /** What is put on disk next; the queue there copies it. */
+  #record = Buffer.allocUnsafeSlow(1024);
   #recentLow: Uint32Array | null = null;
   #recentHigh: Uint32Array | null = null;
 
@@ -104,7 +106,8 @@ export class ChangeQueue {
     if (this.#recentHigh[place] === high && this.#recentLow[place] === low) return;
     this.#recentLow[place] = low;
     this.#recentHigh[place] = high;
-    const record = Buffer.allocUnsafe(RECORD_HEAD + length);
+    if (this.#record.length < RECORD_HEAD + length) this.#record = Buffer.allocUnsafeSlow((RECORD_HEAD + length) * 2);
+    const record = this.#record.subarray(0, RECORD_HEAD + length);
     record.writeUInt16LE(database, 0);
     record.writeUInt32LE(length, 2);
     bytes.copy(record, RECORD_HEAD, start, start + length);
