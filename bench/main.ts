@@ -1,5 +1,5 @@
 // `npm run bench`: measures full sync, stream and latency on real servers of this machine and prints tables with ratios.
-// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|stream|exact|walk.
+// Options: --keys N, --commands N, --backlog N, --rounds N, --redis-shake PATH, --only full-sync|mixed|scan|stream|exact|walk.
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../source/demo/local-servers.ts';
@@ -7,6 +7,7 @@ import { type ExactFigure, measureExact } from './exact.ts';
 import { type FullSyncFigure, measureFullSync } from './full-sync.ts';
 import { fill } from './load.ts';
 import { fillMixed, MIXED_KEYS } from './mixed.ts';
+import { measureScan, type ScanFigure } from './scan.ts';
 import { measureStream, type StreamFigure } from './stream.ts';
 import { measureWalk } from './walk.ts';
 
@@ -46,6 +47,21 @@ function printFullSync(figures: readonly FullSyncFigure[], what: string): void {
       number(figure.seconds, 2),
       native === undefined ? '-' : number(figure.seconds / native.seconds, 2),
       thousands(figure.keysPerSecond),
+      number(figure.cpuMicrosPerKey, 2),
+      mib(figure.peakBytes),
+    ]),
+  );
+}
+
+function printScan(figures: readonly ScanFigure[], keys: number): void {
+  console.log(`\nScan of ${keys} strings (11-byte keys, 473-byte values), standalone to standalone\n`);
+  printTable(
+    ['who', 'seconds', 'keys/s', 'source CPU us a key', 'own CPU us a key', 'peak MiB'],
+    figures.map((figure) => [
+      figure.who,
+      number(figure.seconds, 2),
+      thousands(keys / figure.seconds),
+      number(figure.sourceMicrosPerKey, 2),
       number(figure.cpuMicrosPerKey, 2),
       mib(figure.peakBytes),
     ]),
@@ -115,6 +131,10 @@ try {
   if (wanted('mixed')) {
     const figures = await measureFullSync(MIXED_KEYS, rounds, shake, fillMixed);
     printFullSync(figures, `${MIXED_KEYS} keys of mixed types, three of them with a million elements`);
+  }
+  if (wanted('scan')) {
+    const keys = Number(values.keys);
+    printScan(await measureScan(keys, rounds, shake, (source) => fill(source, keys)), keys);
   }
   if (wanted('walk')) {
     const { figures, bytes, keys } = await measureWalk(Number(values.keys), rounds);
