@@ -35,6 +35,8 @@ export interface StateStoreOptions {
   readonly recopied: readonly RecopiedSlots[];
   /** Asked when a save begins; what it gives must have taken effect on the target. */
   readonly progress: () => ShardProgress;
+  /** Whether this process is the one that works on the shard: only then is anything saved. Left out: it is. */
+  readonly mayWrite?: () => boolean;
   /** A save failed, with what to say about it; null: saving works again. */
   readonly trouble: (error: FerryError | null) => void;
   /** Stands in for the disk in tests. */
@@ -188,11 +190,16 @@ export class ShardStateStore {
     return this.#saveUntilDone();
   }
 
-  /** Saves for the last time. @throws FerryError `state` */
-  async close(): Promise<void> {
+  /** Saves nothing more: the file is another process's. */
+  abandon(): void {
     this.#closing.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+  }
+
+  /** Saves for the last time. @throws FerryError `state` */
+  async close(): Promise<void> {
+    this.abandon();
     await this.save();
     await removeUnfinished(this.#path).catch(() => {});
   }
@@ -210,6 +217,14 @@ export class ShardStateStore {
 
   async #saveNow(): Promise<void> {
     const state = this.state();
+    if (this.#options.mayWrite?.() === false) {
+      // A process that was frozen may wake to find that another one has gone on: its file is not to be touched.
+      throw new FerryError(`The state of ${state.shard} is not saved: its lease is not certain to be ours.`, {
+        code: 'lease',
+        retriable: true,
+        shard: state.shard,
+      });
+    }
     try {
       await this.#write(this.#path, formatShardState(state));
     } catch (thrown) {

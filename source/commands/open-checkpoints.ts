@@ -26,9 +26,7 @@ import { stableNumbers, withCarriedSlots } from './stable-shards.ts';
 /** ask: refuse when there is something to go on with, and name both ways. */
 export type ResumeChoice = 'ask' | 'resume' | 'fresh';
 
-/** A lease that is not renewed for this long is free: longer than a failover of the target takes. */
-const LEASE_MS = 60_000;
-const SAVE_EVERY_MS = 1000;
+/** How often the state on the target is brought up to date. */
 const RENEW_EVERY_MS = 2000;
 
 export interface CheckpointOrder {
@@ -36,6 +34,9 @@ export interface CheckpointOrder {
   /** As the person named both sides, without credentials: what tells one migration from another. */
   readonly names: { readonly source: string; readonly target: string };
   readonly choice: ResumeChoice;
+  /** settings.resume */
+  readonly saveEveryMs: number;
+  readonly leaseMs: number;
   readonly source: ServerSide;
   readonly target: ServerSide;
   /** All of the source, numbered by lowest slot. */
@@ -79,9 +80,9 @@ export async function openCheckpoints(order: CheckpointOrder, tell: Tell): Promi
     migration,
     folder,
     engineVersion: packageJson.version,
-    saveEveryMs: SAVE_EVERY_MS,
-    leaseMs: LEASE_MS,
-    renewEveryMs: RENEW_EVERY_MS,
+    saveEveryMs: order.saveEveryMs,
+    leaseMs: order.leaseMs,
+    renewEveryMs: Math.min(RENEW_EVERY_MS, order.leaseMs / 3),
     marksSlots: target.topology.kind === 'cluster',
     target: (shard) => ({ home: asker.home(leaseKey(migration, shard)), nodes: asker.nodes }),
     close: () => asker.close(),

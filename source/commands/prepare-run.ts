@@ -34,7 +34,7 @@ export interface RunSetup {
   readonly limits: RunLimits;
   readonly snapshotOnly: boolean;
   /** What is done with what an earlier process has left; null: nothing is kept for a later one. */
-  readonly resume: Pick<CheckpointOrder, 'names' | 'choice'> | null;
+  readonly resume: Pick<CheckpointOrder, 'names' | 'choice' | 'saveEveryMs' | 'leaseMs'> | null;
   readonly shards: readonly number[] | null;
 }
 

@@ -100,7 +100,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           exactlyOnce: settings.target.exactlyOnce,
           limits: runLimits(settings),
           snapshotOnly: command.snapshotOnly,
-          resume: { names, choice },
+          resume: { names, choice, ...settings.resume },
           shards: settings.source.shards ?? null,
         },
         tell,

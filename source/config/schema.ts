@@ -269,6 +269,23 @@ const screen = z.strictObject({
   color: z.boolean().optional().describe('Draw in colour; without it the terminal and NO_COLOR decide.'),
 });
 
+const resume = z.strictObject({
+  saveEveryMs: z
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(1000)
+    .describe('How often the state of a shard is written for a later --resume, milliseconds.'),
+  leaseMs: z
+    .int()
+    .min(2000)
+    .max(3_600_000)
+    .default(60_000)
+    .describe(
+      'How long the lease of a shard on the target holds when nobody renews it, milliseconds: longer than a failover of the target takes.',
+    ),
+});
+
 const log = z.strictObject({
   file: z.string().min(1).nullable().default(null).describe('Log file; null is a new one for each run.'),
   level: z
@@ -300,6 +317,7 @@ export const settingsSchema = z.strictObject({
   limits: limits.prefault({}).describe('How much of this machine and of the servers a run may use.'),
   validation: validation.prefault({}).describe('How both sides are compared.'),
   interface: screen.prefault({}).describe('The screen.'),
+  resume: resume.prefault({}).describe('What is kept for going on with a run that was killed.'),
   log: log.prefault({}).describe('The log file.'),
 });
 

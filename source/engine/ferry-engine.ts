@@ -314,7 +314,7 @@ export class FerryEngine implements Engine {
         break;
       case 'ended':
         this.#recopies.ended(message.shard);
-        record.end = message.end;
+        record.end = this.#checkpoints?.endOf(message.shard, message.end) ?? message.end;
         record.probe?.stop();
         void this.#checkpoints?.ended(message.shard, isDone(message.end));
         if (message.end.reason === 'conflict') this.#abortAll();
@@ -333,6 +333,8 @@ export class FerryEngine implements Engine {
     const record = this.#records.find((candidate) => candidate.job.id === shard);
     if (record === undefined || record.final) return;
     this.#notice('error', record.job.name, error.message);
+    // Its expiries are held by the other process as well.
+    this.#expiries.leave();
     this.#pool?.send({ type: 'abort', shard });
   }
 

@@ -1,17 +1,26 @@
 // What a run keeps for the process that may have to go on with it: for each shard a lease on the target, and its state, in a
 // file here and beside the lease. Lives on the main thread; the workers tell how far they are.
 import type { Setup } from '../checkpoint/fingerprint.ts';
-import { acquireLease, describeHolder, type Lease, type LeaseOptions, type LeaseOutcome } from '../checkpoint/lease.ts';
+import {
+  acquireLease,
+  describeHolder,
+  type Lease,
+  type LeaseOptions,
+  type LeaseOutcome,
+  readLeftState,
+} from '../checkpoint/lease.ts';
 import type { KnownNode, ShardProgress, StoredShard } from '../checkpoint/shard-state.ts';
 import type { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { removeShardState, ShardStateStore } from '../checkpoint/state-store.ts';
 import { formatSlots, normalizeSlots } from '../topology/slots.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
-import type { ShardSample } from './shard-job.ts';
+import type { ShardEnd, ShardSample } from './shard-job.ts';
 
 /** How long to wait before a lease that could not be renewed is asked for again. */
 const REACQUIRE_MS = 2000;
+/** A reply may be lost: then the target has one that we do not know of. */
+const STATES_REMEMBERED = 4;
 /** What a shard of a standalone carries. */
 const ALL_SLOTS: readonly SlotRange[] = [{ first: 0, last: SLOT_COUNT - 1 }];
 
@@ -55,6 +64,10 @@ interface Kept {
   attempt: number;
   /** Everything of it is on the target. */
   done: boolean;
+  /** When the states were saved that the target has from us, the last ones first. */
+  told: readonly string[];
+  /** Somebody else works on it now, and what is kept of it is theirs. */
+  taken: FerryError | null;
   /** Set when the shard has ended. */
   ending: Promise<void> | null;
 }
@@ -81,6 +94,8 @@ export class RunCheckpoints {
       progress: shard.progress,
       attempt: 0,
       done: false,
+      taken: null,
+      told: [],
       ending: null,
       store: new ShardStateStore({
         folder,
@@ -91,11 +106,13 @@ export class RunCheckpoints {
         markedSlots: shard.markedSlots,
         recopied: [],
         progress: () => kept.progress,
+        mayWrite: () => kept.lease?.held ?? false,
         trouble: (error) => this.#stateTrouble(shard.name, error),
       }),
     };
     const outcome = await this.#acquire(kept);
     if (outcome.status === 'busy') throw busyError(shard.name, outcome);
+    kept.lease = outcome.lease;
     this.#kept.set(shard.id, kept);
     await kept.store.save();
     await outcome.lease.renew();
@@ -147,6 +164,12 @@ export class RunCheckpoints {
     return kept.lease !== null && (await kept.lease.renew());
   }
 
+  /** How the shard has ended, which is a failure when another process has taken it. */
+  endOf(id: number, end: ShardEnd): ShardEnd {
+    const taken = this.#kept.get(id)?.taken ?? null;
+    return taken === null ? end : { reason: 'failed', message: taken.message };
+  }
+
   /**
    * A shard that was left is copied anew. Resolves when that is on disk and on the target, which must be before anything of
    * it is taken off: a stream must never go on upon half of its keys. @throws FerryError `state`
@@ -175,6 +198,7 @@ export class RunCheckpoints {
 
   async #end(kept: Kept, done: boolean): Promise<void> {
     kept.done = done;
+    if (kept.taken !== null) return;
     try {
       if (done) {
         // Its markers are gone from the target. It is remembered as long as others of the run are not done.
@@ -204,6 +228,7 @@ export class RunCheckpoints {
   /** @param done nothing of the run is left to go on with. */
   async #letGo(kept: Kept, done: boolean): Promise<void> {
     const { name } = kept.shard;
+    if (kept.taken !== null) return;
     try {
       await kept.store.close();
       if (done) await removeShardState(this.#options.folder, name);
@@ -227,41 +252,62 @@ export class RunCheckpoints {
   async #acquire(kept: Kept): Promise<LeaseOutcome> {
     const { migration, leaseMs, renewEveryMs, target } = this.#options;
     const { shard } = kept;
-    const outcome = await acquireLease({
+    return acquireLease({
       migration,
       run: shard.run,
       shard: shard.name,
       expiryMs: leaseMs,
       renewEveryMs,
       ...target(shard.name),
-      state: (): StoredShard => kept.store.state(),
+      state: (): StoredShard => {
+        const state = kept.store.state();
+        kept.told = [state.savedAt, ...kept.told].slice(0, STATES_REMEMBERED);
+        return state;
+      },
       lost: (error) => void this.#lost(kept, error),
     });
-    if (outcome.status === 'acquired') kept.lease = outcome.lease;
-    return outcome;
   }
 
-  /** The target was away for longer than a lease lasts, or somebody else has it: only the latter is the end. */
+  /** The target was away for longer than a lease lasts, or somebody else has it, or had it: only the first is not the end. */
   async #lost(kept: Kept, error: FerryError): Promise<void> {
     kept.lease = null;
-    const { id, name } = kept.shard;
+    const { name } = kept.shard;
     this.#host?.notice('warn', name, `${error.message} It is asked for again.`);
-    while (!this.#closed && kept.ending === null) {
+    while (!this.#closed && kept.ending === null && kept.taken === null) {
       try {
-        const outcome = await this.#acquire(kept);
-        if (outcome.status === 'acquired') {
-          this.#host?.notice('info', name, 'The lease of this shard is ours again.');
-          return;
-        }
-        if (outcome.holder?.pid !== process.pid) {
-          this.#host?.lost(id, busyError(name, outcome));
-          return;
-        }
+        await this.#askAgain(kept);
+        if (kept.lease !== null) return;
       } catch {
         // The target can not be asked yet.
       }
       await new Promise((resolve) => setTimeout(resolve, REACQUIRE_MS));
     }
+  }
+
+  async #askAgain(kept: Kept): Promise<void> {
+    const { migration, target } = this.#options;
+    const { name } = kept.shard;
+    const outcome = await this.#acquire(kept);
+    if (outcome.status === 'busy') {
+      if (outcome.holder?.pid !== process.pid) this.#taken(kept, busyError(name, outcome));
+      return;
+    }
+    const left = await readLeftState(target(name).home, migration, name);
+    if (left !== null && kept.told.includes(left.savedAt)) {
+      kept.lease = outcome.lease;
+      this.#host?.notice('info', name, 'The lease of this shard is ours again.');
+      return;
+    }
+    // Free, but not as we left it: another process went on with the shard, and may have finished it.
+    await outcome.lease.release(false);
+    const message = `Another process has gone on with ${name} while this one was away: this one stops, and leaves everything as it is.`;
+    this.#taken(kept, new FerryError(message, { code: 'lease', shard: name }));
+  }
+
+  #taken(kept: Kept, error: FerryError): void {
+    kept.taken = error;
+    kept.store.abandon();
+    this.#host?.lost(kept.shard.id, error);
   }
 
   #stateTrouble(shard: string, error: FerryError | null): void {

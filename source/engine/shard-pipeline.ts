@@ -21,6 +21,7 @@ import { type PassageHost, ShardPassage } from './shard-passage.ts';
 import { BY_HAND, obstacleToRestart, refreshJob, restartDelayMs } from './shard-restart.ts';
 import type { DatabaseKey } from './watched-keys.ts';
 
+const NOT_OURS = 'Whether this process may still write for the shard is not certain.';
 /** The main thread asks the cluster once a second. */
 const LEAVE_MS = 3000;
 
@@ -368,6 +369,7 @@ export class ShardPipeline {
   async #beginAnew(former: ShardPassage): Promise<void> {
     try {
       await former.release();
+      if (!(await this.#askLease())) throw new FerryError(NOT_OURS, { code: 'lease', retriable: true });
       this.#job = { ...(await refreshJob(this.#carried())), attempt: this.#attempt, resume: null };
     } catch (error) {
       if (!this.#ended) this.#restartLater(toFerryError(error), former);

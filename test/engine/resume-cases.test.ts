@@ -1,5 +1,7 @@
 // A run that was stopped or killed at an awkward moment, or whose source changed while nobody looked: gone on with, equal in
 // the end, and no more copied anew than has to be.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
@@ -154,4 +156,49 @@ describe('a run that is gone on with', () => {
     expect(await client(target).keys('redferry:*}:shard-0')).not.toEqual(markers);
     await expectEqualEnd(fresh, [source], [target]);
   });
+
+  it.each(['is at work', 'is done'])(
+    'stops when it was frozen and another process %s: it touches nothing',
+    async (then) => {
+      const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+      await client(source).set('a', '1');
+      const folder = stateFolder();
+      const config = join(folder, 'config.json');
+      writeFileSync(config, JSON.stringify({ resume: { leaseMs: 2000 } }));
+      const args = ['--config', config, '--source', addressOf(source), '--target', addressOf(target)];
+      const frozen = new SyncProcess(args, folder);
+      await frozen.streaming();
+      await client(source).incr('counter');
+      await frozen.caughtUp();
+      void frozen.kill('SIGSTOP');
+      for (let i = 0; i < 200; i++) await client(source).incr('counter');
+      const early = new SyncProcess([...args, '--resume'], folder);
+      expect(await early.exited).toBe(5);
+
+      await waitFor(async () => (await client(target).keys('redferry:lease:*')).length === 0, {
+        deadlineMs: 10_000,
+        what: 'the lease to expire',
+      });
+      const other = new SyncProcess([...args, '--resume'], folder);
+      await other.streaming();
+      if (then === 'is at work') {
+        void frozen.kill('SIGCONT');
+        for (let i = 0; i < 200; i++) await client(source).incr('counter');
+        expect(await frozen.exited).toBe(1);
+        expect(frozen.messages).toMatch(/shard-0 is being migrated by process \d+/);
+        expect(await client(target).keys('redferry:lease:*')).toHaveLength(1);
+        await expectEqualEnd(other, [source], [target]);
+        return;
+      }
+      await expectEqualEnd(other, [source], [target]);
+      // The clients have moved over.
+      await client(target).set('a', 'new');
+      void frozen.kill('SIGCONT');
+      expect(await frozen.exited).toBe(1);
+      expect(frozen.messages).toContain('Another process has gone on with shard-0');
+      expect(await client(target).get('a')).toBe('new');
+      expect(await client(target).get('counter')).toBe('201');
+      expect(await client(target).keys('redferry:*')).toEqual([]);
+    },
+  );
 });
