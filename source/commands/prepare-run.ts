@@ -1,5 +1,6 @@
 // Everything between the settings and the first byte: find the shards on both sides, check that the run can be right,
 // plan it. Throws a FerryError with one sentence when it can not.
+import { leaseKey } from '../checkpoint/lease.ts';
 import type { Place } from '../config/place.ts';
 import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
@@ -13,7 +14,7 @@ import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT } from '../topology/topology.ts';
 import type { DatabaseNumbers } from '../transforms/database-map.ts';
-import { type CheckpointOrder, type OpenCheckpoints, openCheckpoints } from './open-checkpoints.ts';
+import { type CheckpointOrder, migrationName, type OpenCheckpoints, openCheckpoints } from './open-checkpoints.ts';
 import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
 export interface RunSetup {
@@ -70,7 +71,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
   const kept = scans ? null : await checkpointsOf(setup, source, target, all, facts, tell);
   const origins = kept?.origins ?? chosen;
-  const { care, importMode } = await expiriesOf(setup.run, target, origins, tell);
+  const { care, importMode } = await expiriesOf(setup, target, origins, tell);
   return planRun({
     ...setup,
     checkpoints: kept?.checkpoints ?? null,
@@ -193,7 +194,7 @@ function chosenOf(all: readonly PlannedOrigin[], shards: readonly number[] | nul
 
 /** How the target is kept from removing keys: by its import-mode where it has one and lets us, else by held expiries. */
 async function expiriesOf(
-  run: string,
+  { run, resume }: RunSetup,
   target: AskedTarget,
   origins: readonly PlannedOrigin[],
   tell: Tell,
@@ -204,12 +205,14 @@ async function expiriesOf(
   const covered = slots.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   const own = covered === SLOT_COUNT ? [] : slots;
   const { endpoint, topology } = target;
+  const migration = resume === null ? null : migrationName(resume.names);
+  const leases = migration === null ? [] : origins.map(({ id }) => leaseKey(migration, `shard-${id}`));
   if (hasImportMode(topology.version)) {
-    const fields = new HeldExpiries(run, endpoint, own, { keys: false });
+    const fields = new HeldExpiries(run, endpoint, own, { keys: false, leases });
     const mode = new ImportMode(run, endpoint, fields);
     if (await mode.enter(topology, tell)) return { care: mode, importMode: true };
   }
-  return { care: new HeldExpiries(run, endpoint, own, { keys: true }), importMode: false };
+  return { care: new HeldExpiries(run, endpoint, own, { keys: true, leases }), importMode: false };
 }
 
 function planOf(side: AskedSource | AskedTarget): SidePlan {

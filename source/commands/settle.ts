@@ -29,7 +29,7 @@ export async function settle(command: SettleCommand): Promise<number> {
     said++;
     process.stdout.write(`${message}\n`);
   };
-  const held = new HeldExpiries(NAME, target, [], { keys: true });
+  const held = new HeldExpiries(NAME, target, [], { keys: true, leases: [] });
   const mode = hasImportMode(topology.version) ? new ImportMode(NAME, target, held) : null;
   await mode?.takeOver(topology, tell);
   const left = await (mode ?? held).release(() => false, tell);

@@ -18,22 +18,28 @@ export interface ExpiryCare {
   release(stopped: () => boolean, tell: Tell): Promise<string | null>;
 }
 
+export interface HeldOrder {
+  /** Keys are held; else only fields of hashes. */
+  readonly keys: boolean;
+  /** Names of this run's leases, which expire by themselves. */
+  readonly leases: readonly string[];
+}
+
 /** Expiries are written later than they are (protocol/held-expiry.ts) and get their own time back at the end. */
 export class HeldExpiries implements ExpiryCare {
   readonly #run: string;
   readonly #target: Endpoint;
   readonly #slots: readonly SlotRange[];
-  readonly #keys: boolean;
+  readonly #what: HeldOrder;
 
   /**
    * @param slots of the shards that are copied; empty for every key.
-   * @param what whether keys are held, or only fields of hashes.
    */
-  constructor(run: string, target: Endpoint, slots: readonly SlotRange[], what: { readonly keys: boolean }) {
+  constructor(run: string, target: Endpoint, slots: readonly SlotRange[], what: HeldOrder) {
     this.#run = run;
     this.#target = target;
     this.#slots = slots;
-    this.#keys = what.keys;
+    this.#what = what;
   }
 
   async release(stopped: () => boolean, tell: Tell): Promise<string | null> {
@@ -44,7 +50,7 @@ export class HeldExpiries implements ExpiryCare {
         tell('info', `Run ${other} still writes to this target: held expiries are settled when it ends.`);
         return null;
       }
-      const order = { target: this.#target, slots: this.#slots, keys: this.#keys, stopped, once: sayOnce(tell) };
+      const order = { target: this.#target, slots: this.#slots, ...this.#what, stopped, once: sayOnce(tell) };
       const { keys, fields, missed } = await settleExpiries(order);
       if (keys + fields > 0) {
         tell('info', `${keys} keys and ${fields} hash fields of the target have their exact expiry again.`);

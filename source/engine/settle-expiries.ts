@@ -20,6 +20,8 @@ export interface SettleOrder {
   readonly slots: readonly SlotRange[];
   /** Keys may be held; else only fields of hashes, and databases without any are passed over. */
   readonly keys: boolean;
+  /** Names of this run's leases: where nothing else expires, nothing is held. */
+  readonly leases: readonly string[];
   /** Whether to leave off. */
   readonly stopped: () => boolean;
   /** A sentence for the person. */
@@ -43,7 +45,8 @@ async function settleNode(
   try {
     const info = await node.info('keyspace');
     for (const [, database, facts = ''] of info.matchAll(/^db(\d+):(\S+)/gm)) {
-      const expire = order.keys && !/(^|,)expires=0(,|$)/.test(facts);
+      const expiring = Number(/(?:^|,)expires=(\d+)/.exec(facts)?.[1] ?? Number.POSITIVE_INFINITY);
+      const expire = order.keys && expiring > (database === '0' ? await leasesOn(node, order.leases) : 0);
       // subexpiry of Redis 7.4, keys_with_volatile_items of Valkey 9; older servers have no such fields.
       const fieldsExpire = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(facts);
       if (!expire && !fieldsExpire) continue;
@@ -59,6 +62,12 @@ async function settleNode(
   } finally {
     node.disconnect();
   }
+}
+
+/** How many of the leases this node has. */
+async function leasesOn(node: Redis, leases: readonly string[]): Promise<number> {
+  const there = await Promise.all(leases.map((lease) => node.exists(lease).catch(() => 0)));
+  return there.reduce((sum, found) => sum + found, 0);
 }
 
 async function settlerFor(

@@ -130,6 +130,7 @@ describe('settling', () => {
       target: endpointOf(target),
       slots: [],
       keys: true,
+      leases: [],
       stopped: () => false,
       once: () => {},
     });
@@ -142,6 +143,7 @@ describe('settling', () => {
       target: endpointOf(target),
       slots: [],
       keys: true,
+      leases: [],
       stopped: () => false,
       once: () => {},
     });
@@ -162,7 +164,14 @@ describe('settling', () => {
       for (const key of keys.toReversed())
         await (Number(key.slice(2)) % 2 === 0 ? app.persist(key) : app.pexpireat(key, exact + 7));
     })();
-    await settleExpiries({ target: endpointOf(target), slots: [], keys: true, stopped: () => false, once: () => {} });
+    await settleExpiries({
+      target: endpointOf(target),
+      slots: [],
+      keys: true,
+      leases: [],
+      stopped: () => false,
+      once: () => {},
+    });
     await written;
     const expiries = await Promise.all(keys.map((key) => expiryOn(to, key)));
     expect(expiries.filter((_, i) => i % 2 === 0).every((at) => at === -1)).toBe(true);
@@ -183,6 +192,7 @@ describe('settling', () => {
       target: endpoint,
       slots: [],
       keys: true,
+      leases: [],
       stopped: () => false,
       once: (message: string) => said.push(message),
     };
@@ -202,6 +212,7 @@ describe('settling', () => {
       target: endpointOf(target),
       slots,
       keys: true,
+      leases: [],
       stopped: () => false,
       once: () => {},
     });

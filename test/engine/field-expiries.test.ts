@@ -117,7 +117,7 @@ describe.each(KINDS)('on $label', (kind) => {
     await redis.call('HPEXPIREAT', 'h', 1_700_000_000_000 + HOLD_MS, 'FIELDS', 1, 'past');
     await redis.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '+@all', '-@scripting');
     const target = endpointOf(place, { credentials: { username: 'plain', password: 'secret' } });
-    const order = { target, slots: [], keys: true, stopped: () => false, once: () => {} };
+    const order = { target, slots: [], keys: true, leases: [], stopped: () => false, once: () => {} };
     expect(await settleExpiries(order)).toEqual({ keys: 0, fields: 2, missed: 0 });
     expect(await expiriesOn(redis, 'h', 'held', 'own', 'past')).toEqual([exact, exact + 9, -2]);
   });

@@ -193,7 +193,7 @@ describe('an end', () => {
 it('a target that is gone is named', async () => {
   const target = await testServer();
   await target.stop();
-  const left = await new HeldExpiries('test', endpointOf(target), [], { keys: true }).release(
+  const left = await new HeldExpiries('test', endpointOf(target), [], { keys: true, leases: [] }).release(
     () => false,
     () => {},
   );
