@@ -17,7 +17,7 @@ export interface AuditFrame {
 
 const LINES_MOST = 4;
 /** Cells for what was asked: the longest usual command. */
-const COMMAND_WIDTH = 10;
+const COMMAND_WIDTH = 17;
 
 /** How it was confirmed and by whom, in brackets behind the sentence. */
 const origin = ({ client, confirmed }: AuditEntry, { messages }: Look): string => {

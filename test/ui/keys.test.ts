@@ -1,6 +1,7 @@
 // What the keys do, through the real input path: coalesced, pasted, confirmed, refused.
 import type { Key } from 'ink';
 import { expect, test } from 'vitest';
+import type { AuditEntry } from '../../source/engine/contract.ts';
 import { keyNames } from '../../source/ui/key-parser.ts';
 import { openSession, type Session } from './screen-session.ts';
 
@@ -307,5 +308,89 @@ test('r tries again, after a failure only with a yes; R asks; X takes the name o
     { type: 'skipShard', shard: 0 },
   ]);
   expect(fake.orders.map((order) => order?.confirmed)).toEqual(['yes', 'no', 'yes', { target: '10.9.4.20:6379' }]);
+  await finish();
+});
+
+test('finishing in sync takes a yes, out of sync the name of the target', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('F');
+  await terminal.until('the question', (text) => text.includes('Every shard is in sync'));
+  terminal.press('\r');
+  await terminal.until('no question', (text) => !text.includes('Finish the migration?'));
+  fake.edit(1, { state: 'full-sync' });
+  await terminal.until('the state', (text) => text.includes('2/3 streaming'));
+  terminal.press('F');
+  await terminal.until('the other question', (text) => text.includes('Type 10.9.4.20:6379 and enter'));
+  terminal.press('y\r');
+  await terminal.until('the sentence', (text) => text.includes('not the name of the target'));
+  terminal.press('\x15');
+  terminal.press('10.9.4.20:63799\x7f');
+  await terminal.until('the name', (text) => text.includes('> 10.9.4.20:6379_'));
+  expect(fake.commands).toEqual([]);
+  terminal.press('\r');
+  await terminal.until('no question', (text) => !text.includes('Finish the migration?'));
+  expect(fake.commands).toEqual([{ type: 'finish' }]);
+  expect(fake.orders).toEqual([{ client: 'screen', confirmed: { target: '10.9.4.20:6379' } }]);
+  await finish();
+});
+
+test('escape leaves a question with a name unanswered, whatever was typed', async () => {
+  const { terminal, fake, finish } = await openSession();
+  fake.edit(1, { state: 'failed' });
+  await terminal.until('the state', (text) => text.includes('1 FAILED'));
+  terminal.press('F');
+  await terminal.until('the question', (text) => text.includes('NOT in sync'));
+  terminal.press('10.9.4.20:6379');
+  await terminal.until('the name', (text) => text.includes('> 10.9.4.20:6379_'));
+  terminal.press('\x1b');
+  await terminal.until('no question', (text) => !text.includes('Finish the migration?'));
+  expect(fake.commands).toEqual([]);
+  await finish();
+});
+
+test('who only watches is told so by every key that steers, and sees no such hint', async () => {
+  const { terminal, fake, end } = await openSession({ screen: { readOnly: true, isAttached: true } });
+  expect(terminal.screen().at(-1)).toMatch(/READ-ONLY/);
+  expect(terminal.screen().at(-1)).not.toMatch(/pause/);
+  for (const key of ['p', 'P', 'S', 'F', 'R', '-', 't', 'T']) {
+    terminal.press(key);
+    await terminal.until('the sentence', (text) => text.includes('only watches'));
+    terminal.press('\x0c');
+    await terminal.until('no sentence', (text) => !text.includes('only watches'));
+  }
+  expect(fake.commands).toEqual([]);
+  terminal.press('q');
+  expect(await end).toBe('abandoned');
+});
+
+test('4 shows who asked for what, the refused as well, and scrolls', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('4');
+  await terminal.until('nothing', (text) => text.includes('Nobody has asked for anything yet.'));
+  const entry = (id: number): AuditEntry => ({
+    id,
+    timeMs: fake.now(),
+    client: 'ctl (process 7)',
+    command: { type: 'pause', shards: [id] },
+    confirmed: 'no',
+    accepted: true,
+    message: `Paused shard-${id}.`,
+    change: null,
+  });
+  const finished: AuditEntry = {
+    ...entry(60),
+    client: 'me',
+    command: { type: 'finish' },
+    confirmed: { target: 'db2' },
+    accepted: false,
+    message: 'No.',
+    change: { from: 'a', to: 'b' },
+  };
+  fake.writeAudit([...Array.from({ length: 50 }, (_, id) => entry(id)), finished]);
+  await terminal.until('the newest', (text) =>
+    /finish +REFUSED: No\. a → b\. \(by me, confirmed with\s+db2\)/.test(text),
+  );
+  terminal.press('g');
+  await terminal.until('the oldest', (text) => text.includes('Paused shard-0. (by ctl (process 7))'));
   await finish();
 });
