@@ -148,13 +148,25 @@ async function ownerOf(nodes: readonly Redis[], key: string): Promise<Redis> {
   return owner;
 }
 
-/** @param commands of each backlog. */
-export async function measureExact(commands: number): Promise<ExactFigure[]> {
+/** @param commands of each backlog. @param rounds with and without in turn; the median by the target's CPU counts. */
+export async function measureExact(commands: number, rounds: number): Promise<ExactFigure[]> {
   const figures: ExactFigure[] = [];
   for (const target of ['standalone', 'three masters'] as const) {
     for (const share of SHARES) {
-      for (const exactlyOnce of [false, true]) figures.push(await measureOne(target, share, exactlyOnce, commands));
+      const found: [ExactFigure[], ExactFigure[]] = [[], []];
+      for (let round = 0; round < rounds; round++) {
+        found[0].push(await measureOne(target, share, false, commands));
+        found[1].push(await measureOne(target, share, true, commands));
+      }
+      figures.push(...found.map(median));
     }
   }
   return figures;
+}
+
+function median(figures: readonly ExactFigure[]): ExactFigure {
+  const sorted = figures.toSorted((a, b) => a.targetMicrosPerCommand - b.targetMicrosPerCommand);
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (middle === undefined) throw new RangeError('a median needs a round');
+  return middle;
 }

@@ -152,7 +152,7 @@ try {
   }
   if (wanted('exact')) {
     const backlog = Number(values.backlog);
-    printExact(await measureExact(backlog), backlog);
+    printExact(await measureExact(backlog, rounds), backlog);
   }
 } finally {
   await stopAll();
