@@ -45,6 +45,8 @@ export interface CheckpointOrder {
   readonly choose: (origins: readonly PlannedOrigin[]) => readonly PlannedOrigin[];
   readonly conflictPolicy: ConflictPolicy;
   readonly filters: Readonly<Record<string, string>>;
+  /** The source's databases that become others. */
+  readonly databases: Readonly<Record<string, number>>;
   readonly targetIsEmpty: boolean;
 }
 
@@ -143,11 +145,10 @@ async function leftState({ folder, asker, migration }: Places, shard: string): P
 
 /** The setup of today, and its shards, by the numbers that the shards have had. */
 async function numbered(
-  { source, target, origins, filters, conflictPolicy }: CheckpointOrder,
+  { source, target, origins, filters, databases, conflictPolicy }: CheckpointOrder,
   migration: string,
   left: Left,
 ): Promise<{ readonly setup: Setup; readonly origins: readonly PlannedOrigin[] }> {
-  const databases = {};
   const targetIsKnown = left.size > 0;
   const setup = await setupOf({ source, target, migration, targetIsKnown, filters, databases, conflictPolicy });
   const [any] = left.values();
@@ -220,7 +221,15 @@ async function begin(
     const progress = stored?.progress ?? newProgress(targetSetup, formatAddress(origin.address), targetWasEmpty);
     const shardRun = stored?.run ?? run;
     const markedSlots = stored?.markedSlots ?? new SlotBitmap();
-    await checkpoints.add({ id, name, run: shardRun, progress: { ...progress, setup: targetSetup }, markedSlots });
+    const isNew = stored === undefined;
+    await checkpoints.add({
+      id,
+      name,
+      run: shardRun,
+      progress: { ...progress, setup: targetSetup },
+      markedSlots,
+      isNew,
+    });
     const keptFile = keptKeysFile(folder, name);
     if (stored !== undefined) checkKept(stored, keptFile);
     starts.set(id, { run: shardRun, attempt: 1, targetWasEmpty, resume: null, keptFile });

@@ -70,24 +70,29 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
   );
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
   const kept = scans ? null : await checkpointsOf(setup, source, target, all, facts, tell);
-  const origins = kept?.origins ?? chosen;
-  const { care, importMode } = await expiriesOf(setup, target, origins, tell);
-  return planRun({
-    ...setup,
-    checkpoints: kept?.checkpoints ?? null,
-    startOf: (id) => kept?.starts.get(id) ?? null,
-    source: planOf(source),
-    target: planOf(target),
-    origins,
-    expiries: care,
-    keyspace: await keyspaceOf(setup, source, origins, tell),
-    targetWasEmpty: facts.empty,
-    destinationOf: (id) =>
-      destinationOf(target, { facts, importMode, exactlyOnce: setup.exactlyOnce }, id, origins.length > 1),
-    limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
-    // A snapshot is all that such a file holds.
-    snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
-  });
+  try {
+    const origins = kept?.origins ?? chosen;
+    const { care, importMode } = await expiriesOf(setup, target, origins, tell);
+    return planRun({
+      ...setup,
+      checkpoints: kept?.checkpoints ?? null,
+      startOf: (id) => kept?.starts.get(id) ?? null,
+      source: planOf(source),
+      target: planOf(target),
+      origins,
+      expiries: care,
+      keyspace: await keyspaceOf(setup, source, origins, tell),
+      targetWasEmpty: facts.empty,
+      destinationOf: (id) =>
+        destinationOf(target, { facts, importMode, exactlyOnce: setup.exactlyOnce }, id, origins.length > 1),
+      limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
+      // A snapshot is all that such a file holds.
+      snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
+    });
+  } catch (error) {
+    await kept?.checkpoints.close();
+    throw error;
+  }
 }
 
 /** What the run may change of notify-keyspace-events, and what an earlier one has left there. */
@@ -141,6 +146,7 @@ async function checkpointsOf(
       choose: (numbered) => chosenOf(numbered, setup.shards),
       conflictPolicy: setup.conflictPolicy,
       filters: { ...setup.keyless },
+      databases: setup.databases ?? {},
       targetIsEmpty: facts.empty,
     },
     tell,

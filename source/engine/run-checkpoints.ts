@@ -33,6 +33,8 @@ export interface CheckpointedShard {
   readonly progress: ShardProgress;
   /** Slots that have markers. */
   readonly markedSlots: SlotBitmap;
+  /** Nothing of it was left by another process. */
+  readonly isNew: boolean;
 }
 
 export interface CheckpointOptions {
@@ -64,6 +66,8 @@ interface Kept {
   attempt: number;
   /** Everything of it is on the target. */
   done: boolean;
+  /** Settled when it is on disk that the shard is copied anew. */
+  anew: Promise<void>;
   /** When the states were saved that the target has from us, the last ones first. */
   told: readonly string[];
   /** Somebody else works on it now, and what is kept of it is theirs. */
@@ -96,6 +100,7 @@ export class RunCheckpoints {
       done: false,
       taken: null,
       told: [],
+      anew: Promise.resolve(),
       ending: null,
       store: new ShardStateStore({
         folder,
@@ -161,6 +166,7 @@ export class RunCheckpoints {
   async held(id: number): Promise<boolean> {
     const kept = this.#kept.get(id);
     if (kept === undefined) return true;
+    await kept.anew;
     return kept.lease !== null && (await kept.lease.renew());
   }
 
@@ -185,7 +191,9 @@ export class RunCheckpoints {
   /** A shard that had ended begins once more; what its samples tell counts again. */
   revived(id: number): void {
     const kept = this.#kept.get(id);
-    if (kept !== undefined) kept.ending = null;
+    if (kept === undefined) return;
+    kept.ending = null;
+    kept.done = false;
   }
 
   /** @param done everything of the shard is on the target. */
@@ -220,9 +228,15 @@ export class RunCheckpoints {
     this.#closed = true;
     await Promise.all([...this.#kept.keys()].map((id) => this.ended(id, false)));
     const all = [...this.#kept.values()];
-    const done = all.every((kept) => kept.done);
+    const done = all.every((kept) => kept.done) || !all.some((kept) => this.#isWorthKeeping(kept));
     await Promise.all(all.map((kept) => this.#letGo(kept, done)));
     this.#options.close();
+  }
+
+  /** A copy that has just begun is nothing to go on with, unless its keys are known to be its own. */
+  #isWorthKeeping({ shard, progress }: Kept): boolean {
+    if (progress.phase !== 'copying') return true;
+    return progress.targetWasEmpty && (this.#host !== null || !shard.isNew);
   }
 
   /** @param done nothing of the run is left to go on with. */
@@ -245,7 +259,7 @@ export class RunCheckpoints {
   /** What it wrote so far is going to be taken off the target: nothing of it is to be gone on with. */
   #beginsAnew(kept: Kept): void {
     kept.progress = copying(kept.progress);
-    kept.store.forgetSlots().catch(() => {});
+    kept.anew = kept.store.forgetSlots().catch(() => {});
     void kept.lease?.renew();
   }
 

@@ -369,6 +369,8 @@ export class ShardPipeline {
   async #beginAnew(former: ShardPassage): Promise<void> {
     try {
       await former.release();
+      // In this order: the state says that the shard is copied anew before anything of it is taken off the target.
+      this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() });
       if (!(await this.#askLease())) throw new FerryError(NOT_OURS, { code: 'lease', retriable: true });
       this.#job = { ...(await refreshJob(this.#carried())), attempt: this.#attempt, resume: null };
     } catch (error) {

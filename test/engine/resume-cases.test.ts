@@ -157,6 +157,20 @@ describe('a run that is gone on with', () => {
     await expectEqualEnd(fresh, [source], [target]);
   });
 
+  it('is not asked about when it has left nothing to go on with', async () => {
+    const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+    await client(source).set('a', 'new');
+    await client(target).set('a', 'old');
+    const args = ['--source', addressOf(source), '--target', addressOf(target)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    expect(await run.exited).toBe(3);
+    expect(await client(target).keys('redferry:*')).toEqual([]);
+    const again = new SyncProcess([...args, '--on-conflict', 'rewrite'], folder);
+    await again.streaming();
+    await expectEqualEnd(again, [source], [target]);
+  });
+
   it.each(['is at work', 'is done'])(
     'stops when it was frozen and another process %s: it touches nothing',
     async (then) => {
