@@ -68,7 +68,7 @@ export class ScanChanges {
   #alarms = 0;
   #polls = 0;
   #timer: NodeJS.Timeout | null = null;
-  #looking = false;
+  #looking: Promise<void> | null = null;
   #closed = false;
 
   constructor(options: ScanChangesOptions, host: ScanChangesHost) {
@@ -146,9 +146,12 @@ export class ScanChanges {
     return this.#queue.take(give);
   }
 
-  /** Resolves when everything that the source had told by now is in the queue. */
+  /** Resolves when everything that the source had told by now is in the queue, and what has no events is known too. */
   async caughtUp(): Promise<void> {
     await this.#feed?.caughtUp();
+    // One that is under way may have asked before.
+    await this.#looking;
+    await this.#look(false);
   }
 
   close(): void {
@@ -162,10 +165,16 @@ export class ScanChanges {
     return this.#spool.close();
   }
 
-  /** One look at the source; what goes wrong is tried again by the next. */
+  /** One look at the source, or the one under way; what goes wrong is tried again by the next. */
   async #look(atFlags: boolean): Promise<void> {
-    if (this.#looking || this.#closed) return;
-    this.#looking = true;
+    if (this.#closed) return;
+    this.#looking ??= this.#lookOnce(atFlags).finally(() => {
+      this.#looking = null;
+    });
+    await this.#looking;
+  }
+
+  async #lookOnce(atFlags: boolean): Promise<void> {
     try {
       this.#link ??= await this.#connect();
       const link = this.#link;
@@ -181,8 +190,6 @@ export class ScanChanges {
       this.#link?.close();
       this.#link = null;
       if (this.#feed === null) this.#unfollow(`The changes of the source can not be followed (${messageOf(error)}).`);
-    } finally {
-      this.#looking = false;
     }
   }
 
@@ -290,8 +297,9 @@ export class ScanChanges {
     if (now !== null) this.#flushes = now;
     const known = now !== null && before.flush >= 0;
     const { flush, swapdb } = this.#options;
-    if (known ? now.flush > before.flush : alarms > 0) this.#happened('FLUSHALL or FLUSHDB', flush, 'filter.flush');
-    if (known && now.swapdb > before.swapdb) {
+    if (known ? grew(before.flush, now.flush) : alarms > 0)
+      this.#happened('FLUSHALL or FLUSHDB', flush, 'filter.flush');
+    if (known && grew(before.swapdb, now.swapdb)) {
       if (swapdb === 'forward') this.gap = true;
       this.#happened('SWAPDB', swapdb, 'filter.swapdb');
     }
@@ -344,4 +352,9 @@ export class ScanChanges {
       'More keys have changed than limits.memory and limits.spool hold: the shard is scanned once more.',
     );
   }
+}
+
+/** A counter that is smaller than before began anew with CONFIG RESETSTAT or another process. */
+function grew(before: number, now: number): boolean {
+  return now > before || (now < before && now > 0);
 }

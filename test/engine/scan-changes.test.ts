@@ -1,10 +1,22 @@
 // The scan reader with live changes: whatever is written while it scans and afterwards arrives, and whatever goes, goes.
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
 import { client, following, keyspaceEvents } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
+
+/** Changes in one go; the source tells of each. */
+const BURST = 1000;
+const HOT_KEYS = `
+  for n = ARGV[1], ARGV[1] + ARGV[2] - 1 do
+    local number = n * 7919 % 10000
+    local key = 'hot:' .. string.format('%d', number)
+    if n % 11 == 0 then redis.call('DEL', key)
+    elseif number % 3 == 0 then redis.call('HSET', key, 'field:' .. n % 5, n)
+    else redis.call('SET', key, 'value ' .. n) end
+  end`;
 
 const changesOf = (run: Migration) => run.engine.snapshot().shards[0]?.changes ?? null;
 
@@ -79,6 +91,25 @@ describe('changes during and after a scan', () => {
     const sizes = /cmdstat_memory\|usage:calls=(\d+)/.exec(await from.info('commandstats'))?.[1];
     // 50,000 changes; what the paused lanes had taken already is fetched twice.
     expect(Number(sizes)).toBeLessThan(4000);
+  });
+
+  it('at 20,000 a second and more on 10,000 hot keys, until the load stops', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const from = client(source);
+    const run = migrate(endpointOf(source), endpointOf(target), following());
+    await run.streaming();
+    const startedAt = performance.now();
+    const elapsed = (): number => performance.now() - startedAt;
+    let changes = 0;
+    for (; elapsed() < 3000; changes += BURST) {
+      await from.eval(HOT_KEYS, 0, changes, BURST);
+      while (changes > elapsed() * 25) await setImmediate();
+    }
+    expect(changes / elapsed()).toBeGreaterThan(20);
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences.slice(0, 5)).toEqual([]);
+    expect(report.checked).toBeGreaterThan(5000);
   });
 
   it('missed while the subscription was cut are found by another scan and a sweep', async () => {

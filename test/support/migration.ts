@@ -109,7 +109,9 @@ export function migrate(
     throttle,
   });
   engine.start();
-  const alive = (): void => {
+  /** Waits, at most a minute; a run that has ended keeps nobody waiting. */
+  const until = async (what: string, condition: () => boolean): Promise<void> => {
+    await waitFor(() => engine.snapshot().result !== null || condition(), { deadlineMs: 60_000, what });
     const { result } = engine.snapshot();
     if (result !== null) throw new Error(`the run ended: ${result.outcome}, ${result.message}`);
   };
@@ -119,25 +121,17 @@ export function migrate(
     refusals,
     conflicts,
     streaming: () =>
-      waitFor(
-        () => {
-          alive();
-          const { shards } = engine.snapshot();
-          return shards.length > 0 && shards.every((shard) => shard.state === 'streaming');
-        },
-        { deadlineMs: 60_000, what: 'every shard to stream' },
-      ),
+      until('every shard to stream', () => {
+        const { shards } = engine.snapshot();
+        return shards.length > 0 && shards.every((shard) => shard.state === 'streaming');
+      }),
     caughtUp: () => {
       const begunAtMs = Date.now();
-      return waitFor(
-        () => {
-          alive();
-          const { shards, takenAtMs } = engine.snapshot();
-          // The source's own offset is read once a second.
-          return takenAtMs > begunAtMs + 2200 && shards.every((shard) => shard.lagBytes === 0 && shard.queued === 0);
-        },
-        { deadlineMs: 60_000, what: 'the lag to be 0' },
-      );
+      return until('the lag to be 0', () => {
+        const { shards, takenAtMs } = engine.snapshot();
+        // The source's own offset is read once a second.
+        return takenAtMs > begunAtMs + 2200 && shards.every((shard) => shard.lagBytes === 0 && shard.queued === 0);
+      });
     },
     stop: async () => {
       await engine.dispatch({ type: 'stop' });

@@ -4,7 +4,7 @@
 // in one transaction; a cluster, where a transaction takes one slot, between two of which a change is told by its event.
 import { RespBuilder } from '../../protocol/resp-builder.ts';
 import type { ServerVersion } from '../../topology/topology.ts';
-import { FetchedValues, FOUND } from './fetched-values.ts';
+import { FetchedValues, FOUND, type Found } from './fetched-values.ts';
 import type { KeyList } from './key-list.ts';
 import { ReplyCursor, SourceRefusal } from './reply-cursor.ts';
 import type { SourceLink } from './source-link.ts';
@@ -22,6 +22,7 @@ export interface FetcherOptions {
 const GROUP_BYTES = 2 * 1024 * 1024;
 /** Below this share of strings MGET would mostly ask for nothing. */
 const LEAST_STRINGS = 0.2;
+const NOWHERE = new Uint16Array(0);
 /** How fast the share follows what was found. */
 const SHARE_WEIGHT = 0.2;
 
@@ -98,8 +99,17 @@ export class ValueFetcher {
   }
 
   async #fetchGroup(link: SourceLink, values: FetchedValues): Promise<void> {
-    const asked = values.places.subarray(0, values.count).filter((place) => values.found[place] === FOUND.asked);
-    if (asked.length === 0) return;
+    const asked = this.#placesOf(values, FOUND.asked);
+    if (asked.length > 0) await this.#askValues(link, values, asked);
+    const elsewhere = values.keys.isChange ? this.#placesOf(values, FOUND.elsewhere) : NOWHERE;
+    if (elsewhere.length > 0) await this.#askImported(link, values, elsewhere);
+  }
+
+  #placesOf(values: FetchedValues, found: Found): Uint16Array {
+    return values.places.subarray(0, values.count).filter((place) => values.found[place] === found);
+  }
+
+  async #askValues(link: SourceLink, values: FetchedValues, asked: Uint16Array): Promise<void> {
     let others = asked;
     if (this.#stringShare >= LEAST_STRINGS) {
       await this.#askStrings(link, values, asked);
@@ -153,6 +163,35 @@ export class ValueFetcher {
         if (values.found[place] === FOUND.asked) values.found[place] = FOUND.gone;
       }
     });
+  }
+
+  /** A key that is told of and is said to be elsewhere may have come already, before its slot. */
+  async #askImported(link: SourceLink, values: FetchedValues, places: Uint16Array): Promise<void> {
+    const request = this.#request;
+    const cursor = this.#cursor;
+    const { keys } = values;
+    const absolute = knowsExpireTime(this.#options.version);
+    request.clear();
+    for (const place of places) {
+      for (const command of ['DUMP', absolute ? 'PEXPIRETIME' : 'PTTL']) {
+        request.add('ASKING');
+        request.command(2);
+        request.text(command);
+        request.argument(keys.bytes, keys.start(place), keys.end(place));
+      }
+    }
+    const replies = await link.ask(request.written(), places.length * 4, keys.database);
+    values.replies.push(replies);
+    cursor.begin(replies.bytes);
+    const nowMs = Date.now();
+    for (const place of places) {
+      cursor.next();
+      this.#takeValue(values, place, FOUND.payload);
+      cursor.next();
+      cursor.next();
+      const expiry = cursor.isError || cursor.number < 0 ? -1 : cursor.number;
+      values.expiresAtMs[place] = expiry < 0 || absolute ? expiry : nowMs + expiry;
+    }
   }
 
   /** The head of a request: of a transaction where one is possible. */
