@@ -53,7 +53,7 @@ export async function demo(command: DemoCommand): Promise<number> {
   const engine = new FerryEngine({
     run,
     ...NAMES,
-    validation: validationSetup({ run, names: NAMES, places: () => placesOf(stage) }, settings.validation),
+    validation: validationSetup({ run, names: NAMES, places: () => placesOf(stage) }, settings),
     prepare: (tell) => setTheStage(stage, command, run, tell),
     onNotice: (notice) => log.notice(notice),
     onRefusals: (refusals) => log.refusals(refusals),

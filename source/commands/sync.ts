@@ -78,7 +78,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
   const engine = new FerryEngine({
     run,
     ...names,
-    validation: validationSetup({ run, names, places: () => ({ source, target }) }, settings.validation),
+    validation: validationSetup({ run, names, places: () => ({ source, target }) }, settings),
     throttle: throttleSettings(settings),
     prepare: (tell) => {
       for (const warning of warnings) tell('warn', warning);

@@ -13,7 +13,7 @@ import { parseSize } from '../validation/sample-size.ts';
 import type { ValidateResult } from '../validation/validate-result.ts';
 import { type ValidateProgress, Validation } from '../validation/validation.ts';
 import { exact, percent } from '../validation/verdict.ts';
-import { compareSideOf } from './compare-sides.ts';
+import { comparedSides } from './compare-sides.ts';
 import { mayRepair, repairAfter } from './repair-after.ts';
 import { newRunName } from './sync.ts';
 import { writePage } from './validation-setup.ts';
@@ -34,10 +34,7 @@ export async function validate(command: ValidateCommand): Promise<number> {
   const { validation } = settings;
   const sample = parseSize(command.size ?? validation.sample);
   const toleranceMs = command.toleranceMs ?? validation.ttlToleranceMs;
-  const [source, target] = await Promise.all([
-    compareSideOf(toPlace(settings.source), 'source'),
-    compareSideOf(toPlace(settings.target), 'target'),
-  ]);
+  const { source, target, scope, partial } = await comparedSides(settings);
   if (command.repair !== null) {
     await mayRepair(command.repair, settings.target.address, toPlace(settings.target), target);
   }
@@ -59,7 +56,8 @@ export async function validate(command: ValidateCommand): Promise<number> {
       source,
       target,
       sample,
-      sourceOnly: command.sourceOnly,
+      scope,
+      sourceOnly: command.sourceOnly || partial,
       keysPerSecond: command.rate ?? validation.keysPerSecond,
       seed: command.seed ?? undefined,
       toleranceMs,

@@ -8,7 +8,7 @@ import { messageOf } from '../engine/errors.ts';
 import type { ValidationSetup } from '../engine/validation-desk.ts';
 import { DifferenceFile, differenceLine } from '../validation/difference-file.ts';
 import { htmlReport, type PageSubject } from '../validation/html-report.ts';
-import { compareSideOf } from './compare-sides.ts';
+import { compareSideOf, copiedKeys } from './compare-sides.ts';
 
 /** What the servers of a live migration are spared for. */
 const KEYS_PER_SECOND = 50_000;
@@ -21,19 +21,18 @@ export interface ValidatedPlaces {
   readonly names: { readonly source: string; readonly target: string };
 }
 
-export function validationSetup(
-  { run, places, names }: ValidatedPlaces,
-  { sample, keysPerSecond, ttlToleranceMs }: Settings['validation'],
-): ValidationSetup {
+export function validationSetup({ run, places, names }: ValidatedPlaces, settings: Settings): ValidationSetup {
+  const { sample, keysPerSecond, ttlToleranceMs } = settings.validation;
   let journal: DifferenceFile | null = null;
   return {
     size: sample,
     keysPerSecond: keysPerSecond ?? KEYS_PER_SECOND,
     toleranceMs: ttlToleranceMs,
+    scope: copiedKeys(settings),
     sides: async () => {
       const { source, target } = places();
       const [from, to] = await Promise.all([compareSideOf(source, 'source'), compareSideOf(target, 'target')]);
-      return { source: from, target: to };
+      return { source: from, target: { ...to, databases: settings.databases.map } };
     },
     write: ({ result, differences, bothSides }, number) => {
       const name = join(process.cwd(), `redferry-${run}-validation-${number}`);

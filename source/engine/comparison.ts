@@ -1,5 +1,6 @@
 // One comparison of both sides from beginning to end, and its picture for a screen. It runs in the main thread on connections
 // of its own, never touches the data of the run, and is held to a number of keys a second.
+import type { KeyScope } from '../validation/key-scope.ts';
 import type { Difference } from '../validation/report.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import type { CompareSide } from '../validation/side.ts';
@@ -22,6 +23,7 @@ export interface ComparisonOrder {
   readonly size: ValidationSize;
   readonly source: CompareSide;
   readonly target: CompareSide;
+  readonly scope: KeyScope;
   /** Only a part of the source is compared: the target's other keys are nobody's extras. */
   readonly sourceOnly: boolean;
   readonly keysPerSecond: number | null;
@@ -69,9 +71,9 @@ export class Comparison {
   constructor(order: ComparisonOrder) {
     this.#order = order;
     this.#keysPerSecond = order.keysPerSecond;
-    const { source, target, sourceOnly, keysPerSecond, toleranceMs, waitForApplied } = order;
+    const { source, target, scope, sourceOnly, keysPerSecond, toleranceMs, waitForApplied } = order;
     this.#validation = new Validation({
-      ...{ source, target, sourceOnly, keysPerSecond, toleranceMs },
+      ...{ source, target, scope, sourceOnly, keysPerSecond, toleranceMs },
       sample: parseSize(order.size),
       settle: { waitForApplied },
       maxDifferences: DIFFERENCES_KEPT,

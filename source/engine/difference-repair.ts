@@ -1,8 +1,9 @@
 // Repairs keys that a comparison has found to differ: copies them again, through the pipelines that own them while the run
 // goes on, compares them once more, and journals what they were and what became of them.
+import { placesOf } from '../validation/database-numbers.ts';
 import { differenceLine } from '../validation/difference-file.ts';
 import { recheck } from '../validation/recheck.ts';
-import type { Difference } from '../validation/report.ts';
+import { type Difference, sidedKey } from '../validation/report.ts';
 import type { CompareSide } from '../validation/side.ts';
 import type { Settled, SettleOptions } from '../validation/suspects.ts';
 import type { CommandOutcome, KeyName, RepairKind } from './contract.ts';
@@ -52,20 +53,27 @@ export async function repairDifferences(order: RepairOrder): Promise<Repaired> {
 async function copyAgain(order: RepairOrder): Promise<ReadonlyMap<Difference, string>> {
   const { kind, differences, recopy, source, target } = order;
   const failures = new Map<Difference, string>();
-  if (recopy === null) {
-    await copyDirectly(differences, { source, target, mayDelete: kind === 'extra' }, (difference, failure) => {
+  const owned = recopy === null ? [] : differences.filter((difference) => namesOn(difference, target).length > 0);
+  // Nobody writes to a database of the target to which none of the source goes.
+  const others = differences.filter((difference) => !owned.includes(difference));
+  if (others.length > 0) {
+    await copyDirectly(others, { source, target, mayDelete: kind === 'extra' }, (difference, failure) => {
       if (failure !== null) failures.set(difference, failure);
     });
-    return failures;
   }
-  for (let at = 0; at < differences.length; at += BATCH) {
-    const keys = differences
-      .slice(at, at + BATCH)
-      .map(({ database, key }) => ({ database, key: key.toString('base64') }));
+  if (recopy === null) return failures;
+  for (let at = 0; at < owned.length; at += BATCH) {
+    const keys = owned.slice(at, at + BATCH).flatMap((difference) => namesOn(difference, target));
     const outcome = await recopy(keys);
     if (!outcome.accepted) throw new FerryError(outcome.message, { code: 'repair' });
   }
   return failures;
+}
+
+/** As the pipelines know it. An extra key of a database into which several go: each of them says that it is not there. */
+function namesOn(difference: Difference, { databases }: CompareSide): KeyName[] {
+  const key = difference.key.toString('base64');
+  return placesOf(databases, sidedKey(difference)).source.map((database) => ({ database, key }));
 }
 
 function reasonOf(settled: Settled): string {

@@ -1,10 +1,11 @@
 // Copies single keys again on connections of its own: only for when no run writes to the target, since nothing here knows
 // the stream. One after the other: the values may be big, and there are few.
 import { ServerInfo } from '../topology/server-info.ts';
+import { placesOf } from '../validation/database-numbers.ts';
 import { clockOf, expiryCommand, expiryOf, NO_EXPIRY } from '../validation/expiry.ts';
 import { openSides } from '../validation/linked-sides.ts';
 import type { LinkedSide } from '../validation/located-replies.ts';
-import type { Difference } from '../validation/report.ts';
+import { type Difference, sidedKey } from '../validation/report.ts';
 import { ReplyError } from '../validation/resp-reader.ts';
 import { type CompareSide, type Side, text } from '../validation/side.ts';
 import { messageOf } from './errors.ts';
@@ -40,11 +41,14 @@ async function copyKey(
   source: Side,
   target: LinkedSide,
   restore: RecopyRestore,
-  { database, key }: Difference,
+  difference: Difference,
   mayDelete: boolean,
 ): Promise<string | null> {
+  const { key } = difference;
+  const places = placesOf(target.side.description.databases, sidedKey(difference));
+  const database = places.target;
   if (target.side.cluster && database !== 0) return `a cluster has no database ${database}`;
-  const payload = await fetch(source, database, key);
+  const payload = await fetchFirst(source, places.source, key);
   if (payload instanceof ReplyError) return payload.message;
   if (payload.bytes === null && !mayDelete) return 'the source does not have it any more';
   const command = restore.command({ key, payload: payload.bytes, expiresAtMs: payload.expiresAtMs });
@@ -61,11 +65,22 @@ async function copyKey(
   }
 }
 
-async function fetch(
-  source: Side,
-  database: number,
-  key: Buffer,
-): Promise<{ readonly bytes: Buffer | null; readonly expiresAtMs: number } | ReplyError> {
+interface Fetched {
+  /** null: the source does not have it. */
+  readonly bytes: Buffer | null;
+  readonly expiresAtMs: number;
+}
+
+/** From the first of the databases that has it. */
+async function fetchFirst(source: Side, databases: readonly number[], key: Buffer): Promise<Fetched | ReplyError> {
+  for (const database of databases) {
+    const fetched = await fetch(source, database, key);
+    if (fetched instanceof ReplyError || fetched.bytes !== null) return fetched;
+  }
+  return { bytes: null, expiresAtMs: NO_EXPIRY };
+}
+
+async function fetch(source: Side, database: number, key: Buffer): Promise<Fetched | ReplyError> {
   if (source.cluster && database !== 0) return { bytes: null, expiresAtMs: NO_EXPIRY };
   const [time, expiry, payload] = await source
     .nodeOf(key)

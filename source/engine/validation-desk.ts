@@ -2,6 +2,7 @@
 // of each shard stays beside the shard.
 import { formatAddress } from '../topology/endpoint.ts';
 import type { WaitForApplied } from '../validation/barrier.ts';
+import type { KeyScope } from '../validation/key-scope.ts';
 import { keySlot } from '../validation/key-slot.ts';
 import { FULL, parseSize } from '../validation/sample-size.ts';
 import type { CompareSide } from '../validation/side.ts';
@@ -28,6 +29,8 @@ export interface ValidationSetup {
   /** Asks both sides where their nodes are. @throws FerryError when one is a file, or can not be asked. */
   readonly sides: () => Promise<{ readonly source: CompareSide; readonly target: CompareSide }>;
   readonly size: ValidationSize;
+  /** The keys that the run copies. */
+  readonly scope: KeyScope;
   readonly keysPerSecond: number | null;
   readonly toleranceMs: number | undefined;
   /** Writes a comparison to files; gives their names. @throws FerryError when they can not be written. */
@@ -126,6 +129,7 @@ export class ValidationDesk {
         size,
         source: { ...source, addresses },
         target,
+        scope: setup.scope,
         sourceOnly: partial,
         keysPerSecond: setup.keysPerSecond,
         toleranceMs: setup.toleranceMs,

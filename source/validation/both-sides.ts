@@ -1,7 +1,8 @@
 // What each side has of a key that differs, line by line, for a person to look at: elements that only one of them has. Reads
 // little: of long values the beginning, of big ones nothing (the difference itself says in words where they part).
 import type { Command, Connection } from './connection.ts';
-import type { Difference } from './report.ts';
+import { placesOf } from './database-numbers.ts';
+import { type Difference, sidedKey } from './report.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 import { count, list, type Side, text } from './side.ts';
 import { quote } from './value-pair.ts';
@@ -82,9 +83,14 @@ const READINGS: Readonly<Record<string, Reading>> = {
 export async function readBothSides(
   source: Side,
   target: Side,
-  { database, key }: Pick<Difference, 'database' | 'key'>,
+  difference: Pick<Difference, 'database' | 'key' | 'aspects'>,
 ): Promise<readonly SideLine[]> {
-  const [ours, theirs] = await Promise.all([linesOf(source, database, key), linesOf(target, database, key)]);
+  const { key } = difference;
+  const places = placesOf(target.description.databases, sidedKey(difference));
+  const [ours, theirs] = await Promise.all([
+    linesOf(source, places.source[0] ?? null, key),
+    linesOf(target, places.target, key),
+  ]);
   const lines = [
     ...without(ours, theirs).map((line): SideLine => ({ side: 'source', text: line })),
     ...without(theirs, ours).map((line): SideLine => ({ side: 'target', text: line })),
@@ -94,8 +100,8 @@ export async function readBothSides(
   return lines.length <= MOST_LINES ? lines : [...fair('source').slice(0, half), ...fair('target').slice(0, half)];
 }
 
-async function linesOf(side: Side, database: number, key: Buffer): Promise<string[]> {
-  if (side.cluster && database !== 0) return ['not there'];
+async function linesOf(side: Side, database: number | null, key: Buffer): Promise<string[]> {
+  if (database === null || (side.cluster && database !== 0)) return ['not there'];
   const node = side.nodeOf(key);
   const [type, timeLeft, usage] = await node.batch(
     [

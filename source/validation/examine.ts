@@ -1,5 +1,6 @@
 // Compares batches of keys, quickly where bytes prove them equal and thoroughly where they do not, and keeps the tallies.
 // What differs at first sight is a suspect: suspects.ts finds out what it is.
+import { sourcesOf } from './database-numbers.ts';
 import { type KeyBatch, keyAt, oneCommand } from './key-batch.ts';
 import { KeySet } from './key-set.ts';
 import { type LinkedSides, onlyNode } from './linked-sides.ts';
@@ -41,7 +42,10 @@ export class Examiner {
   /** A tally for each stratum. */
   constructor(options: ExamineOptions, strata: readonly { readonly side: 'source' | 'target' }[]) {
     const { source, target } = options.sides;
-    this.#options = { ...options, same: (suspect) => (command) => sameAnswerTo(source, target, suspect, command) };
+    this.#options = {
+      ...options,
+      same: (key, places) => (command) => sameAnswerTo(source, target, key, places, command),
+    };
     this.#ofTarget = strata.map(({ side }) => side === 'target');
     this.#sources = options.sides.source.side.nodes.map((_, node) => onlyNode(options.sides.source, node));
     this.#habits = this.#sources.map(() => new PlainHabit());
@@ -72,8 +76,8 @@ export class Examiner {
   }
 
   /** A difference that is in the tallies already: from an earlier part of the same comparison. */
-  know({ database, key }: Pick<Difference, 'database' | 'key'>): void {
-    this.#known.add(nameOf({ database, key }));
+  know(difference: Difference): void {
+    this.#known.add(nameOf(difference));
   }
 
   /** Looks at all suspects there are now until each is settled. */
@@ -102,7 +106,7 @@ export class Examiner {
     await eachOf(doubtful, async (index) => {
       // A copy: the batch is a view into a buffer that will be read into again.
       const key = Buffer.from(keyAt(batch, index));
-      const suspect: Suspect = { database: place.database, key, stratum: place.number };
+      const suspect: Suspect = { side: 'source', database: place.database, key, stratum: place.number };
       const verdict = await lookAt(suspect, this.#options);
       if (verdict.verdict === 'equal') addEqual(tally, verdict.type, 1);
       else if (verdict.verdict === 'expiring') tally.expiring += 1;
@@ -114,8 +118,13 @@ export class Examiner {
   async #findExtras(place: StratumPlace, batch: KeyBatch): Promise<Examined> {
     const { sides } = this.#options;
     const { database, number } = place;
-    const absent = await absentFrom(sides.source, database, batch);
-    const suspects = absent.map((index) => ({ database, key: Buffer.from(keyAt(batch, index)), stratum: number }));
+    let absent = Array.from({ length: batch.count }, (_, index) => index);
+    for (const from of sourcesOf(sides.target.side.description.databases, database)) {
+      absent = await absentFrom(sides.source, from, batch, absent);
+    }
+    const suspects = absent.map(
+      (index): Suspect => ({ side: 'target', database, key: Buffer.from(keyAt(batch, index)), stratum: number }),
+    );
     return { stratum: number, tally: emptyTally(), suspects };
   }
 
@@ -131,7 +140,7 @@ export class Examiner {
     if (this.#ofTarget[suspect.stratum] === true && this.#isSourcesBusiness(settled)) return;
     switch (settled.outcome) {
       case 'different':
-        if (!this.#known.add(nameOf(suspect))) break;
+        if (!this.#known.add(nameOf(settled.difference))) break;
         addDifferent(tally, settled.difference.type, settled.difference.aspects);
         this.#options.onDifference(settled.difference, suspect.stratum);
         break;
@@ -152,25 +161,25 @@ export class Examiner {
   }
 }
 
-function nameOf({ database, key }: Pick<Suspect, 'database' | 'key'>): Buffer {
-  return Buffer.concat([Buffer.from(`${database}:`, 'latin1'), key]);
+/** The number of an extra key's database is the target's. */
+function nameOf({ database, key, aspects }: Difference): Buffer {
+  return Buffer.concat([Buffer.from(`${aspects.includes('extra') ? '+' : ''}${database}:`, 'latin1'), key]);
 }
 
-/** Indexes of the keys that a side does not have. */
-async function absentFrom(linked: LinkedSide, database: number, batch: KeyBatch): Promise<number[]> {
-  const all = Array.from({ length: batch.count }, (_, index) => index);
-  if (linked.side.cluster && database !== 0) return all;
+/** Those of the keys at `indexes` that a side does not have. */
+async function absentFrom(linked: LinkedSide, database: number, batch: KeyBatch, indexes: number[]): Promise<number[]> {
+  if (linked.side.cluster && database !== 0) return indexes;
   const [link] = linked.links;
-  if (batch.count === 0 || link === undefined) return [];
-  if (!linked.side.cluster) {
+  if (indexes.length === 0 || link === undefined) return [];
+  if (!linked.side.cluster && indexes.length === batch.count) {
     // One number for all of them: nearly always the answer is that all are there.
     const replies = await link.request(oneCommand('EXISTS', batch, 0, batch.count), 1, { database });
     const there = Number(replies.bytes.toString('latin1', 1, replies.end));
     link.release(replies);
     if (there === batch.count) return [];
   }
-  const answers = await askAbout(linked, database, batch, all, QUESTIONS.exists);
-  const absent = all.filter((index) => answers.numberIn(index) !== 1);
+  const answers = await askAbout(linked, database, batch, indexes, QUESTIONS.exists);
+  const absent = indexes.filter((_, place) => answers.numberIn(place) !== 1);
   answers.release();
   return absent;
 }

@@ -236,7 +236,8 @@ async function compareThoroughly(run: Run, database: number, keys: readonly Buff
     for (const key of waiting) {
       run.signal?.throwIfAborted();
       const guardMs = EXPIRY_GUARD_MS;
-      const outcome = await compareKey({ source, target, database, key, toleranceMs, guardMs, entriesRead, onDrift });
+      const places = { source: [database], target: database };
+      const outcome = await compareKey({ source, target, places, key, toleranceMs, guardMs, entriesRead, onDrift });
       if (outcome.verdict === 'different') {
         const { type, aspects, detail } = outcome;
         report.add({ database, key, type, aspects, detail });

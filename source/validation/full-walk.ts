@@ -3,6 +3,7 @@
 // everything before it is in the tallies.
 import type { Examined, Examiner } from './examine.ts';
 import { scanBatch, scanCommand } from './key-batch.ts';
+import type { KeyScope } from './key-scope.ts';
 import type { LinkedSides } from './linked-sides.ts';
 import type { Pace } from './pace.ts';
 import type { StratumPlace } from './strata.ts';
@@ -21,6 +22,7 @@ export interface WalkOptions {
   readonly sides: LinkedSides;
   readonly examiner: Examiner;
   readonly pace: Pace;
+  readonly scope: KeyScope;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,7 +58,7 @@ interface Under {
 }
 
 async function walk(walked: WalkPlace, options: WalkOptions): Promise<void> {
-  const { sides, examiner, pace, signal } = options;
+  const { sides, examiner, pace, scope, signal } = options;
   const { place } = walked;
   const link = sides[place.side].links[place.node];
   if (link === undefined) throw new RangeError(`there is no node ${place.node}`);
@@ -73,7 +75,7 @@ async function walk(walked: WalkPlace, options: WalkOptions): Promise<void> {
   };
   let cursor = walked.cursor ?? '0';
   do {
-    const replies = await link.request([scanCommand(cursor, SCAN_COUNT)], 1, { database: place.database });
+    const replies = await link.request([scanCommand(cursor, SCAN_COUNT, scope)], 1, { database: place.database });
     const { cursor: next, batch, own } = scanBatch(replies);
     cursor = next;
     await pace.take(batch.count, signal);

@@ -1,5 +1,7 @@
 // Keys as they stand in a SCAN reply: `$11\r\nk:000000042\r\n` is a reply's element and a command's argument alike, so a
 // whole batch becomes an MGET or EXISTS by putting a head before it.
+import { encode } from './connection.ts';
+import { EVERY_KEY, type KeyScope } from './key-scope.ts';
 import type { Replies } from './reply-link.ts';
 import { ReplyError } from './resp-reader.ts';
 
@@ -27,9 +29,13 @@ export interface Scanned {
   readonly end: number;
 }
 
-export function scanCommand(cursor: string, count: number, type?: string): Buffer {
-  const words = ['SCAN', cursor, 'COUNT', String(count), ...(type === undefined ? [] : ['TYPE', type])];
-  return Buffer.from(`*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`, 'latin1');
+/** `match` and `type` leave other keys out. */
+export function scanCommand(cursor: string, count: number, only: Pick<KeyScope, 'match' | 'type'> = EVERY_KEY): Buffer {
+  const { match, type } = only;
+  const words = ['SCAN', cursor, 'COUNT', count];
+  if (match !== null) words.push('MATCH', match);
+  if (type !== null) words.push('TYPE', type);
+  return encode([words]);
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import type { Command } from './connection.ts';
 import { compareContent } from './content.ts';
+import type { KeyPlaces } from './database-numbers.ts';
 import { clockOf, expiryCommand, expiryOf, NO_EXPIRY, sameExpiry, settledExpiry, showExpiry } from './expiry.ts';
 import type { Aspect } from './report.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
@@ -12,7 +13,7 @@ import { type Ask, bytes, quote, type SameAnswer, scanValue, type ValuePair, win
 export interface KeyQuestion {
   readonly source: Side;
   readonly target: Side;
-  readonly database: number;
+  readonly places: KeyPlaces;
   readonly key: Buffer;
   readonly toleranceMs: number;
   /** A key this near to its expiry is neither equal nor different. */
@@ -42,12 +43,11 @@ interface Presence {
 const UNKNOWN_BYTES = 10_000_000;
 
 export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
-  const { source, target, key } = question;
-  const askSource = asker(source, question);
-  const askTarget = asker(target, question);
-  const [ours, there] = await Promise.all([
-    readPresence(askSource, source.exactExpiry, key),
-    askTarget === null ? absent() : readPresence(askTarget, target.exactExpiry, key),
+  const { source, target, key, places } = question;
+  const askTarget = asker(target, key, places.target);
+  const [{ ask: askSource, presence: ours }, there] = await Promise.all([
+    findOnSource(question),
+    readPresence(askTarget, target.exactExpiry, key),
   ]);
   const theirs = { ...there, expiresAtMs: settledExpiry(target, there.expiresAtMs) };
   if (ours.type === 'none' && theirs.type === 'none') return { verdict: 'gone', type: 'none' };
@@ -107,11 +107,21 @@ function isDue(presence: Presence, guardMs: number): boolean {
   return presence.expiresAtMs >= 0 && presence.expiresAtMs - presence.nowMs < guardMs;
 }
 
+/** The first of its databases that has the key; where none has it, there is nobody to ask. */
+async function findOnSource({ source, key, places }: KeyQuestion): Promise<{ ask: Ask | null; presence: Presence }> {
+  for (const database of places.source) {
+    const ask = asker(source, key, database);
+    const presence = await readPresence(ask, source.exactExpiry, key);
+    if (presence.type !== 'none') return { ask, presence };
+  }
+  return { ask: null, presence: absent() };
+}
+
 /** null where the side has no such database: a cluster has one. */
-function asker(side: Side, question: KeyQuestion): Ask | null {
-  if (side.cluster && question.database !== 0) return null;
-  const node = side.nodeOf(question.key);
-  return (commands) => node.batch(commands, question.database);
+function asker(side: Side, key: Buffer, database: number): Ask | null {
+  if (side.cluster && database !== 0) return null;
+  const node = side.nodeOf(key);
+  return (commands) => node.batch(commands, database);
 }
 
 function absent(): Presence {

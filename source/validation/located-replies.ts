@@ -1,6 +1,7 @@
 // Asks one side the same question about many keys, each at its node, and says where in the bytes received each answer lies.
 
 import { type Command, encode } from './connection.ts';
+import type { KeyPlaces } from './database-numbers.ts';
 import { eachKey, type Indexes, integer, type KeyBatch, keyAt, lineEnd, oneCommand } from './key-batch.ts';
 import { type ReplyLink, ReplyTooLong } from './reply-link.ts';
 import type { Side } from './side.ts';
@@ -232,12 +233,20 @@ export class Answers {
 export async function sameAnswerTo(
   source: LinkedSide,
   target: LinkedSide,
-  { database, key }: { readonly database: number; readonly key: Buffer },
+  key: Buffer,
+  places: KeyPlaces,
   command: Command,
 ): Promise<boolean> {
+  const [ourDatabase, another] = places.source;
+  // Which of several has the key is not known here.
+  if (ourDatabase === undefined || another !== undefined) return false;
   const wire = encode([command]);
+  const sides = [
+    { ...source, database: ourDatabase },
+    { ...target, database: places.target },
+  ];
   const asked = await Promise.allSettled(
-    [source, target].map(async ({ side, links }) => {
+    sides.map(async ({ side, links, database }) => {
       const link = links[side.numberOf(key)];
       if (link === undefined) throw new Error('a node without a link');
       return { link, replies: await link.request([wire], 1, { database, mostBytes: MOST_WINDOW_BYTES }) };

@@ -2,6 +2,7 @@
 // same bytes. No DUMP: encoding and checksum cost the servers more than the plain value, and versions differ in them. What
 // is not proved equal here (other order of a hash table, other text of a double, too big, streams, really different) is
 // doubtful and goes to key-compare.ts. Never says that a key differs.
+import { targetOf } from './database-numbers.ts';
 import { expiryOf, NO_EXPIRY, sameExpiry, settledExpiry } from './expiry.ts';
 import type { Indexes, KeyBatch } from './key-batch.ts';
 import { AFTER, type Answers, askAbout, type LinkedSide, QUESTIONS, type Question } from './located-replies.ts';
@@ -32,6 +33,20 @@ interface TypeReading {
   readonly unordered: number | null;
 }
 
+const SIDES = ['source', 'target'] as const;
+
+/** The number that the batch's database has on each side. */
+interface Databases {
+  readonly source: number;
+  readonly target: number;
+}
+
+/** INFO keyspace of each node. */
+interface Keyspaces {
+  readonly source: readonly string[];
+  readonly target: readonly string[];
+}
+
 export interface QuickOutcome {
   /** Keys proved equal, by type. */
   readonly equal: ReadonlyMap<string, number>;
@@ -48,34 +63,35 @@ export interface QuickPair {
   readonly habit: PlainHabit;
 }
 
-/** Compares the keys of one batch. Throws only when a link breaks or a server refuses to be read. */
+/** Compares the keys of one batch of a database of the source. Throws only when a link breaks or a server refuses to be read. */
 export async function quickCompare(pair: QuickPair, database: number, batch: KeyBatch): Promise<QuickOutcome> {
   const found: Found = { equal: new Map(), doubtful: [] };
   const all = new Uint32Array(batch.count);
   for (let index = 0; index < batch.count; index++) all[index] = index;
   if (batch.count === 0) return found;
+  const databases = { source: database, target: targetOf(pair.target.side.description.databases, database) };
   // A cluster has one database: everything of another one is missing there.
-  if (pair.target.side.cluster && database !== 0) return { equal: found.equal, doubtful: [...all] };
+  if (pair.target.side.cluster && databases.target !== 0) return { equal: found.equal, doubtful: [...all] };
   if (pair.habit.believed) {
-    const outcome = await comparePlain(pair, database, batch, all);
+    const outcome = await comparePlain(pair, databases, batch, all);
     if (outcome !== null) return outcome;
     pair.habit.disappoint();
   }
   // The target is asked, to spare the source: values that should be equal are equally big.
   const [sizes, ours] = await Promise.all([
-    askAbout(pair.target, database, batch, all, QUESTIONS.size, { after: AFTER.keyspace }),
+    askAbout(pair.target, databases.target, batch, all, QUESTIONS.size, { after: AFTER.keyspace }),
     askKeyspaces(pair.source),
   ]);
-  const keyspaces = [...sizes.textsAfter(), ...ours];
-  const expiring = mayExpire(keyspaces, database);
-  const fieldsExpire = fieldsMayExpire(pair, keyspaces, database);
+  const keyspaces = { source: ours, target: sizes.textsAfter() };
+  const expiring = mayExpire(keyspaces, databases);
+  const fieldsExpire = fieldsMayExpire(pair, keyspaces, databases);
   const chunks = cut(sizes, all, found);
   sizes.release();
   const isSmall = chunks.length === 1 && found.doubtful.length === 0;
   await Promise.all(
     chunks.map(async (indexes) => {
       try {
-        await compareChunk(pair, database, batch, indexes, { expiring, fieldsExpire }, found);
+        await compareChunk(pair, databases, batch, indexes, { expiring, fieldsExpire }, found);
       } catch (error) {
         if (!(error instanceof ReplyTooLong)) throw error;
         for (let place = 0; place < indexes.length; place++) found.doubtful.push(indexes[place] as number);
@@ -93,13 +109,13 @@ export async function quickCompare(pair: QuickPair, database: number, batch: Key
  */
 async function comparePlain(
   pair: QuickPair,
-  database: number,
+  databases: Databases,
   batch: KeyBatch,
   all: Uint32Array,
 ): Promise<QuickOutcome | null> {
   const most = { mostBytes: MOST_BYTES };
   const [values, ours, theirs] = await Promise.allSettled([
-    askAbout(pair.target, database, batch, all, QUESTIONS.head, most),
+    askAbout(pair.target, databases.target, batch, all, QUESTIONS.head, most),
     askKeyspaces(pair.source),
     askKeyspaces(pair.target),
   ]);
@@ -116,10 +132,10 @@ async function comparePlain(
       bytes += length;
     }
     pair.habit.note(bytes <= REQUEST_BYTES);
-    const keyspaces = [...ours.value, ...theirs.value];
+    const keyspaces = { source: ours.value, target: theirs.value };
     const [strings, lasting] = await Promise.all([
-      askAbout(pair.source, database, batch, all, QUESTIONS.string, most),
-      mayExpire(keyspaces, database) ? sameExpiries(pair, database, batch, all) : null,
+      askAbout(pair.source, databases.source, batch, all, QUESTIONS.string, most),
+      mayExpire(keyspaces, databases) ? sameExpiries(pair, databases, batch, all) : null,
     ]);
     const found: Found = { equal: new Map(), doubtful: [] };
     const others = judgeStrings({ ours: strings, theirs: heads }, all, lasting, found);
@@ -152,7 +168,7 @@ interface Lasting {
 
 async function compareChunk(
   pair: QuickPair,
-  database: number,
+  databases: Databases,
   batch: KeyBatch,
   indexes: Indexes,
   { expiring, fieldsExpire }: Lasting,
@@ -160,12 +176,12 @@ async function compareChunk(
 ): Promise<void> {
   const chunk: Found = { equal: new Map(), doubtful: [] };
   const [values, lasting] = await Promise.all([
-    askBoth(pair, database, batch, indexes, QUESTIONS.string),
-    expiring ? sameExpiries(pair, database, batch, indexes) : null,
+    askBoth(pair, databases, batch, indexes, QUESTIONS.string),
+    expiring ? sameExpiries(pair, databases, batch, indexes) : null,
   ]);
   const others = judgeStrings(values, indexes, lasting, chunk);
   values.release();
-  if (others.length > 0) await judgeOthers(pair, database, batch, others, fieldsExpire, chunk);
+  if (others.length > 0) await judgeOthers(pair, databases, batch, others, fieldsExpire, chunk);
   for (const [type, count] of chunk.equal) found.equal.set(type, (found.equal.get(type) ?? 0) + count);
   found.doubtful.push(...chunk.doubtful);
 }
@@ -178,14 +194,14 @@ interface Both {
 
 async function askBoth(
   pair: QuickPair,
-  database: number,
+  databases: Databases,
   batch: KeyBatch,
   indexes: Indexes,
   question: Question,
 ): Promise<Both> {
   const [ours, theirs] = await Promise.allSettled([
-    askAbout(pair.source, database, batch, indexes, question, { mostBytes: MOST_BYTES }),
-    askAbout(pair.target, database, batch, indexes, question, { mostBytes: MOST_BYTES }),
+    askAbout(pair.source, databases.source, batch, indexes, question, { mostBytes: MOST_BYTES }),
+    askAbout(pair.target, databases.target, batch, indexes, question, { mostBytes: MOST_BYTES }),
   ]);
   const release = (): void => {
     for (const answers of [ours, theirs]) if (answers.status === 'fulfilled') answers.value.release();
@@ -259,13 +275,13 @@ function judgeStrings(
 
 async function judgeOthers(
   pair: QuickPair,
-  database: number,
+  databases: Databases,
   batch: KeyBatch,
   others: readonly number[],
   fieldsExpire: boolean,
   { equal, doubtful }: Found,
 ): Promise<void> {
-  const types = await askAbout(pair.target, database, batch, others, QUESTIONS.type);
+  const types = await askAbout(pair.target, databases.target, batch, others, QUESTIONS.type);
   const byType = new Map<string, number[]>();
   for (const [place, index] of others.entries()) {
     const type = types.lineIn(place);
@@ -280,7 +296,7 @@ async function judgeOthers(
     const reading = BY_TYPE[type];
     if (reading === undefined) continue;
     const { question, unordered } = reading;
-    const { ours, theirs, release } = await askBoth(pair, database, batch, indexes, question);
+    const { ours, theirs, release } = await askBoth(pair, databases, batch, indexes, question);
     let same = 0;
     for (const [place, index] of indexes.entries()) {
       const readable = ours.kindOf(place) !== MINUS;
@@ -294,10 +310,15 @@ async function judgeOthers(
 }
 
 /** 1 for each key whose expiry is the same on both sides. */
-async function sameExpiries(pair: QuickPair, database: number, batch: KeyBatch, indexes: Indexes): Promise<Uint8Array> {
+async function sameExpiries(
+  pair: QuickPair,
+  databases: Databases,
+  batch: KeyBatch,
+  indexes: Indexes,
+): Promise<Uint8Array> {
   const [ours, theirs] = await Promise.all([
-    askExpiries(pair.source, database, batch, indexes),
-    askExpiries(pair.target, database, batch, indexes),
+    askExpiries(pair.source, databases.source, batch, indexes),
+    askExpiries(pair.target, databases.target, batch, indexes),
   ]);
   const same = new Uint8Array(indexes.length);
   for (let place = 0; place < indexes.length; place++) {
@@ -339,17 +360,19 @@ function clockIn(reply: string): number {
  * Whether any key of the database has an expiry, on either side: INFO tells in one line for a thousand keys what
  * PEXPIRETIME would tell in a thousand. A side that does not say it is asked key by key.
  */
-function mayExpire(keyspaces: readonly string[], database: number): boolean {
-  return keyspaces.some((text) => keyspaceNumber(text, database, 'expires') !== 0);
+function mayExpire(keyspaces: Keyspaces, databases: Databases): boolean {
+  return SIDES.some((side) => keyspaces[side].some((text) => keyspaceNumber(text, databases[side], 'expires') !== 0));
 }
 
 /** The same for fields of hashes: `subexpiry` of Redis 7.4, `keys_with_volatile_items` of Valkey 9. */
-function fieldsMayExpire(pair: QuickPair, keyspaces: readonly string[], database: number): boolean {
+function fieldsMayExpire(pair: QuickPair, keyspaces: Keyspaces, databases: Databases): boolean {
   if (!pair.source.side.fieldExpiry || !pair.target.side.fieldExpiry) return false;
-  return keyspaces.some(
-    (text) =>
-      keyspaceNumber(text, database, 'subexpiry') !== 0 &&
-      keyspaceNumber(text, database, 'keys_with_volatile_items') !== 0,
+  return SIDES.some((side) =>
+    keyspaces[side].some(
+      (text) =>
+        keyspaceNumber(text, databases[side], 'subexpiry') !== 0 &&
+        keyspaceNumber(text, databases[side], 'keys_with_volatile_items') !== 0,
+    ),
   );
 }
 

@@ -2,7 +2,7 @@
 import type { WaitForApplied } from './barrier.ts';
 import { toleranceFor } from './expiry.ts';
 import { openSides } from './linked-sides.ts';
-import type { Difference } from './report.ts';
+import { type Difference, sidedKey } from './report.ts';
 import type { CompareSide } from './side.ts';
 import { type Settled, settleSuspects } from './suspects.ts';
 import { EXPIRY_GUARD_MS } from './validation.ts';
@@ -26,7 +26,7 @@ export async function recheck(
     const exact = sides.source.side.exactExpiry && sides.target.side.exactExpiry;
     const byKey = new Map<object, Difference>();
     const suspects = differences.map((difference) => {
-      const suspect = { database: difference.database, key: difference.key, stratum: 0 };
+      const suspect = { ...sidedKey(difference), key: difference.key, stratum: 0 };
       byKey.set(suspect, difference);
       return suspect;
     });

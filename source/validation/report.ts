@@ -1,15 +1,23 @@
 // What a comparison has found: every differing key once, with all aspects that differ, and the counts by aspect.
 
+import type { SidedKey } from './database-numbers.ts';
+
 /** `missing`: only on the source; `extra`: only on the target; `field-ttl` counts as `ttl`. */
 export type Aspect = 'missing' | 'extra' | 'type' | 'value' | 'ttl' | 'field-ttl';
 
 export interface Difference {
+  /** Of the source; of an extra key the target's. */
   readonly database: number;
   readonly key: Buffer;
   readonly type: string;
   readonly aspects: readonly Aspect[];
   /** What differs, in words, one clause for each aspect. */
   readonly detail: string;
+}
+
+/** As it is looked for again. */
+export function sidedKey({ database, aspects }: Pick<Difference, 'database' | 'aspects'>): SidedKey {
+  return { side: aspects.includes('extra') ? 'target' : 'source', database };
 }
 
 export interface CompareProgress {

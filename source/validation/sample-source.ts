@@ -1,9 +1,9 @@
 // One database of one node as the sampler draws from it: SCAN with any cursor, and what is known of the node's tables.
 
 import { keysOf, scanBatch, scanCommand } from './key-batch.ts';
+import { countKeys, EVERY_KEY, isPicky, type KeyScope } from './key-scope.ts';
 import { keySlot } from './key-slot.ts';
 import type { LinkedSide } from './located-replies.ts';
-import type { ReplyLink } from './reply-link.ts';
 import type { KeySource, ScanWindow } from './sampler.ts';
 import { count, text } from './side.ts';
 import type { StratumPlace } from './strata.ts';
@@ -11,24 +11,21 @@ import type { StratumPlace } from './strata.ts';
 const SLOTS = 16_384;
 /** Slots whose beginning is tried to find out in which order the node's table is. */
 const PROBES = 8;
-/** COUNT of a walk that only counts. */
-const COUNT_WINDOW = 1000;
-
 /** INFO names these products; their cursors are no places in a hash table. */
 const OTHER_PRODUCTS = /dragonfly|kvrocks|garnet|pika|tendis|predixy|twemproxy|envoy/i;
 
-/** Draws with TYPE only keys of that type, where the server is 6.0 or newer. */
+/** Draws only keys in scope; those of one type where the server is 6.0 or newer. */
 export async function sampleSource(
   { side, links }: LinkedSide,
   place: StratumPlace,
-  type?: string,
+  scope: KeyScope = EVERY_KEY,
 ): Promise<KeySource> {
   const node = side.nodes[place.node];
   const link = links[place.node];
   if (node === undefined || link === undefined) throw new RangeError(`there is no node ${place.node}`);
   const { database } = place;
   const scan = async (cursors: readonly string[], windowCount: number): Promise<ScanWindow[]> => {
-    const commands = cursors.map((cursor) => scanCommand(cursor, windowCount, type));
+    const commands = cursors.map((cursor) => scanCommand(cursor, windowCount, scope));
     const replies = await link.request(commands, cursors.length, { database });
     const windows: ScanWindow[] = [];
     // The buffer is not given back: the keys are views into it.
@@ -49,21 +46,9 @@ export async function sampleSource(
   const takesAnyCursor =
     /^redis_version:/m.test(server) && /^redis_mode:/m.test(server) && !OTHER_PRODUCTS.test(server);
   const drawn = { keys: place.keys, scan, slotCounts, takesAnyCursor };
-  return place.side === 'target' ? { ...drawn, ownKeys: () => countOwn(link, database) } : drawn;
-}
-
-/** Markers, leases and the like: only a target has them in any number. */
-async function countOwn(link: ReplyLink, database: number): Promise<number> {
-  let own = 0;
-  let cursor = '0';
-  do {
-    const replies = await link.request([scanCommand(cursor, COUNT_WINDOW)], 1, { database });
-    const window = scanBatch(replies);
-    own += window.own;
-    cursor = window.cursor;
-    link.release(replies);
-  } while (cursor !== '0');
-  return own;
+  // Markers, leases and the like: only a target has them in any number, and only INFO counts them with the others.
+  const holdsOwn = place.side === 'target' && !isPicky(scope);
+  return holdsOwn ? { ...drawn, ownKeys: async () => (await countKeys(link, database, scope)).own } : drawn;
 }
 
 /** Whether the low bits of a cursor are a slot: then SCAN from there begins with that slot's keys. */

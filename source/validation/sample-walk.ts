@@ -2,6 +2,7 @@
 // is not part of the statistics but finds faults: more keys of rare types, and the largest that were seen.
 import type { Examiner } from './examine.ts';
 import { batchOf } from './key-batch.ts';
+import { isPicky, type KeyScope } from './key-scope.ts';
 import { KeySet } from './key-set.ts';
 import type { LinkedSides } from './linked-sides.ts';
 import type { Pace } from './pace.ts';
@@ -29,6 +30,7 @@ export interface SampleOptions {
   readonly examiner: Examiner;
   readonly pace: Pace;
   readonly size: SampleSize;
+  readonly scope: KeyScope;
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -71,13 +73,14 @@ export async function drawSample(plan: readonly Drawn[], options: SampleOptions)
 }
 
 async function drawPlace(drawn: Drawn, options: SampleOptions): Promise<void> {
-  const { sides, examiner, pace, signal } = options;
+  const { sides, examiner, pace, scope, signal } = options;
   const { place, wanted } = drawn;
-  const source = await sampleSource(sides[place.side], place);
+  const source = await sampleSource(sides[place.side], place, scope);
   // Each place its own numbers, so that the answers' order does not change what is drawn.
   const random = seededRandom(options.seed + place.number * 0x1_0000_0001);
   const outcome = await drawKeys({
-    source,
+    // Windows would draw from all keys alike, and find a few in scope or none.
+    source: isPicky(scope) ? { ...source, takesAnyCursor: false } : source,
     wanted,
     random,
     signal,
@@ -105,15 +108,16 @@ export async function topUp(
   checkedOfType: (type: string) => number,
   options: SampleOptions,
 ): Promise<void> {
-  const { sides, examiner, pace, signal } = options;
+  const { sides, examiner, pace, scope, signal } = options;
   const random = seededRandom(options.seed ^ 0x5bd1e995);
   const sizes: { readonly key: Buffer; readonly bytes: number; readonly into: StratumPlace }[] = [];
   const taken = new KeySet();
   for (const type of TYPES) {
+    if (scope.type !== null && scope.type !== type) continue;
     let missing = TYPE_FLOOR - checkedOfType(type);
     for (const { from, into } of places) {
       signal?.throwIfAborted();
-      const source = await sampleSource(sides.source, from, type);
+      const source = await sampleSource(sides.source, from, { ...scope, type });
       const cursors = Array.from({ length: TYPE_WINDOWS }, () =>
         source.takesAnyCursor ? String(random.below(2 ** CURSOR_BITS)) : '0',
       );

@@ -4,6 +4,7 @@
 import type { TlsSettings } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
+import type { DatabaseNumbers } from './database-numbers.ts';
 import { keySlot } from './key-slot.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 
@@ -17,6 +18,8 @@ export interface CompareSide {
   readonly connectTimeoutMs?: number | undefined;
   /** What CLIENT LIST shows of the connections. */
   readonly name?: string | undefined;
+  /** Of the target: databases of the source that have another number there. */
+  readonly databases?: DatabaseNumbers | undefined;
 }
 
 export interface NodePlace {

@@ -1,4 +1,5 @@
 // The parts a comparison goes through one by one: each database of each node, on both sides.
+import { countKeys, hasDatabase, isPicky, type KeyScope } from './key-scope.ts';
 import type { LinkedSide } from './located-replies.ts';
 import { type Side, text } from './side.ts';
 
@@ -11,20 +12,28 @@ export interface StratumPlace {
   /** `host:port` */
   readonly address: string;
   readonly database: number;
-  /** Keys when the comparison began, redferry's own among them. */
+  /** Keys when the comparison began, redferry's own among them where it is about every key. */
   readonly keys: number;
 }
 
 /** Those of the source, then those of the target. */
-export async function readStrata(source: LinkedSide, target: LinkedSide): Promise<readonly StratumPlace[]> {
+export async function readStrata(
+  source: LinkedSide,
+  target: LinkedSide,
+  scope: KeyScope,
+): Promise<readonly StratumPlace[]> {
   const places: StratumPlace[] = [];
-  for (const [name, { side }] of [
+  for (const [name, { side, links }] of [
     ['source', source],
     ['target', target],
   ] as const) {
     for (const [node, databases] of (await keyspaces(side)).entries()) {
       const address = side.nodes[node]?.address ?? '';
-      for (const [database, keys] of databases) {
+      const link = links[node];
+      if (link === undefined) throw new RangeError(`there is no node ${node}`);
+      for (const [database, all] of databases) {
+        if (!hasDatabase(scope, name, database, target.side.description)) continue;
+        const keys = isPicky(scope) ? (await countKeys(link, database, scope)).keys : all;
         places.push({ number: places.length, side: name, node, address, database, keys });
       }
     }

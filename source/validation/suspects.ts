@@ -3,6 +3,7 @@
 // they still differ. What never holds still is unstable, which is no difference and no equality.
 import { passBarrier, type WaitForApplied } from './barrier.ts';
 import type { Command } from './connection.ts';
+import { type KeyPlaces, placesOf, type SidedKey } from './database-numbers.ts';
 import { clockOf, expiryCommand, expiryOf } from './expiry.ts';
 import { compareKey, type KeyQuestion, type KeyVerdict } from './key-compare.ts';
 import { wait } from './pace.ts';
@@ -11,8 +12,7 @@ import { type Reply, ReplyError } from './resp-reader.ts';
 import type { Side } from './side.ts';
 import type { SameAnswer } from './value-pair.ts';
 
-export interface Suspect {
-  readonly database: number;
+export interface Suspect extends SidedKey {
   readonly key: Buffer;
   /** Which tally it belongs to. */
   readonly stratum: number;
@@ -41,7 +41,7 @@ export interface SettleOptions {
   readonly entriesRead?: boolean;
   readonly onDrift?: () => void;
   /** Tells windows that are equal byte for byte from others, without parsing them. */
-  readonly same?: ((suspect: Suspect) => SameAnswer) | undefined;
+  readonly same?: ((key: Buffer, places: KeyPlaces) => SameAnswer) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,6 +56,7 @@ const FOOTER_BYTES = 10;
 /** Where expiries come from PTTL they waver by a millisecond or two. */
 const WAVERING_MS = 10_000;
 
+const ABSENT = 'absent';
 /** A key that is set to and fro may look the same before and after by chance, hardly twice with the same on the target. */
 const CONFIRMATIONS = 2;
 
@@ -87,8 +88,10 @@ export async function settleSuspects(
         return;
       }
       if (await isConfirmed(watched, verdict.detail, options, behind)) {
-        const { database, key } = suspect;
+        const { key } = suspect;
         const { type, aspects, detail } = verdict;
+        const places = placesIn(suspect, options);
+        const database = aspects.includes('extra') ? places.target : (places.source[0] ?? places.target);
         tell(suspect, { outcome: 'different', difference: { database, key, type, aspects, detail } });
       } else if (look >= pauses.length) tell(suspect, { outcome: 'unstable', type: verdict.type });
       else left.push(watched);
@@ -105,7 +108,7 @@ type BehindBarrier = ReadonlyMap<Watched, string | null> | null;
 async function lookBehindBarrier(open: readonly Watched[], options: SettleOptions): Promise<BehindBarrier> {
   const { source, waitForApplied } = options;
   if (waitForApplied === undefined) return null;
-  const before = await statesOf(open, options, SOURCE);
+  const before = await sourceStatesOf(open, options);
   const nodes = new Set(open.map(({ suspect }) => source.numberOf(suspect.key)));
   const passed = await passBarrier(source, nodes, waitForApplied);
   return new Map([...before].filter(([{ suspect }]) => passed.has(source.numberOf(suspect.key))));
@@ -118,8 +121,8 @@ async function isConfirmed(
   options: SettleOptions,
   behind: BehindBarrier,
 ): Promise<boolean> {
-  const ours = await stateOf(watched.suspect, options, SOURCE);
-  const theirs = await stateOf(watched.suspect, options, TARGET);
+  const ours = await stateOf(watched.suspect, options, 'source');
+  const theirs = await stateOf(watched.suspect, options, 'target');
   const state = ours === null || theirs === null ? detail : `${ours} / ${theirs}`;
   const held = watched.state === state;
   const nowMs = performance.now();
@@ -132,18 +135,16 @@ async function isConfirmed(
   return watched.confirmations >= CONFIRMATIONS;
 }
 
-const SOURCE = ['source'] as const;
-const TARGET = ['target'] as const;
-
 /** One look at a key, an error as a verdict: one that cannot be read must not end the comparison. */
 export async function lookAt(
   suspect: Suspect,
   options: SettleOptions,
 ): Promise<KeyVerdict | { readonly verdict: 'unreadable'; readonly reason: string }> {
   const { source, target, toleranceMs, guardMs, entriesRead = false, onDrift = () => {} } = options;
-  const { database, key } = suspect;
-  const same = options.same?.(suspect);
-  const question: KeyQuestion = { source, target, database, key, toleranceMs, guardMs, entriesRead, onDrift, same };
+  const { key } = suspect;
+  const places = placesIn(suspect, options);
+  const same = options.same?.(key, places);
+  const question: KeyQuestion = { source, target, places, key, toleranceMs, guardMs, entriesRead, onDrift, same };
   try {
     return await compareKey(question);
   } catch (error) {
@@ -166,49 +167,50 @@ function settledBy(
   }
 }
 
-async function statesOf(
+async function sourceStatesOf(
   watched: readonly Watched[],
   options: SettleOptions,
-  sides: readonly ('source' | 'target')[],
 ): Promise<Map<Watched, string | null>> {
   const states = new Map<Watched, string | null>();
   await eachOf(watched, async (one) => {
-    states.set(one, await stateOf(one.suspect, options, sides));
+    states.set(one, await stateOf(one.suspect, options, 'source'));
   });
   return states;
 }
 
 /** What tells a changed value from an unchanged one; null where a value is too big or may not be dumped. */
-async function stateOf(
-  { database, key }: Suspect,
-  options: SettleOptions,
-  sides: readonly ('source' | 'target')[],
-): Promise<string | null> {
-  let state = '';
-  for (const name of sides) {
-    const side = options[name];
-    if (side.cluster && database !== 0) continue;
-    const node = side.nodeOf(key);
-    const commands: Command[] = [['TIME'], expiryCommand(side.exactExpiry, key), ['MEMORY', 'USAGE', key]];
-    const [time, expiry, usage] = await node.batch(commands, database);
-    if (typeof usage !== 'number') {
-      if (usage !== null) return null;
-      state += ' absent';
-      continue;
-    }
-    if (usage > DUMP_BYTES) return null;
-    const [dump] = await node.batch([['DUMP', key]], database);
-    const footer = footerOf(dump);
-    if (footer === null || expiry instanceof ReplyError) return null;
-    const expiresAtMs = expiryOf(side.exactExpiry, expiry, clockOf(time));
-    const shown = side.exactExpiry || expiresAtMs < 0 ? expiresAtMs : Math.round(expiresAtMs / WAVERING_MS);
-    state += ` ${footer} ${shown}`;
+async function stateOf(suspect: Suspect, options: SettleOptions, name: 'source' | 'target'): Promise<string | null> {
+  const places = placesIn(suspect, options);
+  const states: string[] = [];
+  for (const database of name === 'source' ? places.source : [places.target]) {
+    const state = await stateIn(options[name], database, suspect.key);
+    if (state === null) return null;
+    states.push(state);
   }
-  return state;
+  return states.join(' ');
+}
+
+async function stateIn(side: Side, database: number, key: Buffer): Promise<string | null> {
+  if (side.cluster && database !== 0) return ABSENT;
+  const node = side.nodeOf(key);
+  const commands: Command[] = [['TIME'], expiryCommand(side.exactExpiry, key), ['MEMORY', 'USAGE', key]];
+  const [time, expiry, usage] = await node.batch(commands, database);
+  if (usage === null) return ABSENT;
+  if (typeof usage !== 'number' || usage > DUMP_BYTES) return null;
+  const [dump] = await node.batch([['DUMP', key]], database);
+  const footer = footerOf(dump);
+  if (footer === null || expiry instanceof ReplyError) return null;
+  const expiresAtMs = expiryOf(side.exactExpiry, expiry, clockOf(time));
+  const shown = side.exactExpiry || expiresAtMs < 0 ? expiresAtMs : Math.round(expiresAtMs / WAVERING_MS);
+  return `${footer} ${shown}`;
+}
+
+function placesIn(suspect: SidedKey, { target }: Pick<SettleOptions, 'target'>): KeyPlaces {
+  return placesOf(target.description.databases, suspect);
 }
 
 function footerOf(dump: Reply | undefined): string | null {
-  if (dump === null) return 'absent';
+  if (dump === null) return ABSENT;
   if (!Buffer.isBuffer(dump)) return null;
   return `${dump.length} ${dump.toString('hex', Math.max(0, dump.length - FOOTER_BYTES))}`;
 }

@@ -5,6 +5,7 @@ import { readBothSides, type SideLine } from './both-sides.ts';
 import { Examiner } from './examine.ts';
 import { heldNote, toleranceFor } from './expiry.ts';
 import { type WalkPlace, walkSide } from './full-walk.ts';
+import { EVERY_KEY, type KeyScope, scopeNote } from './key-scope.ts';
 import { type LinkedSides, openSides } from './linked-sides.ts';
 import { Pace } from './pace.ts';
 import type { Difference } from './report.ts';
@@ -30,6 +31,8 @@ export interface ValidateOptions {
   readonly target: CompareSide;
   /** null compares every key. */
   readonly sample: SampleSize | null;
+  /** Which keys it is about; without it all. */
+  readonly scope?: KeyScope | undefined;
   /** Do not look for keys that are only on the target: it is known to hold others. */
   readonly sourceOnly?: boolean;
   /** How far expiries may lie apart; without it 0, or 1 s where a side is older than 7.0. */
@@ -88,6 +91,7 @@ const DRIFTED = 'The entries-read of some stream groups differ: replication itse
 export class Validation {
   readonly #options: ValidateOptions;
   readonly #pace: Pace;
+  readonly #scope: KeyScope;
   readonly #notes = new Set<string>();
   readonly #differences: SavedDifference[] = [];
   readonly #kept: Difference[] = [];
@@ -102,6 +106,7 @@ export class Validation {
 
   constructor(options: ValidateOptions) {
     this.#options = options;
+    this.#scope = options.scope ?? EVERY_KEY;
     this.#pace = new Pace(options.keysPerSecond ?? null);
     this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   }
@@ -134,7 +139,7 @@ export class Validation {
     try {
       signal?.throwIfAborted();
       const startedAt = performance.now();
-      const places = await readStrata(sides.source, sides.target);
+      const places = await readStrata(sides.source, sides.target, this.#scope);
       const wanted = this.#options.sourceOnly === true ? places.filter(({ side }) => side === 'source') : places;
       this.#noteSides(sides);
       const spent = (): number => this.#before + (performance.now() - startedAt) / 1000;
@@ -159,7 +164,7 @@ export class Validation {
 
   async #walk(sides: LinkedSides, places: readonly StratumPlace[], spent: () => number): Promise<ValidateResult> {
     const { stateFile = null, signal, sourceOnly = false } = this.#options;
-    const setup = await setupOf(sides.source.side, sides.target.side, `tolerance=${this.#tolerance(sides)}`);
+    const setup = await setupOf(sides.source.side, sides.target.side, this.#asked(sides));
     const state = stateFile === null ? null : loadState(stateFile, setup);
     this.#walked =
       state === null
@@ -182,7 +187,7 @@ export class Validation {
     const saving = setInterval(save, SAVE_MS);
     saving.unref();
     try {
-      const options = { sides, examiner, pace: this.#pace, signal };
+      const options = { sides, examiner, pace: this.#pace, scope: this.#scope, signal };
       // What was suspected when it was stopped.
       await examiner.settle();
       await walkSide('source', this.#walked, options);
@@ -223,7 +228,7 @@ export class Validation {
       into: { ...place, number: places.length + index },
     }));
     const examiner = this.#makeExaminer(sides, [...places, ...beside.map(({ into }) => into)]);
-    const options = { sides, examiner, pace: this.#pace, size, seed: this.#seed, signal };
+    const options = { sides, examiner, pace: this.#pace, scope: this.#scope, size, seed: this.#seed, signal };
     await drawSample(this.#plan, options);
     await topUp(beside, (type) => examiner.sum.types[type]?.checked ?? 0, options);
     this.#looking = 'suspects';
@@ -240,6 +245,12 @@ export class Validation {
     const { clockSkewMs } = sides;
     const common = { notes: this.#allNotes(sides), clockSkewMs, seconds: spent(), sourceOnly, seed: this.#seed };
     return buildResult({ mode: 'sample', confidence: confidenceOf(size), parts, extras, ...common });
+  }
+
+  /** What else must be the same for a state to be gone on with. */
+  #asked(sides: LinkedSides): string {
+    const { databases = {} } = sides.target.side.description;
+    return `tolerance=${this.#tolerance(sides)} databases=${JSON.stringify(databases)} keys=${JSON.stringify(this.#scope)}`;
   }
 
   #tolerance({ source, target }: LinkedSides): number {
@@ -280,9 +291,10 @@ export class Validation {
   #restore(state: ValidateState, examiner: Examiner): void {
     this.#before = state.seconds;
     for (const [stratum, tally] of state.tallies.entries()) {
+      const side = state.places[stratum]?.side ?? 'source';
       const suspects = state.suspects
         .filter((saved) => saved.stratum === stratum)
-        .map(({ database, key }) => ({ database, stratum, key: Buffer.from(key, 'base64') }));
+        .map(({ database, key }) => ({ side, database, stratum, key: Buffer.from(key, 'base64') }));
       examiner.commit({ stratum, tally, suspects });
     }
     for (const saved of state.differences) {
@@ -316,6 +328,8 @@ export class Validation {
   }
 
   #noteSides({ source, target, clockSkewMs }: LinkedSides): void {
+    const scoped = scopeNote(this.#scope);
+    if (scoped !== null) this.#notes.add(scoped);
     if (source.side.fieldExpiry && !target.side.fieldExpiry) {
       this.#notes.add('Expiries of hash fields were not compared: the target does not know them.');
     }

@@ -149,7 +149,7 @@ async function plantOn(theirs: Redis): Promise<void> {
 const journalLine = z.looseObject({ event: z.literal('repair'), stage: z.enum(['begun', 'repaired', 'left']) });
 
 test.each(['while the run streams', 'after its end'])(
-  'a repair makes them equal, verifies that and journals it, %s',
+  'a repair makes them equal in the database they go to, verifies that and journals it, %s',
   async (when) => {
     const folder = mkdtempSync(join(tmpdir(), 'redferry-repair-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -157,7 +157,8 @@ test.each(['while the run streams', 'after its end'])(
     onTestFinished(() => cwd.mockRestore());
     const [source, target] = await Promise.all([testServer(), testServer()]);
     const [ours, theirs] = [client(source), client(target)];
-    const run = migrate(endpointOf(source), endpointOf(target));
+    await theirs.select(3);
+    const run = migrate(endpointOf(source), endpointOf(target), { databases: { 0: 3 } });
     await run.streaming();
     for (const key of ['planted:missing', 'planted:ttl', 'planted:type', 'planted:list']) await ours.set(key, 'before');
     await ours.del('planted:type', 'planted:list');
@@ -178,7 +179,7 @@ test.each(['while the run streams', 'after its end'])(
     expect(repaired).toMatchObject({ accepted: true, message: '4 of 4 copied again and equal now.' });
     expect(await theirs.exists('planted:extra')).toBe(1);
     expect(engine.snapshot().shards[0]?.verified?.different).toBe(0);
-    const extra = [{ database: 0, key: Buffer.from('planted:extra').toString('base64') }];
+    const extra = [{ database: 3, key: Buffer.from('planted:extra').toString('base64') }];
     const removed = await engine.dispatch({ ...repair, kind: 'extra', keys: extra });
     expect(removed).toMatchObject({ accepted: true });
     expect(engine.snapshot().validation?.differences.map(({ repair: state }) => state)).toEqual(

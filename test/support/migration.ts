@@ -93,6 +93,9 @@ export function migrate(
     shards: null,
     ...more,
   };
+  const defaults = defaultSettings();
+  const scanned =
+    setup.scan == null ? {} : { reader: 'scan' as const, scan: { ...defaults.source.scan, ...setup.scan } };
   const engine = new FerryEngine({
     run: setup.run,
     source: 'source',
@@ -103,7 +106,7 @@ export function migrate(
     onConflicts: (told) => conflicts.push(...told),
     validation: validationSetup(
       { run: setup.run, names: { source: 'source', target: 'target' }, places: () => ({ source, target }) },
-      defaultSettings().validation,
+      { ...defaults, databases: { map: setup.databases ?? {} }, source: { ...defaults.source, ...scanned } },
     ),
     workerFile,
     throttle,
