@@ -89,7 +89,8 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           source,
           target,
           conflictPolicy: settings.conflict,
-          asksOnConflict: chooseOutput(command) === 'screen',
+          // A detached run has no screen yet, but being attached to is what it is for.
+          asksOnConflict: detached !== null || chooseOutput(command) === 'screen',
           scan: scanOrder(settings),
           keyspace: {
             folder: keyspaceFolder(process.env, homedir()),

@@ -39,6 +39,8 @@ export interface DeskHost {
   settled(conflict: Settled): void;
   /** The target has that value already. */
   alreadyThere(): void;
+  /** A question is open; nothing goes on before it is answered. */
+  asks(): void;
   /** Nobody can be asked: the run ends with this key. */
   panic(database: number, key: Buffer): void;
   refused(command: RefusedCommand): void;
@@ -111,7 +113,7 @@ export class ConflictDesk {
     this.#links = links;
     this.#options = options;
     this.#host = host;
-    this.#judge = new ConflictJudge(options.policy, options.asks);
+    this.#judge = new ConflictJudge(options.policy, options.asks, () => host.asks());
     this.#file = new ConflictFile(options.directory, options.name);
   }
 
@@ -129,7 +131,7 @@ export class ConflictDesk {
   get waiting(): string | null {
     return this.#judge.question === null
       ? this.#putOff
-      : 'the target has a key already: the screen asks what to do (c)';
+      : 'the target has a key already: the screen asks what to do (c, or redferry attach)';
   }
 
   get standing(): Omit<ConflictStanding, 'kept'> {

@@ -19,13 +19,18 @@ export class ConflictJudge {
   question: ConflictQuestion | null = null;
   #policy: ConflictPolicy;
   readonly #asks: boolean;
+  readonly #onQuestion: () => void;
   #numbers = 0;
   #open: { readonly resolve: (answer: Answer) => void; readonly promise: Promise<Answer> } | null = null;
 
-  /** @param asks somebody is there to be asked: panic halts the shard instead of ending the run. */
-  constructor(policy: ConflictPolicy, asks: boolean) {
+  /**
+   * @param asks somebody is there to be asked: panic halts the shard instead of ending the run.
+   * @param onQuestion called whenever a question has been opened.
+   */
+  constructor(policy: ConflictPolicy, asks: boolean, onQuestion: () => void) {
     this.#policy = policy;
     this.#asks = asks;
+    this.#onQuestion = onQuestion;
   }
 
   get policy(): ConflictPolicy {
@@ -83,6 +88,7 @@ export class ConflictJudge {
     try {
       const text = await describe();
       this.question = { ...text, number: ++this.#numbers };
+      this.#onQuestion();
       return await open.promise;
     } finally {
       this.#open = null;

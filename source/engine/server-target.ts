@@ -46,6 +46,9 @@ const REMOVE_MS = 10_000;
 
 /** Below any `timeout` that a target may have. */
 const KEEP_ALIVE_MS = 500;
+/** Where nobody looks at the screen the log says it. */
+const HALTED =
+  'The target has a key already, with another value: the shard has halted and its screen asks what to do (redferry attach); redferry ctl set conflict=ignore or conflict=rewrite decides for all keys.';
 
 export class ServerTarget implements ShardTarget {
   readonly sink: SnapshotSink;
@@ -265,6 +268,7 @@ export class ServerTarget implements ShardTarget {
         if (conflict.outcome === 'ignored') this.#kept.add(conflict.database, conflict.key);
         host.conflicts.settled(conflict);
       },
+      asks: () => host.once('warn', HALTED),
       refused: (command) => this.#refused(command),
       relieved: () => host.answered(0, 0),
       failed: (error) => host.lost(toFerryError(error)),

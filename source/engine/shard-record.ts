@@ -12,6 +12,7 @@ import { BudgetClock, type BudgetFacts } from './pause-budget.ts';
 import { UNLIMITED } from './rate-gate.ts';
 import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
+import { explainNoAnswer } from './silence.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
 import { jobAfterLoss, withCounts } from './thread-loss.ts';
@@ -237,7 +238,7 @@ export class ShardRecord {
       address: this.#address,
       state,
       stateSinceMs: wallMs(sample?.stateSinceMs ?? this.#startedAtMs),
-      waitingFor: isFinal(state) ? null : (explainWait(state, this.probe?.facts ?? null) ?? sample?.waitingFor ?? null),
+      waitingFor: isFinal(state) ? null : this.#waitingFor(state, sample, nowMs),
       paused: sample?.paused ?? false,
       throttled: null,
       budget: this.#budgetOf(sample),
@@ -290,6 +291,15 @@ export class ShardRecord {
           ? this.end.message
           : null,
     };
+  }
+
+  #waitingFor(state: ShardState, sample: ShardSample | null, nowMs: number): string | null {
+    const facts = this.probe?.facts ?? null;
+    return (
+      explainWait(state, facts) ??
+      sample?.waitingFor ??
+      (this.#left ? null : explainNoAnswer(facts?.readAtMs ?? null, nowMs, this.#address))
+    );
   }
 
   get #inCluster(): boolean {

@@ -11,9 +11,22 @@ const PATIENCE_MS: Readonly<Partial<Record<ShardState, number>>> = {
   streaming: 35_000,
 };
 
+/** The source is asked for its INFO once a second: when it does not answer for so long, it stands still or is cut off. */
+const ANSWER_PATIENCE_MS = 10_000;
+
 /** @returns one sentence, or null while the silence is nothing special. */
 export function explainSilence(state: ShardState, silentMs: number, address: string): string | null {
   const patience = PATIENCE_MS[state];
   if (patience === undefined || silentMs < patience) return null;
   return `the source ${address} has sent nothing for ${Math.round(silentMs / 1000)} s: is it alive, and is the way to it open?`;
+}
+
+/**
+ * @param answeredAtMs when the source last answered a question on another connection than the link's; null when it never did.
+ * @returns one sentence, or null while there is nothing to say.
+ */
+export function explainNoAnswer(answeredAtMs: number | null, nowMs: number, address: string): string | null {
+  const silentMs = answeredAtMs === null ? 0 : nowMs - answeredAtMs;
+  if (silentMs < ANSWER_PATIENCE_MS) return null;
+  return `the source ${address} has answered nothing for ${Math.round(silentMs / 1000)} s: what it has written since is not known`;
 }

@@ -139,7 +139,7 @@ export const TARGET_EMPTY = {
   ok: 'The target holds no keys.',
   keys: (keys: number, detail: string) => `The target already holds ${keysText(keys)} (${detail}).`,
   panic:
-    'With the conflict policy panic the shard halts at the first key that both sides have with different values: the screen asks; without one the run ends with exit code 3.',
+    'With the conflict policy panic the shard halts at the first key that both sides have with different values: the screen asks (after --detach redferry attach opens it); without one the run ends with exit code 3.',
   rewrite: 'With the conflict policy rewrite, keys of the same name are replaced.',
   rewriteBlocks:
     'With the conflict policy rewrite, keys of the same name are replaced. The target frees what it replaces before it serves anybody (lazyfree-lazy-server-del is no), which large values make felt: CONFIG SET lazyfree-lazy-server-del yes there for the time of the move.',

@@ -2,7 +2,7 @@
 // slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
 import type { PauseBudget, ShardSnapshot } from '../engine/contract.ts';
 import { rateInWords } from '../engine/rate-words.ts';
-import { cellWidth, padRight, printable } from './cell-width.ts';
+import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import {
   type Cell,
   cell,
@@ -58,7 +58,11 @@ const isAlarming = ({ isFull, secondsToFull }: PauseBudget): boolean =>
   isFull || (secondsToFull !== null && secondsToFull <= ALARM_SECONDS);
 
 /** What holds the shard back and how long that can last: until its queue is full, until the source gives up. */
-const budgetText = (shard: ShardSnapshot, { budget: words, isPaused, pausedByYou }: Messages): string => {
+const budgetText = (
+  shard: ShardSnapshot,
+  { budget: words, isPaused, pausedByYou }: Messages,
+  isBrief: boolean,
+): string => {
   const { budget, paused, throttled } = shard;
   const left: string[] = [];
   if (budget?.isFull === false && budget.secondsToFull !== null) {
@@ -69,21 +73,28 @@ const budgetText = (shard: ShardSnapshot, { budget: words, isPaused, pausedByYou
   if (budget?.isFull) left.unshift(words.full);
   const held = paused ? pausedByYou : printable(throttled ?? '');
   if (left.length === 0) return paused ? isPaused : held;
+  if (isBrief) return left.join(words.join);
   // What is urgent stands where a narrow panel still shows it.
   return (budget?.isFull ? [...left, held] : [held, ...left]).filter((part) => part !== '').join(words.join);
 };
 
-/** Why the shard is slow or stands, most urgent reason first; null when it runs freely. */
-export const whySegment = (shard: ShardSnapshot, { messages }: Look): Segment | null => {
+/**
+ * Why the shard is slow or stands, most urgent reason first; null when it runs freely.
+ * @param isBrief beside a state that says `paused` or `throttled` already: the room is for what that does not say.
+ */
+export const whySegment = (shard: ShardSnapshot, { messages }: Look, isBrief = false): Segment | null => {
   if (shard.state === 'failed' && shard.lastError !== null) return segment(printable(shard.lastError), 'bad');
   if (shard.state === 'retrying' && shard.lastError !== null) {
     const waiting = shard.waitingFor === null ? '' : `${printable(shard.waitingFor)}: `;
     return segment(waiting + printable(shard.lastError), 'attention');
   }
-  if (shard.budget !== null && isAlarming(shard.budget)) return segment(budgetText(shard, messages), 'bad');
+  if (shard.budget !== null && isAlarming(shard.budget)) return segment(budgetText(shard, messages, isBrief), 'bad');
   if (shard.waitingFor !== null) return segment(printable(shard.waitingFor), 'warn');
-  if (shard.paused) return segment(budgetText(shard, messages), 'warn');
-  if (shard.throttled !== null) return segment(messages.isThrottled(printable(shard.throttled)), 'warn');
+  if (shard.paused) return segment(budgetText(shard, messages, isBrief), 'warn');
+  if (shard.throttled !== null) {
+    const rule = printable(shard.throttled);
+    return segment(isBrief ? rule : messages.isThrottled(rule), 'warn');
+  }
   if (shard.slotsArriving > 0) return segment(messages.slotsArriving(shard.slotsArriving), 'warn');
   if ((shard.changes?.verdict ?? null) !== null) return segment(printable(shard.changes?.verdict ?? ''), 'warn');
   return shard.lastError === null ? null : segment(`${messages.label.lastError}: ${printable(shard.lastError)}`, 'dim');
@@ -256,32 +267,50 @@ const extraLines = (shard: ShardSnapshot, panel: PanelFrame, room: number): Line
   );
 };
 
-/** The line that says why, or where the shard is when its title had no room for that; and the last verdict's age. */
-const lastLine = (shard: ShardSnapshot, { width, nowMs, look }: PanelFrame): Line => {
+/** Lines that a reason may take. */
+const WHY_ROWS_MOST = 2;
+
+/** What says why, or where the shard is when its title had no room for that; and the last verdict's age. */
+const lastLines = (shard: ShardSnapshot, { width, nowMs, look }: PanelFrame, most: number): Line[] => {
   const { label } = look.messages;
   const why = whySegment(shard, look);
   const verified = verifiedSegment(shard, nowMs, look);
   const verdict: Line = verified === null ? [] : [verified];
-  if (why !== null) return spread([segment(`${label.why} `, 'dim'), why], verdict, width);
-  if (hasAddress(shard, width, nowMs, look)) return cutLine(verdict, width);
-  return spread([segment(`${label.source} `, 'dim'), segment(printable(shard.address))], verdict, width);
+  if (why !== null) return whyLines(why, verdict, width, most, look);
+  if (hasAddress(shard, width, nowMs, look)) return [cutLine(verdict, width)];
+  return [spread([segment(`${label.source} `, 'dim'), segment(printable(shard.address))], verdict, width)];
+};
+
+/** The reason, beside the verdict where both fit into one line; else over up to `most` lines. */
+const whyLines = (why: Segment, verdict: Line, width: number, most: number, { messages }: Look): Line[] => {
+  const head = segment(`${messages.label.why} `, 'dim');
+  const indent = cellWidth(head.text);
+  const fits = lineWidth([head, why, ...verdict]) < width;
+  if (fits || most === 1) return [spread([head, why], verdict, width)];
+  const [first = '', ...others] = wrap(why.text, width - indent);
+  const lines = [first, ...(others.length === 0 ? [] : [others.join(' ')])];
+  return lines.map((text, index) =>
+    cutLine([index === 0 ? head : segment(' '.repeat(indent)), segment(text, why.tone)], width),
+  );
 };
 
 /** The lines inside a panel's border, at most `height` of them. */
 export const panelLines = (shard: ShardSnapshot, panel: PanelFrame): Line[] => {
   const { width, height, takenAtMs, look } = panel;
-  const extras = extraLines(shard, panel, Math.max(0, height - 4));
+  const last = lastLines(shard, panel, height > 3 ? WHY_ROWS_MOST : 1);
+  const extras = extraLines(shard, panel, Math.max(0, height - 3 - last.length));
   const progress = progressLine(shard, width, look);
   // The lag's history stands in the rates only where it has no line of its own.
   const rates = rateLine(shard, width, extras.length < 2 ? takenAtMs : null, look);
   const policy = policyLine(shard, width, look);
-  const last = lastLine(shard, panel);
-  if (height <= 3) return [progress, rates, whySegment(shard, look) === null ? policy : last].slice(0, height);
-  return [progress, rates, policy, ...extras, last];
+  if (height <= 3) return [progress, rates, ...(whySegment(shard, look) === null ? [policy] : last)].slice(0, height);
+  // Why a shard stands is more than its policy, where a small panel can not show both.
+  if (last.length > height - 3) return [progress, rates, ...last];
+  return [progress, rates, policy, ...extras, ...last];
 };
 
 /** The right part of the title: state, age, flag. */
-const titleState = (shard: ShardSnapshot, nowMs: number, look: Look): Line => [
+const titleState = (shard: ShardSnapshot, nowMs: number | null, look: Look): Line => [
   segment(' '),
   ...stateSegments(shard, nowMs, look),
   segment(' '),
@@ -302,5 +331,8 @@ export const panelTitle = (
     segment(`${shard.name} `, isSelected ? 'selected' : 'title'),
   ];
   if (hasAddress(shard, width, nowMs, look)) name.push(segment(`${printable(shard.address)} `, 'dim'));
-  return [name, titleState(shard, nowMs, look)];
+  // The name is never cut for the age: which shard it is, nothing else says.
+  const withAge = titleState(shard, nowMs, look);
+  const hasRoom = lineWidth(name) + 1 + lineWidth(withAge) <= width + 1;
+  return [name, hasRoom ? withAge : titleState(shard, null, look)];
 };

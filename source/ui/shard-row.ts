@@ -109,7 +109,7 @@ const COLUMNS: readonly Column[] = [
 /** What stands in the last column: why it is slow, refused writes, or when the snapshot will be applied. */
 const note = (shard: ShardSnapshot, look: Look): Segment => {
   const { label } = look.messages;
-  const why = whySegment(shard, look);
+  const why = whySegment(shard, look, true);
   if (why !== null) return why;
   if (shard.errors > 0) return segment(`${label.refused} ${formatCount(shard.errors)}`, 'bad');
   if (shard.etaSeconds !== null) {

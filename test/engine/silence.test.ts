@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explainSilence } from '../../source/engine/silence.ts';
+import { explainNoAnswer, explainSilence } from '../../source/engine/silence.ts';
 
 describe('explainSilence', () => {
   it('speaks when a source that should be heard is not', () => {
@@ -13,5 +13,18 @@ describe('explainSilence', () => {
     expect(explainSilence('waiting-snapshot', 5000, 'a:1')).toBeNull();
     expect(explainSilence('streaming', 20_000, 'a:1')).toBeNull();
     expect(explainSilence('retrying', 900_000, 'a:1')).toBeNull();
+  });
+});
+
+describe('explainNoAnswer', () => {
+  it('speaks when a source that has answered does not any more', () => {
+    expect(explainNoAnswer(5000, 20_000, 'a:1')).toBe(
+      'the source a:1 has answered nothing for 15 s: what it has written since is not known',
+    );
+    expect(explainNoAnswer(5000, 10_000, 'a:1')).toBeNull();
+  });
+
+  it('expects nothing of a source that may not be asked', () => {
+    expect(explainNoAnswer(null, 900_000, 'a:1')).toBeNull();
   });
 });

@@ -54,10 +54,16 @@ const throttledBy = (run: Migration, reason: RegExp) =>
     what: `the reason ${reason}`,
   });
 
-test('a full sync keeps to the configured bytes a second, and goes on at once when the limit is taken away', async () => {
-  const rate = { bytesPerSecond: 2 * MIB, operationsPerSecond: null };
-  const { source, target, run } = await begin({ ...NO_THROTTLE, rate }, 12_000);
-  await throttledBy(run, /^the configured limit of 2mb\/s$/);
+test('a full sync keeps to the rate of a window of the schedule, and goes on at once when a person lifts it', async () => {
+  const rate = { bytesPerSecond: 1000, operationsPerSecond: null };
+  // Two windows that are the whole day between them, so that one holds at any time.
+  const windows = [
+    { from: '00:00', to: '12:00' },
+    { from: '12:00', to: '00:00' },
+  ];
+  const schedule = windows.map((window) => ({ ...window, bytesPerSecond: 2 * MIB, operationsPerSecond: null }));
+  const { source, target, run } = await begin({ ...NO_THROTTLE, rate, schedule }, 12_000);
+  await throttledBy(run, /^the schedule \(\d\d:00 to \d\d:00\) of 2mb\/s$/);
   await waitFor(() => shardOf(run).bytes.done > 2 * MIB, { what: 'the first 2 MB' });
   const [atMs, done] = [performance.now(), shardOf(run).bytes.done];
   await waitFor(() => shardOf(run).bytes.done > 6 * MIB, { what: 'the next 4 MB' });

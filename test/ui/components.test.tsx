@@ -62,6 +62,19 @@ test('a narrow panel keeps state and age in its title and moves the address insi
   for (const line of drawn.split('\n')) expect(cellWidth(line)).toBe(40);
 });
 
+test('a narrow panel never cuts the name of its shard, and gives a long reason two lines', () => {
+  const shard = shardAt(40, {
+    ...{ name: 'shard-12', paused: false, throttled: 'the configured limit of 2mb/s' },
+    budget: { isFull: false, secondsToFull: 720, secondsToFullSync: 780 },
+  });
+  const drawn = renderToString(<Panel shard={shard} width={40} height={6} />, { columns: 40 }).split('\n');
+  expect(drawn[0]).toBe('┌ shard-12 ── = streaming ~ throttled ─┐');
+  expect(drawn.slice(3, 5)).toEqual([
+    '│ why slowed down by the configured    │',
+    '│     limit of 2mb/s                   │',
+  ]);
+});
+
 test('a panel through ink-testing-library updates with its shard', () => {
   const { lastFrame, rerender, unmount } = render(<Panel shard={shardAt(14)} width={80} height={6} />);
   expect(lastFrame()).toContain('> full sync');
@@ -104,19 +117,21 @@ test('counts of conflicts and refused writes are seen even in a narrow panel', (
 
 test.each(LANGUAGES)('panels of every state, width and height are exactly that size (%s)', (language) => {
   const look: Look = { ...DEFAULT_LOOK, messages: messagesFor(language) };
-  for (const state of SHARD_STATES) {
-    for (const width of [40, 55, 76, 120]) {
-      for (const height of [5, 6, 7, 9, 12, 17, 25]) {
-        const shard = shardAt(40, { state, throttled: 'a rule', lastError: '错误'.repeat(60) });
-        const drawn = renderToString(
-          <LookContext value={look}>
-            <Panel shard={shard} width={width} height={height} />
-          </LookContext>,
-          { columns: 200 },
-        ).split('\n');
-        expect(drawn).toHaveLength(height);
-        for (const line of drawn) expect(cellWidth(line)).toBe(width);
-      }
+  const sizes = [40, 55, 76, 120].flatMap((width) =>
+    [5, 6, 7, 9, 12, 17, 25].map((height) => [width, height] as const),
+  );
+  for (const [at, [width, height]] of sizes.entries()) {
+    // Each state with some of the sizes, each size with some of the states: all with all is half a minute.
+    for (const state of SHARD_STATES.filter((_, index) => index % 5 === at % 5)) {
+      const shard = shardAt(40, { state, throttled: 'a rule', lastError: '错误'.repeat(60) });
+      const drawn = renderToString(
+        <LookContext value={look}>
+          <Panel shard={shard} width={width} height={height} />
+        </LookContext>,
+        { columns: 200 },
+      ).split('\n');
+      expect(drawn).toHaveLength(height);
+      for (const line of drawn) expect(cellWidth(line)).toBe(width);
     }
   }
 });
