@@ -56,6 +56,11 @@ export const progressSchema = z
     db: z.int().min(0),
     /** Whether the target had no keys when the run began: all it has are then the run's own. */
     targetWasEmpty: z.boolean(),
+    /**
+     * Which keys it had else: noting while that is being written down, in a file beside, before the run writes anything;
+     * unknown also where there was no key.
+     */
+    before: z.enum(['unknown', 'noting', 'noted']).default('unknown'),
     nodes: z.array(nodeSchema).readonly(),
     /** Of a source cluster: the slots whose keys and commands are on the target up to `offset` through this shard. */
     slots: z.array(z.strictObject({ first: slot, last: slot }).readonly()).readonly(),

@@ -4,6 +4,8 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FerryError, messageOf } from '../engine/errors.ts';
+import { filesBeside } from '../engine/keys-before.ts';
+import { replacementOf } from '../writers/kept-keys.ts';
 import { removeUnfinished, writeDurably } from './durable-file.ts';
 import {
   formatShardState,
@@ -78,7 +80,14 @@ export async function readShardState(folder: string, shard: string): Promise<Sto
 /** The shard is done: nothing is left to go on with. @throws when the file can not be removed. */
 export async function removeShardState(folder: string, shard: string): Promise<void> {
   await rm(stateFile(folder, shard), { force: true });
-  await rm(keptKeysFile(folder, shard), { force: true });
+  const kept = keptKeysFile(folder, shard);
+  const lists = [kept, replacementOf(kept), ...filesBeside(keysBeforeFile(folder, shard), shard)];
+  for (const path of lists) await rm(path, { force: true });
+}
+
+/** Beside the state: the keys that the target held before the run. */
+export function keysBeforeFile(folder: string, shard: string): string {
+  return join(folder, `${shard}.before`);
 }
 
 /** Beside the state: the keys that the conflict policy keeps from the stream. */

@@ -54,7 +54,7 @@ export async function demo(command: DemoCommand): Promise<number> {
     run,
     ...NAMES,
     validation: validationSetup({ run, names: NAMES, places: () => placesOf(stage) }, settings),
-    prepare: (tell) => setTheStage(stage, command, run, tell),
+    prepare: (tell, stopped) => setTheStage(stage, command, run, tell, stopped),
     onNotice: (notice) => log.notice(notice),
     onRefusals: (refusals) => log.refusals(refusals),
   });
@@ -93,6 +93,7 @@ async function setTheStage(
   command: DemoCommand,
   run: string,
   tell: (level: NoticeLevel, message: string) => void,
+  stopped: () => boolean,
 ): Promise<RunPlan> {
   tell('info', `Starting two clusters of ${command.masters} masters each on this machine.`);
   try {
@@ -123,6 +124,7 @@ async function setTheStage(
       shards: null,
     },
     tell,
+    stopped,
   );
 }
 

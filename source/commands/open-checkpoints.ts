@@ -2,6 +2,7 @@
 // the leases, and finds for each shard where it goes on.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import packageJson from '../../package.json' with { type: 'json' };
 import { differences, type Setup } from '../checkpoint/fingerprint.ts';
@@ -10,16 +11,18 @@ import { setupOf } from '../checkpoint/setup-of.ts';
 import type { ShardProgress, StoredShard } from '../checkpoint/shard-state.ts';
 import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { openMigrationFolder, stateRoot } from '../checkpoint/state-directory.ts';
-import { keptKeysFile, readShardState } from '../checkpoint/state-store.ts';
+import { keptKeysFile, keysBeforeFile, readShardState } from '../checkpoint/state-store.ts';
 import { TargetAsker } from '../checkpoint/target-asker.ts';
-import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
+import type { ConflictPolicy } from '../engine/contract.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
+import { filesBeside, tellsOwnKeys } from '../engine/keys-before.ts';
 import { busyError, newProgress, RunCheckpoints } from '../engine/run-checkpoints.ts';
-import type { PlannedOrigin } from '../engine/run-plan.ts';
-import type { ShardJob, ShardResume } from '../engine/shard-job.ts';
+import type { PlannedOrigin, ShardStart } from '../engine/run-plan.ts';
+import type { ShardResume } from '../engine/shard-job.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import { formatAddress } from '../topology/endpoint.ts';
 import { dropFormerRun } from './former-run.ts';
+import { type NoteHost, noteKeysBefore, shareNote } from './note-before.ts';
 import { nodesNow, resumeOf } from './shard-left.ts';
 import { stableNumbers, withCarriedSlots } from './stable-shards.ts';
 
@@ -50,17 +53,12 @@ export interface CheckpointOrder {
   readonly targetIsEmpty: boolean;
 }
 
-/** How a shard begins. */
-export type ShardStart = Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume' | 'keptFile'>;
-
 export interface OpenCheckpoints {
   readonly checkpoints: RunCheckpoints;
   readonly starts: ReadonlyMap<number, ShardStart>;
   /** Those that this run copies, with the numbers and slots that they had. */
   readonly origins: readonly PlannedOrigin[];
 }
-
-type Tell = (level: NoticeLevel, message: string) => void;
 
 /** Names the folder of the state and the leases; the same on every jump host with the same two addresses. */
 export function migrationName({ source, target }: CheckpointOrder['names']): string {
@@ -73,7 +71,7 @@ export function migrationFolder(names: CheckpointOrder['names']): Promise<string
 }
 
 /** @throws FerryError for another setup than was left, a lease that somebody has, or something to decide. */
-export async function openCheckpoints(order: CheckpointOrder, tell: Tell): Promise<OpenCheckpoints> {
+export async function openCheckpoints(order: CheckpointOrder, host: NoteHost): Promise<OpenCheckpoints> {
   const { names, target, choice } = order;
   const migration = migrationName(names);
   const folder = await migrationFolder(names);
@@ -98,7 +96,7 @@ export async function openCheckpoints(order: CheckpointOrder, tell: Tell): Promi
     if (choice === 'ask') await checkNothingLeft(places, mine);
     if (choice === 'resume') checkSetup(mine, setup);
     const known = choice === 'fresh' ? NOTHING_LEFT : mine;
-    const begun = await begin({ ...order, origins: chosen }, { setup, migration, folder, known, checkpoints }, tell);
+    const begun = await begin({ ...order, origins: chosen }, { setup, migration, folder, known, checkpoints }, host);
     // Not before: somebody might be at work with them.
     if (choice === 'fresh') await dropFormerRun(target, asker.nodes, [...mine.values()]);
     return { checkpoints, ...begun };
@@ -204,15 +202,17 @@ interface Known {
 /** Takes each shard's lease, behind which nobody else writes, and then looks where it stands. */
 async function begin(
   order: CheckpointOrder,
-  { setup, migration, folder, known, checkpoints }: Known,
-  tell: Tell,
+  found: Known,
+  host: NoteHost,
 ): Promise<Pick<OpenCheckpoints, 'starts' | 'origins'>> {
   const { run, origins, target, targetIsEmpty } = order;
+  const { setup, migration, folder, known, checkpoints } = found;
   const [anyLeft] = known.values();
   // What other shards of an earlier process have written does not count.
   const targetWasEmpty = anyLeft?.progress.targetWasEmpty ?? targetIsEmpty;
   const targetSetup = { ...setup, target: { ...setup.target, ids: [...setup.target.ids, `migration:${migration}`] } };
   const starts = new Map<number, ShardStart>();
+  const unnoted = new Set<number>();
   const carried = new Map<number, ShardProgress['slots']>();
   for (const { id, origin } of origins) {
     if (origin.kind === 'file') continue;
@@ -222,21 +222,25 @@ async function begin(
     const shardRun = stored?.run ?? run;
     const markedSlots = stored?.markedSlots ?? new SlotBitmap();
     const isNew = stored === undefined;
+    const beforeFile = notedFile(found, id);
+    if (!targetWasEmpty && beforeFile === null && isUnwritten(found, id)) unnoted.add(id);
+    const before = unnoted.has(id) ? 'noting' : beforeFile === null ? 'unknown' : 'noted';
     await checkpoints.add({
       id,
       name,
       run: shardRun,
-      progress: { ...progress, setup: targetSetup },
+      progress: { ...progress, before, setup: targetSetup },
       markedSlots,
       isNew,
     });
     const keptFile = keptKeysFile(folder, name);
     if (stored !== undefined) checkKept(stored, keptFile);
-    starts.set(id, { run: shardRun, attempt: 1, targetWasEmpty, resume: null, keptFile });
+    starts.set(id, { run: shardRun, attempt: 1, targetWasEmpty, beforeFile, resume: null, keptFile });
   }
+  if (unnoted.size > 0) await noteBefore(target, unnoted, starts, found, host);
   if (known.size === 0) return { starts, origins };
   const nodes = await nodesNow(target);
-  const found = await Promise.all(
+  const standing = await Promise.all(
     origins.map(async ({ id, origin }) => {
       const stored = known.get(id);
       if (stored === undefined || origin.kind === 'file') return 'nothing is known of it';
@@ -244,17 +248,19 @@ async function begin(
     }),
   );
   for (const [i, { id }] of origins.entries()) {
-    const resume = found[i] as ShardResume | string;
+    // Nothing of it was written.
+    if (unnoted.has(id)) continue;
+    const resume = standing[i] as ShardResume | string;
     const start = starts.get(id) as ShardStart;
     const name = `shard-${id}`;
     if (typeof resume !== 'string') {
-      tell('info', `${name} goes on behind byte ${resume.offset} of its source's stream.`);
+      host.tell('info', `${name} goes on behind byte ${resume.offset} of its source's stream.`);
       starts.set(id, { ...start, resume });
       carried.set(id, known.get(id)?.progress.slots ?? []);
       continue;
     }
-    checkOwnKeysKnown(order, name, resume, targetWasEmpty);
-    tell('warn', `${name} begins a new full sync: ${resume}.`);
+    if (!tellsOwnKeys({ ...start, name })) checkUnknown(order, name, resume, host);
+    host.tell('warn', `${name} begins a new full sync: ${resume}.`);
     await checkpoints.copyAnew(id);
     // A second attempt takes off the target what the first has written.
     starts.set(id, { ...start, attempt: 2 });
@@ -262,11 +268,56 @@ async function begin(
   return { starts, origins: withCarriedSlots(origins, carried) };
 }
 
-/** Under `ignore` the shard's own keys would pass for those that are to be left alone. */
-function checkOwnKeysKnown(order: CheckpointOrder, shard: string, reason: string, targetWasEmpty: boolean): void {
-  if (targetWasEmpty || order.conflictPolicy === 'rewrite') return;
-  throw new FerryError(
-    `${shard} can not go on (${reason}), and a second full sync could not tell its own keys from those that the target held before: empty the target, or begin anew with --fresh and --on-conflict rewrite.`,
-    { code: 'usage', exitCode: EXIT.usage },
+/** The shard was left while it was noted what the target holds, before which nothing is written, or there is nothing left. */
+function isUnwritten({ known }: Known, id: number): boolean {
+  return known.size === 0 || known.get(id)?.progress.before === 'noting';
+}
+
+/** Which keys the target held before the run; null when that is not known, or not here. */
+function notedFile({ folder, known }: Known, id: number): string | null {
+  const file = keysBeforeFile(folder, `shard-${id}`);
+  const stored = known.get(id);
+  // A file that is there is whole, also when it was not said any more that it is.
+  if (stored !== undefined) return stored.progress.before !== 'unknown' && existsSync(file) ? file : null;
+  const others = [...known.values()].filter(({ progress }) => progress.before === 'noted');
+  const other = others.map(({ shard }) => keysBeforeFile(folder, shard)).find((path) => existsSync(path));
+  if (other === undefined) return null;
+  // The target held the same for all shards.
+  shareNote(other, file);
+  return file;
+}
+
+/** Which keys the target held before the run is not known here: what an earlier process has written stays. */
+function checkUnknown({ conflictPolicy }: CheckpointOrder, shard: string, why: string, { tell }: NoteHost): void {
+  // Under `ignore` the shard's own keys would pass for those that are to be left alone.
+  if (conflictPolicy !== 'rewrite') {
+    throw new FerryError(
+      `${shard} can not go on (${why}), and which keys the target held before the run is not known on this machine, so that a second full sync could not tell its own keys from those: resume it where it ran, empty the target, or begin anew with --fresh and --on-conflict rewrite.`,
+      { code: 'usage', exitCode: EXIT.usage },
+    );
+  }
+  tell(
+    'warn',
+    `Which keys the target held before the run is not known on this machine: keys that ${shard} had copied and the source has deleted since stay on the target. Compare with redferry validate.`,
   );
+}
+
+/** The target was not empty: nothing is written there before it is known what it held. */
+async function noteBefore(
+  target: ServerSide,
+  shards: ReadonlySet<number>,
+  starts: Map<number, ShardStart>,
+  { folder, checkpoints }: Known,
+  host: NoteHost,
+): Promise<void> {
+  const files = [...shards].map((id) => keysBeforeFile(folder, `shard-${id}`));
+  // Of a run that nobody goes on with.
+  for (const [i, id] of [...shards].entries()) {
+    for (const path of filesBeside(files[i] as string, `shard-${id}`)) await rm(path, { force: true });
+  }
+  const noted = await noteKeysBefore(target, files, host);
+  for (const [i, id] of [...shards].entries()) {
+    await checkpoints.setBefore(id, noted ? 'noted' : 'unknown');
+    starts.set(id, { ...(starts.get(id) as ShardStart), beforeFile: noted ? (files[i] as string) : null });
+  }
 }

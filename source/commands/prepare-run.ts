@@ -14,6 +14,7 @@ import { runPreflight } from '../preflight/preflight.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT } from '../topology/topology.ts';
 import type { DatabaseNumbers } from '../transforms/database-map.ts';
+import { type KeysNoted, type NoteHost, noteForThisProcess } from './note-before.ts';
 import { type CheckpointOrder, migrationName, type OpenCheckpoints, openCheckpoints } from './open-checkpoints.ts';
 import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
@@ -41,8 +42,11 @@ export interface RunSetup {
 
 type Tell = (level: NoticeLevel, message: string) => void;
 
-/** @param tell what the person should know before the run begins. */
-export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> {
+/**
+ * @param tell what the person should know before the run begins.
+ * @param stopped nobody wants the run any more.
+ */
+export async function prepareRun(setup: RunSetup, tell: Tell, stopped: () => boolean): Promise<RunPlan> {
   const { source, target } = await askSides(setup.source, setup.target);
   const scans = (setup.scan ?? null) !== null;
   if (scans) checkScannable(source, target);
@@ -69,13 +73,19 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
     tell,
   );
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
-  const kept = scans ? null : await checkpointsOf(setup, source, target, all, facts, tell);
+  const host = { tell, stopped };
+  const kept = scans ? null : await checkpointsOf(setup, source, target, all, facts, host);
+  let before: KeysNoted | null = null;
   try {
+    if (kept === null && !facts.empty && source.kind === 'server' && target.kind === 'server')
+      before = await noteForThisProcess(target, setup.limits.spoolDirectory, host);
     const origins = kept?.origins ?? chosen;
     const { care, importMode } = await expiriesOf(setup, target, origins, tell);
     return planRun({
       ...setup,
       checkpoints: kept?.checkpoints ?? null,
+      beforeFile: before?.file ?? null,
+      cleanUp: () => before?.remove(),
       startOf: (id) => kept?.starts.get(id) ?? null,
       source: planOf(source),
       target: planOf(target),
@@ -90,6 +100,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell): Promise<RunPlan> 
       snapshotOnly: setup.snapshotOnly || (target.kind === 'file' && target.format !== 'aof'),
     });
   } catch (error) {
+    before?.remove();
     await kept?.checkpoints.close();
     throw error;
   }
@@ -132,7 +143,7 @@ async function checkpointsOf(
   target: AskedTarget,
   origins: readonly PlannedOrigin[],
   facts: TargetFacts,
-  tell: Tell,
+  host: NoteHost,
 ): Promise<OpenCheckpoints | null> {
   const { resume, exactlyOnce, snapshotOnly } = setup;
   if (resume === null || !exactlyOnce || snapshotOnly || source.kind === 'file' || target.kind === 'file') return null;
@@ -149,7 +160,7 @@ async function checkpointsOf(
       databases: setup.databases ?? {},
       targetIsEmpty: facts.empty,
     },
-    tell,
+    host,
   );
 }
 

@@ -80,7 +80,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
     ...names,
     validation: validationSetup({ run, names, places: () => ({ source, target }) }, settings),
     throttle: throttleSettings(settings),
-    prepare: (tell) => {
+    prepare: (tell, stopped) => {
       for (const warning of warnings) tell('warn', warning);
       control.catch((error: unknown) => tell('warn', `Nobody can attach to this run. ${messageOf(error)}`));
       return prepareRun(
@@ -105,6 +105,7 @@ export async function sync(command: SyncCommand, detached: DetachedOrder | null)
           shards: settings.source.shards ?? null,
         },
         tell,
+        stopped,
       );
     },
     onNotice: (notice) => log.notice(notice),

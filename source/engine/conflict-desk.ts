@@ -37,8 +37,12 @@ export interface Settled {
 
 export interface DeskHost {
   settled(conflict: Settled): void;
-  /** The target has that value already. */
-  alreadyThere(): void;
+  /** The target has that value already. @param isOwn it was counted by an earlier attempt. */
+  alreadyThere(database: number, key: Buffer, isOwn: boolean): void;
+  /** The key is the source's on the target since an earlier attempt: replacing it is no conflict. */
+  isOwn(database: number, key: Buffer): boolean;
+  /** Such a key is replaced. */
+  ownReplaced(database: number, key: Buffer): void;
   /** A question is open; nothing goes on before it is answered. */
   asks(): void;
   /** Nobody can be asked: the run ends with this key. */
@@ -169,6 +173,10 @@ export class ConflictDesk {
    * @param link to its node, with its database selected; nobody else uses it meanwhile.
    */
   async keyThere({ database, key, expiresAtMs }: NativeKey, link: BlockLink): Promise<'rewrite' | 'leave'> {
+    if (this.#host.isOwn(database, key)) {
+      this.#host.ownReplaced(database, key);
+      return 'rewrite';
+    }
     const { side, present } = await showPresent(link, key, this.#options);
     const source = { ...UNSEEN, expiresAtMs: shownExpiry(expiresAtMs) };
     const difference = 'not-compared';
@@ -266,8 +274,11 @@ export class ConflictDesk {
     for (const [index, entry] of entries.entries()) {
       const comparison = comparisons[index];
       if (comparison === undefined || this.#destroyed) return;
+      const { database } = entry;
+      const { key } = entry.incoming;
+      const isOwn = this.#host.isOwn(database, key);
       if (comparison.state === 'equal') {
-        this.#host.alreadyThere();
+        this.#host.alreadyThere(database, key, isOwn);
         const args = holdingExpiry(entry, this.#options.dialect);
         if (args !== null) writes.push({ entry, args, replaced: null });
         continue;
@@ -275,6 +286,11 @@ export class ConflictDesk {
       if (comparison.state === 'gone') {
         // It expired or was deleted since: the write that found it there is sent as it was.
         writes.push({ entry, args: comparison.expired ? overwriting(entry.args) : entry.args, replaced: null });
+        continue;
+      }
+      if (isOwn) {
+        this.#host.ownReplaced(database, key);
+        writes.push({ entry, args: overwriting(entry.args), replaced: null });
         continue;
       }
       if (this.#judge.policy === 'panic' && writes.length > 0) {

@@ -53,7 +53,11 @@ export interface FerryEngineOptions {
   readonly source: string;
   readonly target: string;
   /** Finds the shards and checks everything before the run; a FerryError ends the run before it began. */
-  readonly prepare: (tell: (level: NoticeLevel, message: string) => void) => Promise<RunPlan>;
+  readonly prepare: (
+    tell: (level: NoticeLevel, message: string) => void,
+    /** Nobody wants the run any more. */
+    stopped: () => boolean,
+  ) => Promise<RunPlan>;
   /** Gets every notice and every refusal, for the log file. */
   readonly onNotice?: (notice: Notice) => void;
   /** Gets every settled conflict, for the file of conflicts. */
@@ -92,6 +96,7 @@ export class FerryEngine implements Engine {
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #checkpoints: RunCheckpoints | null = null;
+  #cleanUp: () => void = () => {};
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
   #conflicts: readonly ConflictRecord[] = [];
@@ -136,7 +141,10 @@ export class FerryEngine implements Engine {
   start(): void {
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#options
-      .prepare((level, message) => this.#notice(level, null, message))
+      .prepare(
+        (level, message) => this.#notice(level, null, message),
+        () => this.#phase !== 'starting',
+      )
       .then(
         (plan) => this.#begin(plan),
         (error: unknown) => this.#refuse(error),
@@ -213,6 +221,7 @@ export class FerryEngine implements Engine {
       );
       void plan.checkpoints?.close();
       void plan.keyspace?.release((level, message) => this.#notice(level, null, message));
+      plan.cleanUp();
       return;
     }
     this.#source = endpointOf(this.#options.source, plan.source);
@@ -220,6 +229,7 @@ export class FerryEngine implements Engine {
     this.#phase = 'running';
     this.#expiries.take(plan.expiries);
     this.#checkpoints = plan.checkpoints;
+    this.#cleanUp = plan.cleanUp;
     plan.checkpoints?.begin({
       lost: (shard, error) => this.#leaseLost(shard, error),
       notice: (level, shard, message) => this.#notice(level, shard, message),
@@ -527,7 +537,10 @@ export class FerryEngine implements Engine {
     for (const record of this.#records) record.probe?.stop();
     this.#strainProbe?.stop();
     this.#changed();
-    void Promise.resolve(this.#pool?.close()).then(() => this.#resolveEnded(result));
+    void Promise.resolve(this.#pool?.close()).then(() => {
+      this.#cleanUp();
+      this.#resolveEnded(result);
+    });
   }
 
   #notice(level: NoticeLevel, shard: string | null, message: string): void {

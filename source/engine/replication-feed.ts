@@ -10,6 +10,7 @@ import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { AbsoluteCommands } from './absolute-commands.ts';
 import type { FerryError } from './errors.ts';
+import { openSparedKeys, tellsOwnKeys } from './keys-before.ts';
 import { LagMarks } from './lag-marks.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { OwnedKeysSink } from './owned-keys-sink.ts';
@@ -304,9 +305,13 @@ export class ReplicationFeed implements ShardFeed {
 
   /** On a target that held keys before, those that the source does not have are not this run's to remove. */
   async #removableKeys(destination: ServerDestination, slots: ReadonlySet<number>): Promise<readonly DatabaseKey[]> {
-    if (this.#job.targetWasEmpty) {
+    if (tellsOwnKeys(this.#job)) {
       const { targetKeysInSlots } = await import('./slot-keys.ts');
-      return targetKeysInSlots(destination, slots);
+      const keys = await targetKeysInSlots(destination, slots);
+      const spared = openSparedKeys(this.#job);
+      const removable = keys.filter(({ database, key }) => !spared.has(database, key));
+      spared.close();
+      return removable;
     }
     this.#host.once(
       'warn',

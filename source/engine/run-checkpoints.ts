@@ -123,6 +123,18 @@ export class RunCheckpoints {
     await outcome.lease.renew();
   }
 
+  /**
+   * Whether it is known what the target held before the run; nothing may be written there before this has resolved.
+   * @throws FerryError `state`
+   */
+  async setBefore(id: number, before: ShardProgress['before']): Promise<void> {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    kept.progress = { ...kept.progress, before };
+    await kept.store.save();
+    await kept.lease?.renew();
+  }
+
   /** The run begins. */
   begin(host: CheckpointHost): void {
     this.#host = host;
@@ -236,7 +248,7 @@ export class RunCheckpoints {
   /** A copy that has just begun is nothing to go on with, unless its keys are known to be its own. */
   #isWorthKeeping({ shard, progress }: Kept): boolean {
     if (progress.phase !== 'copying') return true;
-    return progress.targetWasEmpty && (this.#host !== null || !shard.isNew);
+    return (progress.targetWasEmpty || progress.before === 'noted') && (this.#host !== null || !shard.isNew);
   }
 
   /** @param done nothing of the run is left to go on with. */
@@ -338,6 +350,7 @@ export function newProgress(setup: Setup, address: string, targetWasEmpty: boole
     offset: null,
     db: 0,
     targetWasEmpty,
+    before: 'unknown',
     nodes: [],
     slots: [],
     recopying: false,

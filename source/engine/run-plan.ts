@@ -37,6 +37,9 @@ export interface PlannedOrigin {
   readonly slots: readonly SlotRange[];
 }
 
+/** How a shard begins. */
+export type ShardStart = Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'beforeFile' | 'resume' | 'keptFile'>;
+
 export interface RunOrder {
   /** Of a source that is scanned. */
   readonly keyspace: KeyspaceSettings | null;
@@ -52,6 +55,8 @@ export interface RunOrder {
   readonly asksOnConflict: boolean;
   /** Nothing is on the target as the run begins. */
   readonly targetWasEmpty: boolean;
+  /** Which keys it holds then; null when it is empty, and where that could not be noted. */
+  readonly beforeFile: string | null;
   readonly keyless: KeylessRules;
   /** databases.map; left out for none. */
   readonly databases?: DatabaseNumbers;
@@ -60,9 +65,11 @@ export interface RunOrder {
   /** null where the target is a file. */
   readonly expiries: ExpiryCare | null;
   /** How a shard begins that an earlier process has worked on; null for one like all. */
-  readonly startOf: (id: number) => Pick<ShardJob, 'run' | 'attempt' | 'targetWasEmpty' | 'resume' | 'keptFile'> | null;
+  readonly startOf: (id: number) => ShardStart | null;
   /** null where nothing is kept for a later process. */
   readonly checkpoints: RunCheckpoints | null;
+  /** Removes files that are of no use behind the run. */
+  readonly cleanUp: () => void;
 }
 
 export interface PlannedJob {
@@ -79,6 +86,7 @@ export interface RunPlan {
   readonly expiries: ExpiryCare | null;
   readonly checkpoints: RunCheckpoints | null;
   readonly keyspace: KeyspaceSettings | null;
+  readonly cleanUp: () => void;
 }
 
 /** A queue below this would stop the link for every burst. */
@@ -100,6 +108,7 @@ export function planRun(order: RunOrder): RunPlan {
           attempt: 1,
           resume: null,
           targetWasEmpty: order.targetWasEmpty,
+          beforeFile: order.beforeFile,
           keptFile: null,
         }),
         id,
@@ -134,6 +143,7 @@ export function planRun(order: RunOrder): RunPlan {
     expiries: order.expiries,
     checkpoints: order.checkpoints,
     keyspace: order.keyspace,
+    cleanUp: order.cleanUp,
   };
 }
 

@@ -29,8 +29,10 @@ import { ExactStream } from './exact-stream.ts';
 import { HeldCommands } from './held-commands.ts';
 import { HeldPayloads } from './held-payloads.ts';
 import { KeptCommands } from './kept-commands.ts';
+import { KeysBefore } from './keys-before.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
+import { NotedCommands } from './noted-commands.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import type { ServerDestination, ShardCheckpoint, ShardJob, ShardResume } from './shard-job.ts';
 import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
@@ -82,6 +84,11 @@ export class ServerTarget implements ShardTarget {
   #keepAliveTimer: NodeJS.Timeout | null = null;
   readonly #hold: ExpiryHold;
   readonly #kept: KeptKeys;
+  /** Of a target that was not empty. */
+  readonly #before: KeysBefore | null;
+  /** Of a second full sync: until it is known what of the first the source does not have any more. */
+  #lookingForGone: Promise<void> = Promise.resolve();
+  #destroyed = false;
 
   /** @param slots of a cluster's node: those that the pipeline carries. */
   constructor(
@@ -100,6 +107,7 @@ export class ServerTarget implements ShardTarget {
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
     this.#kept = new KeptKeys(job.limits.spoolDirectory, `redferry-kept-${job.name}`, job.keptFile);
+    this.#before = KeysBefore.of(job, (message) => host.once('warn', message));
     this.#nodes = makeTargetNodes(job, destination, this.#owner, this.#pool, job.attempt > 1 || job.resume !== null);
     this.conflicts = makeConflictDesk(job, destination, this.#nodes, this.#deskHost());
     const { version } = destination.topology;
@@ -131,7 +139,7 @@ export class ServerTarget implements ShardTarget {
       taken: () => host.taken(),
     });
     this.#router = this.#makeRouter();
-    const commands = this.#keptCommands(new HeldCommands(this.#router, this.#hold));
+    const commands = this.#keptCommands(this.#notedCommands(new HeldCommands(this.#router, this.#hold)));
     this.sink = this.#databases.isIdentity ? this.#intake : new MappedSink(this.#intake, this.#databases);
     this.commands = this.#databases.isIdentity
       ? commands
@@ -199,6 +207,7 @@ export class ServerTarget implements ShardTarget {
   async open(): Promise<void> {
     if (this.#job.resume === null) this.#kept.forget();
     else this.#kept.restore();
+    this.#before?.open();
     await Promise.all(this.#nodes.writers.map((writer) => writer.open()));
     this.#keepAliveTimer = setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS);
   }
@@ -206,7 +215,9 @@ export class ServerTarget implements ShardTarget {
   setKind(kind: BatchKind): void {
     this.#inSnapshot = kind === 'snapshot';
     this.#nodes.setKind(kind);
-    if (kind === 'stream') this.#beginStream();
+    if (kind !== 'stream') return;
+    this.#beginStream();
+    this.#lookingForGone = this.#nameGone();
   }
 
   setManner(manner: WriteManner): void {
@@ -225,6 +236,7 @@ export class ServerTarget implements ShardTarget {
 
   /** Takes redferry's own keys off the target. A target that does not answer keeps them: the copy is done all the same. */
   async finish(): Promise<void> {
+    if (this.#job.snapshotOnly) await this.#lookingForGone;
     if (this.#exact === null) return;
     this.#exact.remove();
     this.#nodes.flush(true);
@@ -242,6 +254,7 @@ export class ServerTarget implements ShardTarget {
   }
 
   destroy(): void {
+    this.#destroyed = true;
     this.#recovery.stop();
     this.#exact?.stop();
     this.#nodes.destroy();
@@ -250,6 +263,32 @@ export class ServerTarget implements ShardTarget {
     if (this.#keepAliveTimer !== null) clearInterval(this.#keepAliveTimer);
     this.conflicts.destroy();
     this.#kept.close();
+    this.#before?.close();
+  }
+
+  /** Behind a second full sync, beside the stream. */
+  async #nameGone(): Promise<void> {
+    const { origin, attempt, resume } = this.#job;
+    const before = this.#before;
+    if (before === null || attempt === 1 || resume !== null || origin.kind === 'file') return;
+    try {
+      // Brings the client library into this thread, which most runs never need.
+      const { findGoneKeys, goneInWords } = await import('./gone-keys.ts');
+      const gone = await findGoneKeys({
+        origin,
+        destination: this.#destination,
+        databases: this.#databases,
+        slots: () => this.#slots?.ranges ?? (origin.slots.length === 0 ? null : origin.slots),
+        missed: (database, key) => before.isMissed(database, key) && !this.#kept.has(database, key, 0, key.length),
+        stopped: () => this.#destroyed,
+      });
+      const sentence = goneInWords(gone);
+      if (sentence !== null && !this.#destroyed) this.#host.notice('warn', sentence);
+    } catch (error) {
+      if (this.#destroyed) return;
+      const why = `could not be looked for: ${messageOf(error)} Compare with redferry validate.`;
+      this.#host.notice('warn', `Keys that the source has deleted since the last full sync ${why}`);
+    }
   }
 
   /** A shard that has halted at a key, or is paused in its snapshot, may write nothing for hours. */
@@ -266,8 +305,15 @@ export class ServerTarget implements ShardTarget {
       ...host.conflicts,
       settled: (conflict) => {
         if (conflict.outcome === 'ignored') this.#kept.add(conflict.database, conflict.key);
+        else this.#before?.rewritten(conflict.database, conflict.key);
         host.conflicts.settled(conflict);
       },
+      alreadyThere: (database, key, isOwn) => {
+        this.#before?.foundEqual(database, key);
+        if (!isOwn) host.conflicts.alreadyThere();
+      },
+      isOwn: (database, key) => this.#before?.isOwn(database, key) ?? false,
+      ownReplaced: (database, key) => this.#before?.rewritten(database, key),
       asks: () => host.once('warn', HALTED),
       refused: (command) => this.#refused(command),
       relieved: () => host.answered(0, 0),
@@ -303,6 +349,11 @@ export class ServerTarget implements ShardTarget {
       dropped: () => host.conflicts.dropped(),
       refused: (database, args, reason) => host.refused(database, args, reason),
     });
+  }
+
+  #notedCommands(inner: CommandTaker): CommandTaker {
+    if (this.#before === null) return inner;
+    return new NotedCommands(inner, this.#before, this.#makeTable(), this.#job.keyless.swapdb === 'forward');
   }
 
   #makeOwner(): WriterOwner {

@@ -149,6 +149,8 @@ export interface ShardJob {
   readonly asksOnConflict: boolean;
   /** Nothing was on the target when the run began: what is there now is this run's. */
   readonly targetWasEmpty: boolean;
+  /** Which keys it held then (keys-before.ts); null when it was empty, and where that is not known. */
+  readonly beforeFile: string | null;
   readonly keyless: KeylessRules;
   /** databases.map */
   readonly databases: DatabaseNumbers;

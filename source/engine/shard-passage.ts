@@ -4,6 +4,7 @@ import { ByteWindow } from '../readers/byte-window.ts';
 import { Barrier } from './barrier.ts';
 import { FileRun } from './file-run.ts';
 import { FileTarget } from './file-target.ts';
+import { openSparedKeys, tellsOwnKeys } from './keys-before.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import type { PumpScript } from './pump-script.ts';
 import type { RateGate } from './rate-gate.ts';
@@ -79,19 +80,31 @@ export class ShardPassage {
    */
   async start(stillWanted: () => boolean): Promise<void> {
     await this.target.open();
-    const { attempt, targetWasEmpty, origin, destination } = this.#job;
-    // A cluster's shard that carries no slot has written nothing that is its own.
-    const wrote = origin.kind === 'server' && (origin.nodeId === null || origin.slots.length > 0);
-    if (attempt > 1 && targetWasEmpty && wrote && destination.kind === 'server') {
-      this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
-      // Brings the client library into this thread, which most runs never need.
-      const { clearShard } = await import('./clear-shard.ts');
-      const slots = () => this.#slots?.ranges ?? (origin.slots.length === 0 ? null : origin.slots);
-      const removed = await clearShard(slots, destination, this.#job, () => !stillWanted());
-      this.#host.feed.life.waitFor(null);
-      this.#host.feed.notice('info', `${removed} keys of the attempt before were taken off the target.`);
-    }
+    if (this.#job.attempt > 1 && tellsOwnKeys(this.#job)) await this.#clear(stillWanted);
     if (stillWanted()) this.feed.start();
+  }
+
+  async #clear(stillWanted: () => boolean): Promise<void> {
+    const { origin, destination } = this.#job;
+    if (origin.kind === 'file' || destination.kind === 'file') return;
+    // A cluster's shard that carries no slot has written nothing that is its own.
+    if (origin.nodeId !== null && origin.slots.length === 0) return;
+    this.#host.feed.life.waitFor('what the attempt before has written is taken off the target');
+    // Brings the client library into this thread, which most runs never need.
+    const { clearShard } = await import('./clear-shard.ts');
+    const spared = openSparedKeys(this.#job);
+    try {
+      const removed = await clearShard(destination, {
+        slots: () => this.#slots?.ranges ?? (origin.slots.length === 0 ? null : origin.slots),
+        own: this.#job,
+        spared: (database, key) => spared.has(database, key),
+        stopped: () => !stillWanted(),
+      });
+      this.#host.feed.notice('info', `${removed} keys of the attempt before were taken off the target.`);
+    } finally {
+      spared.close();
+      this.#host.feed.life.waitFor(null);
+    }
   }
 
   /** Moves nothing more. */

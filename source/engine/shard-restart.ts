@@ -3,6 +3,7 @@
 import { type Endpoint, formatAddress } from '../topology/endpoint.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { FerryError } from './errors.ts';
+import { tellsOwnKeys } from './keys-before.ts';
 import type { ServerDestination, ServerOrigin, ShardJob } from './shard-job.ts';
 
 const FIRST_DELAY_MS = 1000;
@@ -20,8 +21,8 @@ const MENDABLE: ReadonlySet<string> = new Set(['snapshot-cut', 'backlog-gone', '
  */
 export function obstacleToRestart(job: ShardJob, error: FerryError): string | null {
   if (!MENDABLE.has(error.code) || job.origin.kind === 'file' || job.destination.kind === 'file') return '';
-  if (job.targetWasEmpty) return null;
-  return 'The target held keys before this run, so that a second full sync could not tell its own keys from those: empty the target and start again.';
+  if (tellsOwnKeys(job)) return null;
+  return 'The target held keys before this run, and which these were is not known: a second full sync could not tell its own keys from those. Empty the target and start again.';
 }
 
 /** How long to wait before attempt number `attempt` (the second is 2), ms. */

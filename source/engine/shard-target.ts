@@ -88,7 +88,9 @@ export interface TargetPlaces {
 }
 
 /** Who counts conflicts, and ends the run where one can not be decided. */
-export interface ConflictListener extends Pick<DeskHost, 'settled' | 'alreadyThere' | 'panic'> {
+export interface ConflictListener extends Pick<DeskHost, 'settled' | 'panic'> {
+  /** A key of the snapshot was on the target with the same value. */
+  alreadyThere(): void;
   /** A command of the stream that goes to a key that was kept. */
   dropped(): void;
 }

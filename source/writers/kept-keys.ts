@@ -7,6 +7,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   openSync,
   readSync,
@@ -71,7 +72,10 @@ export class KeptKeys {
   forget(): void {
     const path = this.#path;
     this.close();
-    if (path !== null) this.#attempt(() => rmSync(path, { force: true }));
+    if (path === null) return;
+    this.#attempt(() => {
+      for (const each of [path, replacementOf(path)]) rmSync(each, { force: true });
+    });
   }
 
   /** Whether the key is kept: for almost all that are not, two looks into memory. @throws FerryError `spool` */
@@ -114,6 +118,12 @@ export class KeptKeys {
     return true;
   }
 
+  /** What was added outlives a loss of power from now on. @throws FerryError `spool` */
+  sync(): void {
+    const file = this.#file;
+    if (file !== null) this.#attempt(() => fsyncSync(file));
+  }
+
   close(): void {
     if (this.#file !== null) closeSync(this.#file);
     this.#file = null;
@@ -145,7 +155,7 @@ export class KeptKeys {
 
   /** In the place of the file that outlasts the process; only whole: its size says how many pages it has. */
   #createLasting(path: string, pages: number): number {
-    const made = `${path}.new`;
+    const made = replacementOf(path);
     rmSync(made, { force: true });
     const file = openSync(made, 'wx+', 0o600);
     ftruncateSync(file, pages * PAGE_BYTES);
@@ -215,7 +225,7 @@ export class KeptKeys {
 
   /** The file that was made takes its name. */
   #place(): void {
-    if (this.#path !== null) renameSync(`${this.#path}.new`, this.#path);
+    if (this.#path !== null) renameSync(replacementOf(this.#path), this.#path);
   }
 
   #pageOf(): number {
@@ -259,6 +269,11 @@ export class KeptKeys {
     this.#high = other >>> 0;
     if (this.#low === 0 && this.#high === 0) this.#high = 1;
   }
+}
+
+/** A file that takes the place of the one at `path`, until it is whole. */
+export function replacementOf(path: string): string {
+  return `${path}.new`;
 }
 
 /** The place of a half of a hash in the filter; the page takes the lowest bits of the low one. */

@@ -28,6 +28,7 @@ function progressAt(offset: number, nodes: readonly KnownNode[] = [], db = 0): S
     offset,
     db,
     targetWasEmpty: true,
+    before: 'unknown',
     slots: [],
     recopying: false,
     kept: 0,

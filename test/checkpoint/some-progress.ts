@@ -9,6 +9,7 @@ export function someProgress(offset: number): ShardProgress {
     offset,
     db: 3,
     targetWasEmpty: true,
+    before: 'unknown',
     slots: [],
     recopying: false,
     kept: 0,

@@ -100,7 +100,7 @@ export function migrate(
     run: setup.run,
     source: 'source',
     target: 'target',
-    prepare: (tell) => prepareRun(setup, tell),
+    prepare: (tell, stopped) => prepareRun(setup, tell, stopped),
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
     onConflicts: (told) => conflicts.push(...told),
