@@ -1,7 +1,9 @@
 // Where a stream is taken up again, and what of it is passed over, from what was found after the fence. Pure. It rests on
 // what the writers keep:
 // - Order within a slot is the source's, across redirections too, and a slot's marker is set in one MULTI with each wrapped
-//   command: everything of the slot at or below it has taken effect, bare commands as well.
+//   command: everything of the slot at or below it has taken effect, bare commands as well. But for a slot that is between two
+//   nodes: there a command is refused for a key that has gone already, and the next one takes effect. What was refused is known
+//   from its reply; of what was not answered nobody can say it.
 // - A connection's marker says up to where everything had been applied on all nodes when it was written (not what had been
 //   sent): a node that holds one holds everything of its slots up to it, however much it has lost behind. Before anything
 //   is played again it is set back to where that begins: a replay in part is older than what was there.
@@ -43,6 +45,10 @@ export interface ClusterFindings extends ResumeFindings {
   /** Read where the checkpoint says: each known node's name in its `markerSlot`, on the node that has that slot now. */
   readonly connectionMarkers: readonly ConnectionMarker[];
   readonly slotMarkers: ReadonlyMap<number, Marker>;
+  /** Between two nodes now. */
+  readonly openSlots: ReadonlySet<number>;
+  /** For each slot the ends of what was sent and not answered, ascending; null: not known, it was another process. */
+  readonly unanswered: ReadonlyMap<number, readonly number[]> | null;
 }
 
 export interface StandaloneFindings extends ResumeFindings {
@@ -147,7 +153,7 @@ class ClusterPlanner {
     this.#known = new Map(findings.nodes.map((node) => [node, this.#knownAs(node)]));
   }
 
-  plan(): ContinuePlan {
+  plan(): ResumePlan {
     const { stored, history, nodes, slotMarkers, earliestOffset } = this.#findings;
     for (const node of nodes) this.#places.set(node, this.#placeOf(node));
     const holders = ownersOf(nodes);
@@ -159,6 +165,7 @@ class ClusterPlanner {
     let missing = 0;
     let unknown = 0;
     let tooFarBack = 0;
+    let disordered = 0;
     for (let slot = 0; slot < SLOTS; slot++) {
       const found = slotMarkers.get(slot);
       const marker = found !== undefined && countsFor(found, history) ? found : null;
@@ -166,6 +173,7 @@ class ClusterPlanner {
       if (marker === null ? stored.markedSlots.has(slot) : marker.offset < (leastMarkers[slot] as number)) missing++;
       else if (place === null) unknown++;
       else if (place.offset < earliestOffset) tooFarBack++;
+      else if (marker !== null && this.#mayHide(slot, marker, holders[slot], formers[slot])) disordered++;
       else {
         skipUntil[slot] = place.offset;
         if (place.offset < start.offset) start = place;
@@ -176,6 +184,10 @@ class ClusterPlanner {
     if (missing > 0) this.#reasons.push(`${count(missing)} lost the marker that should be there, or their copy`);
     if (unknown > 0) this.#reasons.push(`${count(unknown)} moved or came back without a trace of how far they are`);
     if (tooFarBack > 0) this.#reasons.push(`${count(tooFarBack)} fell back behind the source's backlog`);
+    // A copy of the slot alone would not do: what it replaces has a later marker, and may come back with it.
+    if (disordered > 0) {
+      return { kind: 'full-sync', reasons: [`${count(disordered)} moved while writes to them were under way`] };
+    }
     return {
       kind: 'continue',
       startOffset: start.offset,
@@ -184,6 +196,16 @@ class ClusterPlanner {
       recopySlots,
       reasons: this.#reasons,
     };
+  }
+
+  /** Whether a write before the marker may have been refused, as the slot was between two nodes, and nobody has read it. */
+  #mayHide(slot: number, marker: Marker, holder: NodeNow | undefined, former: KnownNode | undefined): boolean {
+    const { openSlots, unanswered } = this.#findings;
+    const stayed = holder !== undefined && former !== undefined && this.#known.get(holder) === former;
+    if (stayed && !openSlots.has(slot)) return false;
+    if (unanswered === null) return marker.offset > this.#checkpoint.offset;
+    // A single one is the marker's own.
+    return (unanswered.get(slot) ?? []).filter((offset) => offset <= marker.offset).length > 1;
   }
 
   /** How far everything is that was on the node, or on the one it succeeded, at the checkpoint; never beyond that. */

@@ -47,6 +47,7 @@ export async function resumeOf(
         : [...markedSlots.slots()].filter((slot) => origin.nodeId === null || rangesContain(progress.slots, slot)),
     // Slots that this shard does not carry are passed over anyway: so three shards ask for 16384 markers, and not each.
     asked: carried,
+    unanswered: null,
   };
   let plan = await planReplay(target.endpoint, known, nodes, cluster);
   if (typeof plan === 'string' && phase === 'copied' && !cluster) plan = unmarkedPlan(stored, source, nodes) ?? plan;

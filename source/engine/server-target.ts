@@ -424,7 +424,7 @@ export class ServerTarget implements ShardTarget {
       places: this.#host,
       follow: (moves) => this.#follow(moves),
       stillOpen: (slots) => this.#stillOpen(slots),
-      reconnect: (settled) => this.#reconnect(settled),
+      reconnect: (settled, unanswered) => this.#reconnect(settled, unanswered),
       notice: (level, message) => this.#host.notice(level, message),
       giveUp: (reason) =>
         this.#host.lost(
@@ -475,7 +475,7 @@ export class ServerTarget implements ShardTarget {
     return slots.filter((slot) => open.has(slot));
   }
 
-  async #reconnect(settled: number): Promise<ReplayPlan | string> {
+  async #reconnect(settled: number, unanswered: ReadonlyMap<number, readonly number[]>): Promise<ReplayPlan | string> {
     const { endpoint } = this.#destination;
     const { history } = this.#host;
     const exact = this.#exact;
@@ -506,6 +506,7 @@ export class ServerTarget implements ShardTarget {
           nodes: known,
           slots: exact.slots,
           asked: null,
+          unanswered,
         },
         nodes.map(({ address, slots, writer }) => ({ address, slots, nodeId: writer.nodeId, ...writer.identity })),
         this.#nodes.cluster,

@@ -41,9 +41,10 @@ export interface RecoveryHost {
   /**
    * Connects to the nodes that are there now, behind a fence, and reads what they have.
    * @param settled everything up to this offset was answered for.
+   * @param unanswered for each slot the ends of what was sent and not answered when the link broke, ascending.
    * @returns a sentence when the stream can not go on from there. @throws FerryError when it is to be tried again.
    */
-  reconnect(settled: number): Promise<ReplayPlan | string>;
+  reconnect(settled: number, unanswered: ReadonlyMap<number, readonly number[]>): Promise<ReplayPlan | string>;
   notice(level: 'info' | 'warn', message: string): void;
   /** Only a new beginning helps. */
   giveUp(reason: string): void;
@@ -117,6 +118,7 @@ export class StreamRecovery {
     ];
     const filter = this.#filter;
     const late = filter !== null && nodes.writers.some((writer) => hasLate(writer, filter));
+    const unanswered = unansweredOf(nodes.writers);
     nodes.destroy();
     if (late) {
       this.stop();
@@ -126,7 +128,7 @@ export class StreamRecovery {
     this.#reconnecting = true;
     this.#attempt = 1;
     this.#host.notice('warn', `${error.message} The stream goes on from what the target has when it is back.`);
-    void this.#reconnect(error.message, missing);
+    void this.#reconnect(error.message, missing, unanswered);
   }
 
   stop(): void {
@@ -204,7 +206,11 @@ export class StreamRecovery {
     if (!this.#ended) this.#pollOpenSlots();
   }
 
-  async #reconnect(message: string, missing: readonly MissingWrite[]): Promise<void> {
+  async #reconnect(
+    message: string,
+    missing: readonly MissingWrite[],
+    unanswered: ReadonlyMap<number, readonly number[]>,
+  ): Promise<void> {
     this.#state = 'busy';
     const { places } = this.#host;
     for (let reason = message; ; ) {
@@ -214,7 +220,7 @@ export class StreamRecovery {
       if (this.#ended) return;
       this.#attempt++;
       try {
-        const plan = await this.#host.reconnect(places.offsetAt(this.#floor));
+        const plan = await this.#host.reconnect(places.offsetAt(this.#floor), unanswered);
         if (this.#ended) return;
         this.#reconnecting = false;
         this.#goOn(plan, missing);
@@ -246,6 +252,21 @@ export class StreamRecovery {
       this.#timer = setTimeout(resolve, delayMs);
     });
   }
+}
+
+/** For each slot the ends of what was sent and not answered, ascending. */
+function unansweredOf(writers: readonly NodeWriter[]): ReadonlyMap<number, readonly number[]> {
+  const found = new Map<number, number[]>();
+  for (const writer of writers) {
+    writer.hasUnanswered((slot, offset) => {
+      const offsets = found.get(slot);
+      if (offsets === undefined) found.set(slot, [offset]);
+      else if (offsets[offsets.length - 1] !== offset) offsets.push(offset);
+      return false;
+    });
+  }
+  for (const offsets of found.values()) offsets.sort((a, b) => a - b);
+  return found;
 }
 
 /** Writes of a replay are on their way that later ones of their slots have overtaken. */

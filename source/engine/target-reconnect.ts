@@ -15,6 +15,7 @@ import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
 import type { ReplayPlan } from './stream-recovery.ts';
+import { openSlotsOf } from './target-questions.ts';
 
 /** What was known when the link was lost. */
 export interface KnownStream {
@@ -33,6 +34,8 @@ export interface KnownStream {
   readonly slots: readonly number[];
   /** Of a cluster: no other slot can have one; null: all may. */
   readonly asked: readonly number[] | null;
+  /** Of a cluster: for each slot the ends of what was sent and not answered, ascending; null: not known. */
+  readonly unanswered: ReadonlyMap<number, readonly number[]> | null;
 }
 
 /** A master of the target as it is now. */
@@ -85,7 +88,7 @@ async function planStandalone(
 
 async function planCluster(
   endpoint: Endpoint,
-  { run, shard, slots, asked: mayHave, ...known }: KnownStream,
+  { run, shard, slots, asked: mayHave, unanswered, ...known }: KnownStream,
   nodes: readonly NodeNow[],
 ): Promise<FoundPlan> {
   const slotMarkers = new Map<number, Marker>();
@@ -106,11 +109,17 @@ async function planCluster(
     ),
   );
   const markedSlots = SlotBitmap.of(slots);
+  const openSlots = await openSlotsOf(
+    endpoint,
+    nodes.map(({ address }) => formatAddress(address)),
+  );
   const plan = planClusterResume({
     ...findings({ ...known, markedSlots }),
     nodes: nodes.map((node) => ({ ...node, nodeId: node.nodeId ?? '' })),
     connectionMarkers,
     slotMarkers,
+    openSlots,
+    unanswered,
   });
   return { plan, databases: [] };
 }

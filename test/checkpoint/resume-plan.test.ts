@@ -58,6 +58,8 @@ function plan(change: Partial<ClusterFindings>, marked: readonly number[] = []):
     nodes: [A_NOW],
     connectionMarkers: [],
     slotMarkers: new Map(),
+    openSlots: new Set(),
+    unanswered: null,
     ...change,
   });
 }
@@ -132,6 +134,28 @@ describe('resuming on a cluster', () => {
     expect(done).toMatchObject({ startOffset: 850, db: 1 });
     expect(done.recopySlots).not.toContain(7);
     expect(done.skipUntil[6]).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('begins anew where a write may have been refused before the marker, as its slot was between two nodes', () => {
+    const marked = { slotMarkers: new Map([[7, { replid: REPLID, offset: 1500, db: 0 }]]), openSlots: new Set([7]) };
+    const reasons = ['1 slot moved while writes to them were under way'];
+    expect(plan({ ...marked, unanswered: null })).toMatchObject({ kind: 'full-sync', reasons });
+    expect(plan({ ...marked, unanswered: new Map([[7, [1400, 1500]]]) })).toMatchObject({ kind: 'full-sync', reasons });
+    // The marker's own write, or one behind it, which goes again.
+    expect(plan({ ...marked, unanswered: new Map([[7, [1500, 1600]]]) }).kind).toBe('continue');
+    expect(plan({ ...marked, openSlots: new Set(), unanswered: null }).kind).toBe('continue');
+    // It has another owner, who is no successor of the former one.
+    const nodes = [
+      {
+        ...A_NOW,
+        slots: [
+          { first: 0, last: 6 },
+          { first: 8, last: 16_383 },
+        ],
+      },
+      { ...A_NOW, nodeId: 'b', slots: [{ first: 7, last: 7 }] },
+    ];
+    expect(plan({ slotMarkers: marked.slotMarkers, nodes, unanswered: null }).kind).toBe('full-sync');
   });
 
   it('counts markers of the history before a failover as far as it was taken over', () => {
@@ -272,6 +296,9 @@ function live(random: (below: number) => number): {
       nodes: target.nodes.map((node) => node.now()),
       connectionMarkers: target.connectionMarkers(checkpoint.progress.nodes),
       slotMarkers: target.slotMarkers(),
+      openSlots: new Set(),
+      // A slot moves in one step here.
+      unanswered: new Map(),
     });
     if (now.kind !== 'continue') throw new Error(now.reasons.join());
     expect(now.startOffset).toBeLessThanOrEqual(checkpoint.progress.offset as number);
