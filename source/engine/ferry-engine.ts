@@ -481,7 +481,7 @@ export class FerryEngine implements Engine {
     if (this.#result !== null || this.#expiries.begun || !this.#records.every((record) => record.final)) return;
     this.#phase = 'draining';
     void this.#release().then(async (left) => {
-      await this.#checkpoints?.close();
+      await this.#checkpoints?.close(this.#records.some(({ end }) => end?.reason === 'conflict'));
       this.#finish(resultOf(this.#records, this.#refusals, this.#seconds(), left));
     });
   }

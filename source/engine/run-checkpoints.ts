@@ -234,21 +234,25 @@ export class RunCheckpoints {
     }
   }
 
-  /** Lets go of what was not ended. */
-  async close(): Promise<void> {
+  /**
+   * Lets go of what was not ended.
+   * @param undecided the run ended with a conflict: who begins it again does so with another policy.
+   */
+  async close(undecided = false): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#kept.keys()].map((id) => this.ended(id, false)));
     const all = [...this.#kept.values()];
-    const done = all.every((kept) => kept.done) || !all.some((kept) => this.#isWorthKeeping(kept));
+    const done = all.every((kept) => kept.done) || !all.some((kept) => this.#isWorthKeeping(kept, undecided));
     await Promise.all(all.map((kept) => this.#letGo(kept, done)));
     this.#options.close();
   }
 
   /** A copy that has just begun is nothing to go on with, unless its keys are known to be its own. */
-  #isWorthKeeping({ shard, progress }: Kept): boolean {
+  #isWorthKeeping({ shard, progress }: Kept, undecided: boolean): boolean {
     if (progress.phase !== 'copying') return true;
-    return (progress.targetWasEmpty || progress.before === 'noted') && (this.#host !== null || !shard.isNew);
+    const tellsOwn = progress.targetWasEmpty || (progress.before === 'noted' && !undecided);
+    return tellsOwn && (this.#host !== null || !shard.isNew);
   }
 
   /** @param done nothing of the run is left to go on with. */
