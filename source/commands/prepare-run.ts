@@ -117,9 +117,10 @@ async function keyspaceOf(
   const nodes = origins.flatMap(({ id, origin }) =>
     origin.kind === 'server' ? [{ shard: id, address: origin.address }] : [],
   );
-  const settings = new KeyspaceSettings({ run, endpoint: source.endpoint, nodes, ...keyspace });
+  const sets = scan.changes === 'set' && !snapshotOnly;
+  const settings = new KeyspaceSettings({ run, endpoint: source.endpoint, nodes, sets, ...keyspace });
   await settings.takeLeftovers(tell);
-  if (scan.changes === 'set' && !snapshotOnly) {
+  if (sets) {
     const { accepted, message } = await settings.enable(nodes.map(({ shard }) => shard));
     tell(accepted ? 'info' : 'warn', message);
   }

@@ -1,6 +1,7 @@
 // The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
 
+import type { NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import { BudgetAlarm } from './budget-alarm.ts';
 import { CommandDesk } from './command-desk.ts';
@@ -32,6 +33,7 @@ import { keyInWords } from './refusal.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
 import { type JoinedNode, jobOfJoined, type RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
+import { ScanWatch } from './scan-watch.ts';
 import { type ShardCommand, shardCommand } from './shard-commands.ts';
 import type { FromWorker, ShardEnd, ShardJob, ToWorker } from './shard-job.ts';
 import { ShardRecord } from './shard-record.ts';
@@ -91,6 +93,7 @@ export class FerryEngine implements Engine {
   #pool: WorkerPool | null = null;
   #permits: SnapshotPermits | null = null;
   #watch: SourceWatch | null = null;
+  #scanWatch: ScanWatch | null = null;
   /** Of a source that is scanned. */
   #keyspace: KeyspaceSettings | null = null;
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
@@ -263,16 +266,24 @@ export class FerryEngine implements Engine {
   /** Slots of a source cluster may move while the run goes on. */
   #watchSlots(): void {
     const job = this.#records[0]?.job;
-    if (job?.origin.kind !== 'server' || job.origin.nodeId === null || job.snapshotOnly || job.origin.scan !== null)
-      return;
+    if (job?.origin.kind !== 'server' || job.origin.nodeId === null || job.snapshotOnly) return;
     const records = (): readonly ShardRecord[] => this.#records;
+    const host = {
+      send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
+      join: (node: JoinedNode) => this.#join(node),
+      notice: (level: NoticeLevel, shard: string | null, message: string) => this.#notice(level, shard, message),
+    };
+    if (job.origin.scan !== null) {
+      const keyspaceFollows = (shard: number, address: NodeAddress) => this.#keyspaceFollows(shard, address);
+      this.#scanWatch = new ScanWatch(job.origin.endpoint, { ...host, records, keyspaceFollows });
+      this.#scanWatch.start();
+      return;
+    }
     this.#watch = new SourceWatch(job.origin.endpoint, {
       get records() {
         return records();
       },
-      send: (message) => this.#pool?.send(message),
-      join: (node) => this.#join(node),
-      notice: (level, shard, message) => this.#notice(level, shard, message),
+      ...host,
     });
     this.#watch.start();
   }
@@ -306,6 +317,7 @@ export class FerryEngine implements Engine {
         break;
       case 'moved':
         record.moved(message.address);
+        void this.#keyspaceFollows(message.shard, message.address);
         break;
       case 'permit-wanted':
         if (record.job.origin.kind === 'server') this.#permits?.want(message.shard, record.job.origin.address.host);
@@ -462,6 +474,7 @@ export class FerryEngine implements Engine {
     }
     this.#phase = 'draining';
     this.#watch?.stop();
+    this.#scanWatch?.stop();
     for (const record of this.#records) this.#pool?.send({ type: 'drain', shard: record.job.id });
     this.#notice('info', null, 'Stopping: what was received is applied, then the run ends.');
     return { accepted: true, message: 'Stopping: what was received is applied first.' };
@@ -504,6 +517,14 @@ export class FerryEngine implements Engine {
     return outcome;
   }
 
+  /** The source's setting does not travel with a failover. */
+  async #keyspaceFollows(shard: number, address: NodeAddress): Promise<void> {
+    const outcome = (await this.#keyspace?.follow(shard, address)) ?? null;
+    if (outcome === null) return;
+    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
+    this.#pool?.send({ type: 'lookAtChanges', shard });
+  }
+
   #rescan(shards: ShardSelection): CommandOutcome {
     const chosen = this.#chosen(shards);
     if (this.#keyspace === null || chosen.length === 0)
@@ -532,6 +553,7 @@ export class FerryEngine implements Engine {
     this.#result = result;
     this.#phase = 'ended';
     this.#watch?.stop();
+    this.#scanWatch?.stop();
     if (this.#ticker !== null) clearInterval(this.#ticker);
     if (this.#giveUpTimer !== null) clearTimeout(this.#giveUpTimer);
     for (const record of this.#records) record.probe?.stop();

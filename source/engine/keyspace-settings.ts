@@ -21,7 +21,10 @@ export interface KeyspaceNode {
 export interface KeyspaceOrder {
   readonly run: string;
   readonly endpoint: Endpoint;
+  /** Of the shards at the beginning. */
   readonly nodes: readonly KeyspaceNode[];
+  /** What is missing is added without being asked for. */
+  readonly sets: boolean;
   /** Where is written down what was changed. */
   readonly folder: string;
   /** The nodes get back what they had. */
@@ -46,17 +49,19 @@ const shown = (flags: string): string => (flags === '' ? '(empty)' : flags);
 
 export class KeyspaceSettings {
   readonly #order: KeyspaceOrder;
+  #nodes: readonly KeyspaceNode[];
   /** By address: what a node is to get back. */
   readonly #changed = new Map<string, { readonly node: KeyspaceNode; readonly before: string; readonly set: string }>();
 
   constructor(order: KeyspaceOrder) {
     this.#order = order;
+    this.#nodes = order.nodes;
   }
 
   /** Says what a killed run has left on these nodes, and takes it over: it is put back at the end of this one. */
   async takeLeftovers(tell: Tell): Promise<void> {
     const own = await thisProcess();
-    for (const node of this.#order.nodes) {
+    for (const node of this.#nodes) {
       const address = formatAddress(node.address);
       const record = await this.#read(address);
       if (record === null || !(await isGone(record.process, own))) continue;
@@ -88,6 +93,18 @@ export class KeyspaceSettings {
       await this.#write({ address, before: first, set: now });
       return `${address}: ${shown(before)} -> ${shown(now)}`;
     });
+  }
+
+  /**
+   * That node is the shard's from now on. The setting does not travel with a failover: it is made here too where it was made
+   * on the node before. @returns one sentence with old and new value; null when there was nothing to do.
+   */
+  async follow(shard: number, address: NodeAddress): Promise<CommandOutcome | null> {
+    const former = this.#nodes.find((node) => node.shard === shard);
+    if (former !== undefined && formatAddress(former.address) === formatAddress(address)) return null;
+    this.#nodes = [...this.#nodes.filter((node) => node !== former), { shard, address }];
+    const wasSet = former !== undefined && this.#changed.has(formatAddress(former.address));
+    return this.#order.sets || wasSet ? this.enable([shard]) : null;
   }
 
   /** Gives the nodes of these shards back what they had. */
@@ -140,7 +157,7 @@ export class KeyspaceSettings {
     shards: readonly number[],
     act: (node: KeyspaceNode, address: string) => Promise<string>,
   ): Promise<CommandOutcome> {
-    const nodes = this.#order.nodes.filter(({ shard }) => shards.includes(shard));
+    const nodes = this.#nodes.filter(({ shard }) => shards.includes(shard));
     if (nodes.length === 0) return { accepted: false, message: 'There is no such shard.' };
     const sentences: string[] = [];
     let accepted = true;

@@ -129,6 +129,19 @@ export class ScanChanges {
     void this.#look(true);
   }
 
+  /** The source is elsewhere; what was told by where it was leaves a gap. */
+  connectAnew(error: FerryError): void {
+    this.gap = true;
+    if (this.#feed !== null) {
+      this.#feed.close();
+      this.#lost(this.#feed, error);
+      return;
+    }
+    this.#link?.close();
+    this.#link = null;
+    this.lookNow();
+  }
+
   /** A key that has to be fetched. */
   add(database: number, bytes: Buffer, start: number, length: number): void {
     const { match, databases } = this.#options.order;

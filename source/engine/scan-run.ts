@@ -26,7 +26,7 @@ export class ScanRun implements ShardFeed {
   readonly silence = null;
   readonly script: ScanScript;
   readonly #job: ShardJob;
-  readonly #origin: ServerOrigin;
+  #origin: ServerOrigin;
   readonly #order: ScanOrder;
   readonly #host: FeedHost;
   readonly #reader: ScanReader;
@@ -127,6 +127,15 @@ export class ScanRun implements ShardFeed {
     if (this.#changes === null) return;
     this.#changes.gap = true;
     this.#repair();
+  }
+
+  moveTo(address: NodeAddress): void {
+    if (this.#closed || formatAddress(address) === formatAddress(this.#address)) return;
+    this.#movedTo(address);
+    this.#origin = { ...this.#origin, address };
+    const error = new FerryError('Another node has the slots of this shard now.', { code: 'lost', retriable: true });
+    this.#changes?.connectAnew(error);
+    this.#reader.connectAnew(error);
   }
 
   /** The target's own value of that key was left where it is. */
@@ -259,15 +268,15 @@ export class ScanRun implements ShardFeed {
     if (!this.#begun || this.#linksUp) return this.#address;
     if (!this.#isCluster && this.#origin.endpoint.scheme !== 'sentinel') return this.#address;
     const { address } = await refreshOrigin(this.#origin);
-    if (formatAddress(address) !== formatAddress(this.#address)) {
-      this.#host.post({ type: 'moved', shard: this.#job.id, address });
-      this.#host.once(
-        'warn',
-        `The source's ${formatAddress(this.#address)} has been replaced by ${formatAddress(address)}.`,
-      );
-      this.#address = address;
-    }
+    if (formatAddress(address) !== formatAddress(this.#address)) this.#movedTo(address);
     return address;
+  }
+
+  #movedTo(address: NodeAddress): void {
+    const sentence = `The source's ${formatAddress(this.#address)} has been replaced by ${formatAddress(address)}.`;
+    this.#address = address;
+    this.#host.post({ type: 'moved', shard: this.#job.id, address });
+    this.#host.once('warn', sentence);
   }
 
   async #connected(): Promise<void> {

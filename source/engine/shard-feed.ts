@@ -1,6 +1,7 @@
 // One kind of source with everything that is particular to it: how its bytes come, what is read in which order, what that
 // means for the shard's state. The pipeline runs whichever it has.
 import type { SourceHistory } from '../checkpoint/marker.ts';
+import type { NodeAddress } from '../topology/endpoint.ts';
 import type { Barrier } from './barrier.ts';
 import type { ShardChanges } from './contract.ts';
 import type { FerryError } from './errors.ts';
@@ -38,6 +39,8 @@ export interface ShardFeed {
   /** Of a scanned source: its notify-keyspace-events was changed; it is to be scanned once more. */
   lookAtChanges?(): void;
   rescan?(): void;
+  /** Of a scanned source: that node has the shard's slots now. */
+  moveTo?(address: NodeAddress): void;
   /** Its link waits for the next attempt: wait no longer. */
   retryNow?(): void;
   /** The conflict policy left the target's own value of that key. */

@@ -245,6 +245,8 @@ export type ToWorker =
   | { readonly type: 'rate'; readonly shard: number; readonly rate: Rate }
   /** The source's notify-keyspace-events was changed. / The shard is to be scanned once more. */
   | { readonly type: 'lookAtChanges' | 'rescan'; readonly shard: number }
+  /** Of a scanned shard: that node has its slots now. */
+  | { readonly type: 'source-moved'; readonly shard: number; readonly address: NodeAddress }
   /** The shard may ask its source for a snapshot now. */
   | { readonly type: 'permit'; readonly shard: number }
   /** Copy these keys again; `recopied` answers with the same number. */

@@ -1,5 +1,6 @@
 // One source shard's way to the target: feed -> pump -> target. It owns all its connections and joins the parts: what one
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
+import type { NodeAddress } from '../topology/endpoint.ts';
 import { type ConflictDecision, NO_STANDING } from './conflict-contract.ts';
 import type { ConflictPolicy, RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
@@ -140,6 +141,11 @@ export class ShardPipeline {
   /** Scans the source once more and sweeps the target. */
   rescan(): void {
     this.#passage.feed.rescan?.();
+  }
+
+  /** That node has the slots of the scanned shard now. */
+  sourceMoved(address: NodeAddress): void {
+    this.#passage.feed.moveTo?.(address);
   }
 
   /** How far the source has come by its own account. */

@@ -52,6 +52,9 @@ port.on('message', (message: ToWorker) => {
     case 'lease':
       pipeline?.lease(message.held);
       return;
+    case 'source-moved':
+      pipeline?.sourceMoved(message.address);
+      return;
     case 'source-at':
       pipeline?.sourceAt(message.offset);
       return;

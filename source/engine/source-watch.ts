@@ -2,12 +2,12 @@
 // order: its old node no longer owns it and has no key of it left; the old pipeline has applied its stream up to where
 // that was so; only then does the new pipeline copy the slot's keys and let their commands pass. Late commands of the one
 // can so never meet newer values of the other. Masters that join become shards of the run, those that leave are finished.
-import type { ClusterNode } from '../topology/cluster-node.ts';
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
 import { formatSlots, normalizeSlots } from '../topology/slots.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
 import type { NoticeLevel } from './contract.ts';
 import type { ShardJob, ToWorker } from './shard-job.ts';
+import { ShardMasters } from './shard-masters.ts';
 import type { ShardRecord } from './shard-record.ts';
 import { SourceNodes, type SourceView } from './source-nodes.ts';
 
@@ -39,12 +39,7 @@ export class SourceWatch {
   readonly #carriers = new Int16Array(SLOT_COUNT).fill(NOBODY);
   /** By slot: the shard whose node owns it, as last seen. */
   readonly #owners = new Int16Array(SLOT_COUNT).fill(NOBODY);
-  /** By shard: its master's node id. */
-  readonly #nodeOf = new Map<number, string>();
-  /** By replica: its master, as last seen. */
-  readonly #masterOf = new Map<string, string>();
-  /** Masters that this run does not copy from. */
-  readonly #strangers = new Set<string>();
+  readonly #masters = new ShardMasters();
   readonly #handovers = new Map<number, Handover>();
   /** By slot: the shard that is copying it. */
   readonly #taking = new Map<number, number>();
@@ -52,7 +47,6 @@ export class SourceWatch {
   #again: { readonly shard: number; readonly slots: readonly number[] }[] = [];
   readonly #leaving = new Set<number>();
   #timer: NodeJS.Timeout | null = null;
-  #looked = false;
   #stopped = false;
 
   /** @param endpoint of the source. */
@@ -61,7 +55,7 @@ export class SourceWatch {
     this.#host = host;
     this.#nodes = new SourceNodes(endpoint);
     for (const { job, slots } of host.records) {
-      if (job.origin.kind === 'server' && job.origin.nodeId !== null) this.#nodeOf.set(job.id, job.origin.nodeId);
+      if (job.origin.kind === 'server' && job.origin.nodeId !== null) this.#masters.set(job.id, job.origin.nodeId);
       for (const { first, last } of slots) {
         this.#carriers.fill(job.id, first, last + 1);
         this.#owners.fill(job.id, first, last + 1);
@@ -102,7 +96,7 @@ export class SourceWatch {
     const view = await this.#nodes.view(this.#addresses());
     if (this.#stopped) return;
     if (view !== null) {
-      this.#follow(view);
+      this.#masters.follow(view);
       this.#welcome(view);
       this.#see(view);
       await this.#measure(view);
@@ -120,40 +114,20 @@ export class SourceWatch {
     return [...working, ...this.#endpoint.nodes];
   }
 
-  /** A promoted replica is its shard's node from now on. */
-  #follow({ nodes, owners }: SourceView): void {
-    for (const [shard, nodeId] of this.#nodeOf) {
-      // One that died is listed as a master for as long as nobody tells it otherwise, but without slots.
-      if (owners.some(({ id }) => id === nodeId)) continue;
-      const promoted = owners.find(({ id }) => this.#masterOf.get(id) === nodeId);
-      if (promoted !== undefined) this.#nodeOf.set(shard, promoted.id);
-    }
-    for (const { id, masterId } of nodes) if (masterId !== null) this.#masterOf.set(id, masterId);
-    for (const { id } of owners) this.#masterOf.delete(id);
-  }
-
-  #welcome({ owners }: SourceView): void {
-    const known = new Set(this.#nodeOf.values());
-    for (const node of owners) {
-      if (known.has(node.id) || this.#strangers.has(node.id)) continue;
-      // What was there before the run and was not chosen, and what joins those, is another process's.
-      if (!this.#looked || this.#strangers.size > 0) {
-        this.#strangers.add(node.id);
-        continue;
-      }
+  #welcome(view: SourceView): void {
+    for (const node of this.#masters.newcomers(view)) {
       const record = this.#host.join({ address: this.#nodes.addressOf(node), nodeId: node.id });
-      this.#nodeOf.set(record.job.id, node.id);
+      this.#masters.set(record.job.id, node.id);
       this.#host.notice(
         'info',
         record.job.name,
         `A master has joined the source: it is ${record.job.name} of this run.`,
       );
     }
-    this.#looked = true;
   }
 
   #see({ owners }: SourceView): void {
-    const shardOf = new Map([...this.#nodeOf].map(([shard, nodeId]) => [nodeId, shard] as const));
+    const shardOf = this.#masters.shards();
     for (const { id, slots } of owners) {
       const shard = shardOf.get(id) ?? NOBODY;
       for (const { first, last } of slots) this.#owners.fill(shard, first, last + 1);
@@ -179,7 +153,7 @@ export class SourceWatch {
         for (const slot of slots) this.#begin(slot, from, 0, '');
         continue;
       }
-      const node = nodes.find(({ id }) => id === this.#nodeOf.get(from));
+      const node = nodes.find(({ id }) => id === this.#masters.nodeIdOf(from));
       if (node?.role !== 'master') continue;
       const letGo = await this.#nodes.letGo(node, slots);
       for (const slot of letGo?.slots ?? []) this.#begin(slot, from, letGo?.offset ?? 0, letGo?.replid ?? '');
@@ -239,10 +213,10 @@ export class SourceWatch {
   }
 
   /** A master that has left the cluster, or has become a replica of another: its stream is applied to its end. */
-  #retire({ nodes }: SourceView): void {
+  #retire(view: SourceView): void {
     for (const record of this.#host.records) {
       const { id, name } = record.job;
-      if (record.final || this.#leaving.has(id) || isMaster(nodes, this.#nodeOf.get(id))) continue;
+      if (record.final || this.#leaving.has(id) || this.#masters.isMaster(id, view)) continue;
       this.#leaving.add(id);
       this.#host.notice('info', name, 'Its master owns no slots of the source any more: the shard is finished.');
       record.leave();
@@ -270,10 +244,6 @@ export class SourceWatch {
   #record(shard: number): ShardRecord | null {
     return this.#host.records.find(({ job }) => job.id === shard) ?? null;
   }
-}
-
-function isMaster(nodes: readonly ClusterNode[], nodeId: string | undefined): boolean {
-  return nodes.some(({ id, role }) => id === nodeId && role === 'master');
 }
 
 /** Redis 8.4 moves slots as a whole, and its old node forgets their keys without a DEL for each in its stream. */

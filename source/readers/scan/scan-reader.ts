@@ -66,12 +66,15 @@ export class ScanReader {
   #links: readonly SourceLink[] = [];
   #scan: KeyScan | null = null;
   #walking = false;
+  #begun = false;
   #scanned = false;
   #asChanges = false;
   #runId: string | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
   #failures = 0;
   #opening = false;
+  /** Counts where the source has been. */
+  #placeNumber = 0;
   #closed = false;
   #receivedBefore = 0;
 
@@ -143,6 +146,7 @@ export class ScanReader {
   /** Begins a scan, also after an earlier one. @param isChange its keys are taken for changed ones. */
   async beginScan(isChange: boolean): Promise<void> {
     this.#asChanges = isChange;
+    this.#begun = true;
     this.#scanned = false;
     this.#scan = null;
     await this.#walk();
@@ -175,6 +179,15 @@ export class ScanReader {
     return value.read();
   }
 
+  /** The source is elsewhere. @param error why; it can be tried again. */
+  connectAnew(error: FerryError): void {
+    this.#placeNumber++;
+    this.#failures = 0;
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#retryTimer = null;
+    this.#failed(error);
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
@@ -195,6 +208,7 @@ export class ScanReader {
     this.#opening = true;
     const { name, link } = this.#options;
     const links: SourceLink[] = [];
+    const placeNumber = this.#placeNumber;
     try {
       const address = await this.#host.locate();
       for (let i = 0; i <= this.#lanes.length; i++)
@@ -202,6 +216,8 @@ export class ScanReader {
       await Promise.all(links.map((one) => one.open()));
       const runId = await runIdOf(links[0] as SourceLink);
       if (this.#closed) throw new FerryError('closed', { code: 'closed' });
+      if (placeNumber !== this.#placeNumber)
+        throw new FerryError('The source is elsewhere by now.', { code: 'lost', retriable: true });
       const anew = this.#runId !== null && runId !== this.#runId;
       this.#runId = runId;
       this.#opening = false;
@@ -224,7 +240,8 @@ export class ScanReader {
     });
     if (anew) this.#scan?.restart();
     this.#host.connected(anew);
-    if (this.#scan !== null && !this.#scanned) void this.#walk();
+    // The links may have been down when it began.
+    if (this.#begun && !this.#scanned) void this.#walk();
   }
 
   async #walk(): Promise<void> {
