@@ -133,9 +133,7 @@ export class ConflictDesk {
 
   /** Why nothing is sent at present, as part of a sentence, or null. */
   get waiting(): string | null {
-    return this.#judge.question === null
-      ? this.#putOff
-      : 'the target has a key already: the screen asks what to do (c, or redferry attach)';
+    return this.#judge.question === null ? this.#putOff : 'the target has a key already: key c asks (redferry attach)';
   }
 
   get standing(): Omit<ConflictStanding, 'kept'> {

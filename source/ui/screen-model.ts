@@ -84,14 +84,22 @@ const SILENT_MS = 3000;
 
 const wholeSecond = (timeMs: number): number => Math.floor(timeMs / 1000) * 1000;
 
-/** The clock as far as it shows: whole seconds while something on the screen counts them, else ten. */
-const shownClock = ({ snapshot, ui }: Pick<ScreenState, 'snapshot' | 'ui'>, nowMs: number): number => {
+/**
+ * The clock as far as it shows: whole seconds while something on the screen counts them, else ten.
+ * @param shown what was shown last: an age never goes back, unless the clock of the machine does.
+ */
+const shownClock = (
+  { snapshot, ui, nowMs: shown }: Pick<ScreenState, 'snapshot' | 'ui' | 'nowMs'>,
+  nowMs: number,
+): number => {
   const counts =
     ui.flash !== null ||
     nowMs - snapshot.startedAtMs < YOUNG_MS ||
     nowMs - snapshot.takenAtMs >= SILENT_MS ||
     snapshot.shards.some((shard) => nowMs - shard.stateSinceMs <= YOUNG_MS);
-  return counts ? wholeSecond(nowMs) : Math.floor(nowMs / YOUNG_MS) * YOUNG_MS;
+  if (counts) return wholeSecond(nowMs);
+  const coarse = Math.floor(nowMs / YOUNG_MS) * YOUNG_MS;
+  return shown <= nowMs ? Math.max(coarse, shown) : coarse;
 };
 
 /** Starts polling `engine`; `close` ends it. */
@@ -129,7 +137,7 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
     const notices = addNewer(state.notices, taken.notices);
     const conflicts = addNewer(state.conflicts, taken.conflicts);
     const ui = agedUi(shards);
-    const nowMs = shownClock({ snapshot, ui }, options.now());
+    const nowMs = shownClock({ snapshot, ui, nowMs: state.nowMs }, options.now());
     const isSame =
       sameForTheEye(state.snapshot, snapshot) &&
       notices === state.notices &&

@@ -13,6 +13,10 @@ test('the unfinished run is found, and resumed, begun anew or left as the person
   const args = ['--source', addressOf(source), '--target', addressOf(target)];
   const first = spawnProgram({ args, env });
   await first.until('1/1 streaming');
+  // While it goes on there is nothing to resume.
+  const second = spawnProgram({ args, env });
+  expect(await second.exit).toEqual({ code: 5, signal: null });
+  expect(second.normalScreen()).toMatch(/of this migration is going on: redferry attac/);
   first.kill('SIGKILL');
   await first.exit;
 
