@@ -1,6 +1,6 @@
 // A line of the screen as data: pieces of text with a tone, and cells of fixed width of which the least important are left
 // out where there is no room. Components print lines; nothing in them cuts text by itself.
-import { cellWidth, padRight, truncate } from './cell-width.ts';
+import { cellWidth, truncate } from './cell-width.ts';
 import type { Tone } from './theme.ts';
 
 /** A piece of text that means one thing. */
@@ -22,16 +22,20 @@ export const segment = (text: string, tone: Tone = 'plain'): Segment => ({ text,
 /** Cells a line takes. */
 export const lineWidth = (line: Line): number => line.reduce((width, piece) => width + cellWidth(piece.text), 0);
 
+/** At least `width` cells. A figure is never cut: half of it would be another one. */
+const padFigure = (figure: string, width: number): string =>
+  figure + ' '.repeat(Math.max(0, width - cellWidth(figure)));
+
 /** A cell of one tone; with `width` its figure stays in its place when it changes. */
 export const cell = (rank: number, text: string, tone: Tone = 'plain', width = 0): Cell => ({
   rank,
-  segments: [segment(width > 0 ? padRight(text, width) : text, tone)],
+  segments: [segment(padFigure(text, width), tone)],
 });
 
 /** A cell `label figure`, the label dim; with `width` cells for the figure what follows stays in its place. */
 export const labelled = (rank: number, label: string, figure: string, width: number, tone: Tone = 'plain'): Cell => ({
   rank,
-  segments: [segment(`${label} `, 'dim'), segment(width > 0 ? padRight(figure, width) : figure, tone)],
+  segments: [segment(`${label} `, 'dim'), segment(padFigure(figure, width), tone)],
 });
 
 /** The cells that fit into `width` with `gap` between them, in their order; the highest ranks go first. */

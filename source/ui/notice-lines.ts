@@ -41,11 +41,15 @@ export const noticeLines = (notice: Notice, width: number, look: Look): Line[] =
 };
 
 /** A rule across the screen with a title in it. */
-export const ruleLine = (title: string, width: number, { glyphs }: Look): Line => [
-  segment(`${glyphs.rule} `, 'dim'),
-  segment(title, 'title'),
-  segment(` ${glyphs.rule.repeat(Math.max(0, width - cellWidth(title) - 3))}`, 'dim'),
-];
+export const ruleLine = (title: string, width: number, { glyphs }: Look): Line =>
+  cutLine(
+    [
+      segment(`${glyphs.rule} `, 'dim'),
+      segment(title, 'title'),
+      segment(` ${glyphs.rule.repeat(Math.max(0, width - cellWidth(title) - 3))}`, 'dim'),
+    ],
+    width,
+  );
 
 /** The newest notices in `height` lines, the newest last, under a rule where there is room for one. */
 export const noticeStrip = (notices: readonly Notice[], width: number, height: number, look: Look): Line[] => {

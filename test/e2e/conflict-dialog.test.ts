@@ -76,7 +76,7 @@ test('asks key by key, shows both sides, and takes what was put aside together',
   // Put off: the screen is free, the shard waits, and the key brings it back.
   program.press('\x1b');
   await program.until((text) => keyOn(text) === null && text.includes('shard-0'));
-  expect(program.screen()).toContain('key c asks (redferry attach)');
+  await program.until('key c asks (redferry attach)');
   program.press('c');
   expect(await asked(program, null)).toBe(third);
 
