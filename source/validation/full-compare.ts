@@ -243,6 +243,10 @@ async function compareThoroughly(run: Run, database: number, keys: readonly Buff
         report.add({ database, key, type, aspects, detail });
         continue;
       }
+      if (outcome.verdict === 'unreadable') {
+        report.note(`Keys that could not be compared: ${outcome.reason}.`);
+        continue;
+      }
       report.checked += 1;
       if (outcome.verdict === 'equal') report.equal += 1;
       else report.expiring += 1;

@@ -91,6 +91,11 @@ export function keyAt({ bytes, starts }: KeyBatch, index: number): Buffer {
   return bytes.subarray(body, (starts[index + 1] as number) - 2);
 }
 
+/** The keys as views that are made when they are asked for. */
+export function lazyKeys(batch: KeyBatch): { readonly length: number; at(index: number): Buffer | undefined } {
+  return { length: batch.count, at: (index) => (index < batch.count ? keyAt(batch, index) : undefined) };
+}
+
 /** Views of all keys. */
 export function keysOf(batch: KeyBatch): Buffer[] {
   return Array.from({ length: batch.count }, (_, index) => keyAt(batch, index));

@@ -29,6 +29,8 @@ export type KeyVerdict = { readonly type: string } & (
   | { readonly verdict: 'expiring' }
   /** On neither side any more; the type is `none`. */
   | { readonly verdict: 'gone' }
+  /** Said to be equal by nothing, and to differ by nothing that counts. */
+  | { readonly verdict: 'unreadable'; readonly reason: string }
   | { readonly verdict: 'different'; readonly aspects: readonly Aspect[]; readonly detail: string }
 );
 
@@ -62,6 +64,7 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
     return { verdict: 'different', type, aspects: ['missing'], detail: `${type} is not on the target` };
   }
 
+  let unreadable: string | null = null;
   const aspects: Aspect[] = [];
   const clauses: string[] = [];
   if (ours.type !== theirs.type) {
@@ -79,7 +82,9 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
       same,
     };
     const content = await compareContent(ours.type, pair);
-    if (content !== null) {
+    if (content === undefined) {
+      unreadable = `a value of type ${type} has another DUMP on the target, and there is no way to compare it closer`;
+    } else if (content !== null) {
       aspects.push('value');
       clauses.push(content);
     }
@@ -96,7 +101,9 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
     aspects.push('ttl');
     clauses.push(`expires ${showExpiry(ours.expiresAtMs)}, on the target ${showExpiry(theirs.expiresAtMs)}`);
   }
-  if (aspects.length === 0) return { verdict: 'equal', type };
+  if (aspects.length === 0) {
+    return unreadable === null ? { verdict: 'equal', type } : { verdict: 'unreadable', type, reason: unreadable };
+  }
   // Its time may have come while a long value was read.
   const [later] = await askSource([['EXISTS', key]]);
   if (ours.expiresAtMs !== NO_EXPIRY && count(later) === 0) return { verdict: 'expiring', type };

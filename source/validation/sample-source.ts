@@ -1,6 +1,6 @@
 // One database of one node as the sampler draws from it: SCAN with any cursor, and what is known of the node's tables.
 
-import { keysOf, scanBatch, scanCommand } from './key-batch.ts';
+import { lazyKeys, scanBatch, scanCommand } from './key-batch.ts';
 import { countKeys, EVERY_KEY, isPicky, type KeyScope } from './key-scope.ts';
 import { keySlot } from './key-slot.ts';
 import type { LinkedSide } from './located-replies.ts';
@@ -31,7 +31,7 @@ export async function sampleSource(
     // The buffer is not given back: the keys are views into it.
     for (let at = 0; windows.length < cursors.length; ) {
       const { cursor, batch, end } = scanBatch(replies, at);
-      windows.push({ cursor, keys: keysOf(batch) });
+      windows.push({ cursor, keys: lazyKeys(batch) });
       at = end;
     }
     return windows;
@@ -59,6 +59,9 @@ async function inOrderOfSlots(counts: Uint32Array, scan: KeySource['scan']): Pro
   const step = Math.max(1, Math.floor(filled.length / PROBES));
   const tried = filled.filter((_, index) => index % step === 0).slice(0, PROBES);
   const windows = await scan(tried.map(String), 1);
-  const hits = windows.filter(({ keys: [first] }, index) => first !== undefined && keySlot(first) === tried[index]);
+  const hits = windows.filter(({ keys }, index) => {
+    const first = keys.at(0);
+    return first !== undefined && keySlot(first) === tried[index];
+  });
   return hits.length > tried.length / 2;
 }

@@ -124,7 +124,12 @@ export async function topUp(
       const found: Buffer[] = [];
       // A server that knows no TYPE refuses; it is one before 6.0.
       const windows = await source.scan(cursors, TYPE_WINDOW_COUNT).catch(() => []);
-      for (const { keys } of windows) for (const key of keys) if (taken.add(key)) found.push(key);
+      for (const { keys } of windows) {
+        for (let index = 0; index < keys.length; index++) {
+          const key = keys.at(index);
+          if (key !== undefined && taken.add(key)) found.push(key);
+        }
+      }
       const more = found.splice(0, Math.max(0, missing));
       missing -= more.length;
       if (more.length > 0) {

@@ -11,10 +11,16 @@
 import { KeySet } from './key-set.ts';
 import type { Random } from './random.ts';
 
+/** An array, or something that makes a key only when it is asked for: of a window of a hundred mostly one is. */
+export interface KeyList {
+  readonly length: number;
+  at(index: number): Buffer | undefined;
+}
+
 export interface ScanWindow {
   /** Decimal; '0' at the end of the table. */
   readonly cursor: string;
-  readonly keys: readonly Buffer[];
+  readonly keys: KeyList;
 }
 
 /** One database of one node, as far as drawing needs it. Leaves redferry's own keys out. */
@@ -56,6 +62,8 @@ const WINDOW_COUNT = 100;
 const WALK_COUNT = 1000;
 /** Windows asked for at once. */
 const WINDOWS_AT_ONCE = 50;
+/** Keys that are drawn before they are compared: a few at a time would cost as many round trips each time. */
+const TAKEN_AT_ONCE = 500;
 /** Names read for the probe of a server's cursors. */
 const PROBE_WINDOWS = 8;
 const SLOT_BITS = 14;
@@ -70,16 +78,44 @@ export const DESIGN_EFFECT = 1 + 3 / WINDOW_COUNT;
 export async function drawKeys(order: DrawOrder): Promise<DrawOutcome> {
   const { source, wanted } = order;
   if (wanted <= 0 || source.keys <= 0) return { way: 'walked', drawn: 0, designEffect: 1, own: 0 };
+  const picked = new Picked(order);
   const windowsRead = wanted * WINDOW_COUNT;
-  if (source.keys <= windowsRead || !source.takesAnyCursor) return walkAndPick(order);
+  if (source.keys <= windowsRead || !source.takesAnyCursor) return walkAndPick(order, picked);
   const start = await randomStart(source, order.random);
-  if (!(await giveDifferentKeys(source, start))) return walkAndPick(order);
-  return drawWindows(order, start);
+  if (!(await giveDifferentKeys(source, start))) return walkAndPick(order, picked);
+  return drawWindows(order, picked, start);
+}
+
+/** The keys that were drawn, each once, on their way to be compared. */
+class Picked {
+  readonly #seen = new KeySet();
+  readonly #take: DrawOrder['take'];
+  #waiting: Buffer[] = [];
+
+  constructor({ take }: DrawOrder) {
+    this.#take = take;
+  }
+
+  get count(): number {
+    return this.#seen.size;
+  }
+
+  /** Copies it: a view would keep all names of its reply. */
+  add(key: Buffer): void {
+    if (this.#seen.add(key)) this.#waiting.push(Buffer.from(key));
+  }
+
+  /** Hands over what waits, when that is enough or `all` of it is asked for. */
+  async flush(all: boolean): Promise<void> {
+    if (this.#waiting.length === 0 || (!all && this.#waiting.length < TAKEN_AT_ONCE)) return;
+    const keys = this.#waiting;
+    this.#waiting = [];
+    await this.#take(keys);
+  }
 }
 
 /** Algorithm S: of what is left, each with the chance that what is still wanted has. */
-async function walkAndPick({ source, wanted, random, take, signal }: DrawOrder): Promise<DrawOutcome> {
-  const seen = new KeySet();
+async function walkAndPick({ source, wanted, random, signal }: DrawOrder, picked: Picked): Promise<DrawOutcome> {
   const all = wanted >= source.keys;
   // Else a key would be chosen as if they could be, and fewer than wanted.
   const keys = all ? source.keys : source.keys - ((await source.ownKeys?.()) ?? 0);
@@ -90,39 +126,39 @@ async function walkAndPick({ source, wanted, random, take, signal }: DrawOrder):
     const [window] = await source.scan([cursor], WALK_COUNT);
     if (window === undefined) break;
     cursor = window.cursor;
-    const picked: Buffer[] = [];
-    for (const key of window.keys) {
+    for (let index = 0; index < window.keys.length; index++) {
       const left = Math.max(keys - visited, 1);
       visited += 1;
-      const missing = wanted - seen.size;
-      // SCAN may give a key twice; it is looked at once.
+      const missing = wanted - picked.count;
       const chosen = all || (missing > 0 && (missing >= left || random.below(left) < missing));
-      if (chosen && seen.add(key)) picked.push(key);
+      const key = chosen ? window.keys.at(index) : undefined;
+      // SCAN may give a key twice; it is looked at once.
+      if (key !== undefined) picked.add(key);
     }
-    if (picked.length > 0) await take(picked);
-  } while (cursor !== '0' && (all || seen.size < wanted));
-  return { way: 'walked', drawn: seen.size, designEffect: 1, own: source.keys - keys };
+    await picked.flush(false);
+  } while (cursor !== '0' && (all || picked.count < wanted));
+  await picked.flush(true);
+  return { way: 'walked', drawn: picked.count, designEffect: 1, own: source.keys - keys };
 }
 
-async function drawWindows(order: DrawOrder, start: () => string): Promise<DrawOutcome> {
-  const { source, wanted, random, take, signal } = order;
-  const seen = new KeySet();
+async function drawWindows(order: DrawOrder, picked: Picked, start: () => string): Promise<DrawOutcome> {
+  const { source, wanted, random, signal } = order;
   // Windows that begin near the end of the table go on at its beginning, else its first keys would be drawn too rarely.
   const [head] = await source.scan(['0'], WINDOW_COUNT);
   const mostWindows = wanted * 4 + WINDOWS_AT_ONCE;
-  for (let read = 0; seen.size < wanted && read < mostWindows; read += WINDOWS_AT_ONCE) {
+  for (let read = 0; picked.count < wanted && read < mostWindows; read += WINDOWS_AT_ONCE) {
     signal?.throwIfAborted();
     const windows = await source.scan(Array.from({ length: WINDOWS_AT_ONCE }, start), WINDOW_COUNT);
-    const picked: Buffer[] = [];
     for (const { keys, cursor } of windows) {
-      const whole = cursor === '0' && keys.length < WINDOW_COUNT ? [...keys, ...(head?.keys ?? [])] : keys;
       // A short window (a table that was emptied) counts only as often as it is full: its keys are not to be favoured.
-      const key = whole[random.below(WINDOW_COUNT)];
-      if (key !== undefined && seen.size < wanted && seen.add(key)) picked.push(key);
+      const index = random.below(WINDOW_COUNT);
+      const key = index >= keys.length && cursor === '0' ? head?.keys.at(index - keys.length) : keys.at(index);
+      if (key !== undefined && picked.count < wanted) picked.add(key);
     }
-    if (picked.length > 0) await take(picked);
+    await picked.flush(false);
   }
-  return { way: 'windows', drawn: seen.size, designEffect: DESIGN_EFFECT, own: 0 };
+  await picked.flush(true);
+  return { way: 'windows', drawn: picked.count, designEffect: DESIGN_EFFECT, own: 0 };
 }
 
 /** What gives a random cursor: anywhere in a hash's order, or in the table of a slot drawn by its keys. */
@@ -160,7 +196,7 @@ async function giveDifferentKeys(source: KeySource, start: () => string): Promis
     for (const { keys } of windows) {
       if (keys.length === 0) empty += 1;
       all += keys.length;
-      for (const key of keys) names.add(key);
+      for (let index = 0; index < keys.length; index++) names.add(keys.at(index) as Buffer);
     }
     return empty <= PROBE_WINDOWS / 2 && names.size > all / 2;
   } catch {

@@ -136,10 +136,7 @@ async function isConfirmed(
 }
 
 /** One look at a key, an error as a verdict: one that cannot be read must not end the comparison. */
-export async function lookAt(
-  suspect: Suspect,
-  options: SettleOptions,
-): Promise<KeyVerdict | { readonly verdict: 'unreadable'; readonly reason: string }> {
+export async function lookAt(suspect: Suspect, options: SettleOptions): Promise<KeyVerdict> {
   const { source, target, toleranceMs, guardMs, entriesRead = false, onDrift = () => {} } = options;
   const { key } = suspect;
   const places = placesIn(suspect, options);
@@ -148,14 +145,12 @@ export async function lookAt(
   try {
     return await compareKey(question);
   } catch (error) {
-    if (error instanceof ReplyError) return { verdict: 'unreadable', reason: error.message };
+    if (error instanceof ReplyError) return { verdict: 'unreadable', type: 'none', reason: error.message };
     throw error;
   }
 }
 
-function settledBy(
-  verdict: Exclude<KeyVerdict, { verdict: 'different' }> | { readonly verdict: 'unreadable'; readonly reason: string },
-): Settled {
+function settledBy(verdict: Exclude<KeyVerdict, { verdict: 'different' }>): Settled {
   switch (verdict.verdict) {
     case 'unreadable':
       return { outcome: 'skipped', reason: verdict.reason };

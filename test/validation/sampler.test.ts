@@ -101,7 +101,8 @@ test('a batch of neighbours that a copier lost is found as often as the bound sa
   const node = simulatedNode(KEYS, false, 'lost');
   const none = await sample([node], DRAWS, () => false, 1);
   const [window] = await node.scan(['77'], boundOf(none.strata, 0.95).keys + 1);
-  const bad = namesOf(window?.keys ?? []);
+  const lost = window?.keys ?? [];
+  const bad = namesOf(Array.from({ length: lost.length }, (_, index) => lost.at(index) as Buffer));
   let held = 0;
   for (let run = 0; run < RUNS; run++) {
     const { strata } = await sample([node], DRAWS, (key) => bad.has(String(key)), run);

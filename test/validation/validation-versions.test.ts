@@ -120,13 +120,13 @@ describe.each(PAIRS)('%s', (_, from, to) => {
 const kindOf = (label: string): ServerKind | undefined => SERVER_KINDS.find((kind) => kind.label === label);
 
 describe.each([
-  ['redis-8.0', 'valkey-9'],
-  ['valkey-9', 'redis-8.0'],
-])('expiries of hash fields, %s to %s', (from, to) => {
+  ['redis-8.0', 'valkey-9', false],
+  ['valkey-9', 'redis-8.0', true],
+])('expiries of hash fields, %s to %s (cluster: %s)', (from, to, cluster) => {
   const [sourceKind, targetKind] = [kindOf(from), kindOf(to)];
   test.skipIf(sourceKind === undefined || targetKind === undefined)('are compared where both know them', async () => {
     if (sourceKind === undefined || targetKind === undefined) return;
-    const [source, target] = await Promise.all([open(sourceKind, false), open(targetKind, false)]);
+    const [source, target] = await Promise.all([open(sourceKind, cluster), open(targetKind, cluster)]);
     const made = (key: string, more: readonly Command[]): Command[] => [['HSET', key, 'a', '1', 'b', '2'], ...more];
     const lasting = (key: string, at: number): Command => ['HPEXPIREAT', key, at, 'FIELDS', 1, 'a'];
     const both = [...made('same', [lasting('same', AT)]), ...made('without', [])];
@@ -135,6 +135,43 @@ describe.each([
     const { result, differences } = await new Validation({ source, target, sample: null, settle: QUICKLY }).run();
     expect(result).toMatchObject({ equal: 2, different: 2, ttl: 2, value: 0 });
     for (const { aspects } of differences) expect(aspects).toEqual(['field-ttl']);
+  });
+});
+
+const vectors = kindOf('redis-8.0');
+test.skipIf(vectors === undefined)('vector sets are compared by their members, not by their graphs', async () => {
+  if (vectors === undefined) return;
+  const [source, target] = await Promise.all([open(vectors, false), open(vectors, false)]);
+  const MEMBERS = 300;
+  const made = (key: string, more: readonly Command[] = []): Command[] => [
+    ...Array.from({ length: MEMBERS }, (_, i): Command => {
+      return ['VADD', key, 'VALUES', 3, Math.sin(i), Math.cos(i), i / MEMBERS, `m-${i}`, 'SETATTR', `{"n":${i}}`];
+    }),
+    ...more,
+  ];
+  const keys = ['equal', 'vector', 'attribute', 'member', 'size'];
+  await writeAll(
+    source,
+    keys.flatMap((key) => made(key)),
+  );
+  await writeAll(target, [
+    ...made('equal'),
+    ...made('vector', [['VADD', 'vector', 'VALUES', 3, 1, 2, 3, 'm-7']]),
+    ...made('attribute', [['VSETATTR', 'attribute', 'm-8', '{"n":9}']]),
+    ...made('member', [
+      ['VREM', 'member', 'm-9'],
+      ['VADD', 'member', 'VALUES', 3, 1, 2, 3, 'other'],
+    ]),
+    ...made('size', [['VREM', 'size', 'm-10']]),
+  ]);
+  const { result, differences } = await new Validation({ source, target, sample: null, settle: QUICKLY }).run();
+  expect(result).toMatchObject({ equal: 1, different: 4, value: 4, skipped: 0 });
+  const told = Object.fromEntries(differences.map(({ key, detail }) => [String(key), detail]));
+  expect(told).toEqual({
+    vector: 'the vector of member "m-7" differs',
+    attribute: expect.stringContaining('the attributes of member "m-8" differ'),
+    member: 'member "m-9" is not on the target',
+    size: '300 members, on the target 299',
   });
 });
 
