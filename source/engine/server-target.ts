@@ -1,47 +1,36 @@
 // A server or cluster as the target of one shard: writers to every node, the snapshot's keys and the stream's commands on
 // their way to them, and the lane of values that need commands.
-import { CommandTable } from '../protocol/command-table.ts';
 import { ExpiryHold } from '../protocol/held-expiry.ts';
 import { acceptedVersions } from '../rdb/payload-version.ts';
 import type { ByteWindow } from '../readers/byte-window.ts';
 import type { SnapshotSink, WriteManner } from '../readers/snapshot-sink.ts';
-import { mapAddress } from '../topology/address-map.ts';
-import { formatAddress } from '../topology/endpoint.ts';
-import type { ServerVersion, SlotRange } from '../topology/topology.ts';
+import type { ServerVersion } from '../topology/topology.ts';
 import { DatabaseMap } from '../transforms/database-map.ts';
-import { MappedCommands } from '../transforms/mapped-commands.ts';
 import { MappedSink } from '../transforms/mapped-sink.ts';
 import { type BatchKind, BufferPool } from '../writers/batch.ts';
 import { KeptKeys } from '../writers/kept-keys.ts';
 import { NativeLane } from '../writers/native-lane.ts';
 import type { RefusedCommand, WriterOwner } from '../writers/node-writer.ts';
 import { lessonOf, readRestore } from '../writers/refused-restores.ts';
-import { ReplayFilter } from '../writers/replay-filter.ts';
 import { SnapshotWriter } from '../writers/snapshot-writer.ts';
-import { StreamRouter } from '../writers/stream-router.ts';
-import { broadcast } from '../writers/target-broadcast.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
-import type { SlotMove } from '../writers/target-replies.ts';
 import type { Barrier } from './barrier.ts';
 import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import { FerryError, messageOf } from './errors.ts';
-import { ExactStream } from './exact-stream.ts';
-import { HeldCommands } from './held-commands.ts';
 import { HeldPayloads } from './held-payloads.ts';
-import { KeptCommands } from './kept-commands.ts';
 import { KeysBefore } from './keys-before.ts';
 import { lossSentence } from './loss-sentences.ts';
 import { NativePlaces } from './native-places.ts';
-import { NotedCommands } from './noted-commands.ts';
 import type { OwnedSlots } from './owned-slots.ts';
-import type { ServerDestination, ShardCheckpoint, ShardJob, ShardResume } from './shard-job.ts';
+import type { ServerDestination, ShardCheckpoint, ShardJob } from './shard-job.ts';
 import type { CommandTaker, ShardTarget, TargetHost } from './shard-target.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
-import { type ReplayPlan, StreamRecovery } from './stream-recovery.ts';
+import { hasFunctions, nativeAbilities, takesExpiryInSet } from './target-abilities.ts';
+import { makeTargetCommands } from './target-commands.ts';
 import { makeConflictDesk } from './target-conflicts.ts';
-import { askNodeId, discoverTarget, openSlotsOf } from './target-questions.ts';
-import { planReplay } from './target-reconnect.ts';
-import { makeTargetNodes, makeWriter } from './target-writers.ts';
+import { TargetEverywhere } from './target-everywhere.ts';
+import { TargetStream } from './target-stream.ts';
+import { makeTargetNodes } from './target-writers.ts';
 
 /** How long the target may take to take redferry's own keys away at the end. */
 const REMOVE_MS = 10_000;
@@ -63,18 +52,10 @@ export class ServerTarget implements ShardTarget {
   readonly #destination: ServerDestination;
   readonly #slots: OwnedSlots | null;
   readonly #host: TargetHost;
-  readonly #barrier: Barrier;
   readonly #pool: BufferPool;
   readonly #owner: WriterOwner;
   readonly #nodes: TargetNodes;
-  readonly #recovery: StreamRecovery;
-  readonly #router: StreamRouter;
-  /** Of a stream that takes effect exactly once. */
-  #exact: ExactStream | null = null;
-  /** The markers with which the stream begins are on the target. */
-  #marked = false;
-  /** The position at which they were sent. */
-  #beganAt = 0;
+  readonly #stream: TargetStream;
   /** Resolves when everything sent is answered. */
   #settled: (() => void) | null = null;
   readonly #writer: SnapshotWriter;
@@ -103,7 +84,6 @@ export class ServerTarget implements ShardTarget {
     this.#destination = destination;
     this.#slots = slots;
     this.#host = host;
-    this.#barrier = barrier;
     this.#pool = new BufferPool(job.limits.batch);
     this.#owner = this.#makeOwner();
     this.#kept = new KeptKeys(job.limits.spoolDirectory, `redferry-kept-${job.name}`, job.keptFile);
@@ -128,23 +108,40 @@ export class ServerTarget implements ShardTarget {
     this.#places = new NativePlaces(job, destination, this.#nodes);
     this.#lane = this.#makeLane(version);
     this.#databases = new DatabaseMap(job.databases);
+    const everywhere = new TargetEverywhere(destination, barrier, host);
     this.#intake = new SnapshotIntake(this.#nodes, this.#writer, this.#lane, this.#places, {
       hold: this.#hold,
       takesFunctions: job.keyless.function === 'forward' && hasFunctions(version),
-      blocked: () => this.#barrier.closed,
+      blocked: () => barrier.closed,
       refused: (database, args, reason) => host.refused(database, args, reason),
       once: (level, message) => host.once(level, message),
-      broadcast: (args) => this.#broadcast(args),
-      library: (code) => this.#library(code),
+      broadcast: (args) => everywhere.command(args),
+      library: (code) => everywhere.library(code),
       taken: () => host.taken(),
     });
-    this.#router = this.#makeRouter();
-    const commands = this.#keptCommands(this.#notedCommands(new HeldCommands(this.#router, this.#hold)));
+    const { router, commands } = makeTargetCommands({
+      job,
+      destination,
+      nodes: this.#nodes,
+      hold: this.#hold,
+      kept: this.#kept,
+      before: this.#before,
+      databases: this.#databases,
+      host,
+      broadcast: (args) => everywhere.command(args),
+    });
+    this.commands = commands;
     this.sink = this.#databases.isIdentity ? this.#intake : new MappedSink(this.#intake, this.#databases);
-    this.commands = this.#databases.isIdentity
-      ? commands
-      : new MappedCommands(commands, this.#databases, (args, reason) => host.refused(0, args, reason));
-    this.#recovery = this.#makeRecovery();
+    this.#stream = new TargetStream({
+      job,
+      destination,
+      slots,
+      nodes: this.#nodes,
+      router,
+      owner: this.#owner,
+      pool: this.#pool,
+      host,
+    });
   }
 
   get announcedKeys(): number | null {
@@ -153,24 +150,23 @@ export class ServerTarget implements ShardTarget {
 
   get saturated(): boolean {
     if (this.#inSnapshot && this.conflicts.saturated) return true;
-    return this.#recovery.busy || this.#nodes.saturated || !this.#lane.idle || this.#parkedTooMuch;
+    return this.#stream.saturated || this.#nodes.saturated || !this.#lane.idle;
   }
 
   get outOfOrder(): boolean {
-    return this.#recovery.outOfOrder;
+    return this.#stream.outOfOrder;
   }
 
   get replaying(): boolean {
-    return this.#recovery.busy || this.#router.replaying;
+    return this.#stream.replaying;
   }
 
   get idle(): boolean {
-    if (!this.conflicts.idle) return false;
-    return !this.#recovery.busy && this.#router.parked.size === 0 && this.#nodes.idle && this.#lane.idle;
+    return this.conflicts.idle && this.#stream.idle && this.#nodes.idle && this.#lane.idle;
   }
 
   get settledPosition(): number {
-    return Math.min(this.#nodes.settledPosition, this.#recovery.floor, this.conflicts.position);
+    return Math.min(this.#nodes.settledPosition, this.#stream.floor, this.conflicts.position);
   }
 
   get held(): number {
@@ -182,17 +178,8 @@ export class ServerTarget implements ShardTarget {
   }
 
   get checkpoint(): ShardCheckpoint | null {
-    const { history } = this.#host;
-    if (this.#exact === null || history === null || !this.#marked) return null;
-    const offset = this.#host.offsetAt(this.#host.settledPosition);
-    return {
-      history,
-      offset,
-      db: this.#router.databases.at(offset),
-      nodes: this.#exact.knownNodes(),
-      slots: this.#slots?.rangesAt(offset) ?? null,
-      kept: this.kept,
-    };
+    const { checkpoint } = this.#stream;
+    return checkpoint === null ? null : { ...checkpoint, kept: this.kept };
   }
 
   get inFlightBytes(): number {
@@ -200,8 +187,8 @@ export class ServerTarget implements ShardTarget {
   }
 
   get waiting(): string | null {
-    const writers = this.#recovery.reason ?? this.#nodes.waiting ?? this.#lane.waiting;
-    return writers ?? this.conflicts.waiting ?? this.#parkedSentence;
+    const writers = this.#stream.waiting ?? this.#nodes.waiting ?? this.#lane.waiting;
+    return writers ?? this.conflicts.waiting ?? this.#stream.parkedSentence;
   }
 
   async open(): Promise<void> {
@@ -216,7 +203,7 @@ export class ServerTarget implements ShardTarget {
     this.#inSnapshot = kind === 'snapshot';
     this.#nodes.setKind(kind);
     if (kind !== 'stream') return;
-    this.#beginStream();
+    this.#stream.begin();
     this.#lookingForGone = this.#nameGone();
   }
 
@@ -237,8 +224,7 @@ export class ServerTarget implements ShardTarget {
   /** Takes redferry's own keys off the target. A target that does not answer keeps them: the copy is done all the same. */
   async finish(): Promise<void> {
     if (this.#job.snapshotOnly) await this.#lookingForGone;
-    if (this.#exact === null) return;
-    this.#exact.remove();
+    if (!this.#stream.removeMarkers()) return;
     this.#nodes.flush(true);
     const answered = new Promise<void>((resolve) => {
       this.#settled = resolve;
@@ -255,8 +241,7 @@ export class ServerTarget implements ShardTarget {
 
   destroy(): void {
     this.#destroyed = true;
-    this.#recovery.stop();
-    this.#exact?.stop();
+    this.#stream.stop();
     this.#nodes.destroy();
     this.#lane.destroy();
     this.#places.destroy();
@@ -321,41 +306,6 @@ export class ServerTarget implements ShardTarget {
     };
   }
 
-  /** A slot that stays open must not make the history grow without end. */
-  get #parkedTooMuch(): boolean {
-    const { parked } = this.#router;
-    return parked.size > 0 && this.#host.position - parked.position > this.#job.limits.history;
-  }
-
-  get #parkedSentence(): string | null {
-    const { size } = this.#router.parked;
-    if (size === 0) return null;
-    return `${size === 1 ? 'a slot' : `${size} slots`} of the target ${size === 1 ? 'is' : 'are'} between two nodes: their commands wait, others go on`;
-  }
-
-  /** In front of all: what goes to a key that was kept is not for this target. */
-  #keptCommands(inner: CommandTaker): CommandTaker {
-    const host = this.#host;
-    const { flush, swapdb } = this.#job.keyless;
-    const rules = {
-      flush: flush === 'forward',
-      swapdb: swapdb === 'forward',
-      makeTable: () => this.#makeTable(),
-    };
-    return new KeptCommands(inner, this.#kept, rules, {
-      get offset() {
-        return host.offset;
-      },
-      dropped: () => host.conflicts.dropped(),
-      refused: (database, args, reason) => host.refused(database, args, reason),
-    });
-  }
-
-  #notedCommands(inner: CommandTaker): CommandTaker {
-    if (this.#before === null) return inner;
-    return new NotedCommands(inner, this.#before, this.#makeTable(), this.#job.keyless.swapdb === 'forward');
-  }
-
   #makeOwner(): WriterOwner {
     const host = this.#host;
     return {
@@ -364,11 +314,8 @@ export class ServerTarget implements ShardTarget {
       },
       answered: (keys, streamCommands) => {
         host.answered(keys, streamCommands);
-        this.#recovery.replied();
-        // Under a load that never ends there is always something outstanding.
-        if (!this.#marked && this.#exact !== null) this.#marked = this.#nodes.settledPosition > this.#beganAt;
-        if (!this.#nodes.idle) return;
-        this.#settled?.();
+        this.#stream.answered();
+        if (this.#nodes.idle) this.#settled?.();
       },
       refused: (command) => this.#refused(command),
       diverged: ({ database, args }) => host.diverged(database, args),
@@ -376,150 +323,9 @@ export class ServerTarget implements ShardTarget {
         this.conflicts.add(database, args, this.#nodes.settledPosition);
         return null;
       },
-      troubled: () => this.#recovery.troubled(),
-      lost: (error) => {
-        if (this.#exact === null) host.lost(error);
-        else this.#recovery.lost(error);
-      },
+      troubled: () => this.#stream.troubled(),
+      lost: (error) => this.#stream.lost(error),
     };
-  }
-
-  /** The stream's commands come now. What is exact begins when the source has named its history. */
-  #beginStream(): void {
-    const { history } = this.#host;
-    if (history === null || this.#job.snapshotOnly || !this.#destination.exactlyOnce || this.#exact !== null) return;
-    const { origin } = this.#job;
-    this.#exact = new ExactStream(
-      {
-        run: this.#job.run,
-        shard: this.#job.name,
-        nodes: this.#nodes,
-        router: this.#router,
-        places: this.#host,
-        flowing: () => !this.#recovery.busy,
-        slots: origin.kind === 'server' && origin.slots.length > 0 ? slotsOf(origin.slots) : null,
-      },
-      history.replid,
-    );
-    this.#exact.wrap();
-    const { resume } = this.#job;
-    this.#beganAt = this.#host.position;
-    if (resume !== null) this.#resume(this.#exact, resume);
-    if (resume === null || resume.unmarked) this.#exact.begin(this.#host.offset);
-  }
-
-  /** An earlier process has written a part of what comes now: its markers say which. */
-  #resume(exact: ExactStream, { offset, skipUntil, db, nodeMarkers, databases, unmarked }: ShardResume): void {
-    exact.know(nodeMarkers, offset, skipUntil);
-    this.#router.database = db;
-    for (const database of databases) this.#router.databases.seen.add(database);
-    if (skipUntil !== null) this.#router.filter = new ReplayFilter(skipUntil, []);
-    this.#marked = !unmarked;
-  }
-
-  #makeRecovery(): StreamRecovery {
-    return new StreamRecovery({
-      nodes: this.#nodes,
-      router: this.#router,
-      places: this.#host,
-      follow: (moves) => this.#follow(moves),
-      stillOpen: (slots) => this.#stillOpen(slots),
-      reconnect: (settled, unanswered) => this.#reconnect(settled, unanswered),
-      notice: (level, message) => this.#host.notice(level, message),
-      giveUp: (reason) =>
-        this.#host.lost(
-          new FerryError(`The stream can not go on where the target stands: ${reason}.`, { code: 'target-lost' }),
-        ),
-    });
-  }
-
-  /**
-   * Other nodes own these slots now. To a master that is known a slot brings all that it had. Any other one may have been a
-   * replica just now, and lack what its master had answered for: its markers have to be read.
-   * @throws FerryError for such a node, and when one can not be reached.
-   */
-  async #follow(moves: readonly SlotMove[]): Promise<void> {
-    const { endpoint } = this.#destination;
-    for (const { slot, address } of moves) {
-      const reachable = mapAddress(endpoint.addressMap, address);
-      let writer = this.#nodes.at(formatAddress(reachable));
-      if (this.#exact !== null && (writer === null || this.#nodes.slotsOf(writer).length === 0)) {
-        throw new FerryError(`Slots of the target have gone to ${formatAddress(reachable)}, which had none before.`, {
-          code: 'target-replaced',
-          retriable: true,
-        });
-      }
-      if (writer === null) {
-        const nodeId = await askNodeId(endpoint, reachable);
-        writer = makeWriter(
-          this.#job,
-          this.#destination,
-          { address: reachable, nodeId, fence: false },
-          this.#owner,
-          this.#pool,
-        );
-        await writer.open();
-        writer.setKind('stream');
-      }
-      this.#nodes.assign(slot, writer);
-    }
-    this.#exact?.wrap();
-    this.#host.once('info', 'Slots move between the nodes of the target: their commands follow them; said once.');
-  }
-
-  async #stillOpen(slots: readonly number[]): Promise<readonly number[]> {
-    const open = await openSlotsOf(
-      this.#destination.endpoint,
-      this.#nodes.writers.map((writer) => writer.address),
-    );
-    return slots.filter((slot) => open.has(slot));
-  }
-
-  async #reconnect(settled: number, unanswered: ReadonlyMap<number, readonly number[]>): Promise<ReplayPlan | string> {
-    const { endpoint } = this.#destination;
-    const { history } = this.#host;
-    const exact = this.#exact;
-    if (exact === null || history === null) return 'nothing tells what the target has';
-    if (!(await this.#host.mayWrite())) {
-      throw new FerryError('Whether another process has taken this shard over is not known yet.', { code: 'lease' });
-    }
-    const known = exact.knownNodes();
-    const topology = await discoverTarget(this.#destination);
-    const nodes = topology.shards.map(({ address, nodeId, slots }) => ({
-      address,
-      slots,
-      writer: makeWriter(this.#job, this.#destination, { address, nodeId, fence: true }, this.#owner, this.#pool),
-    }));
-    const writers = nodes.map(({ writer }) => writer);
-    try {
-      await Promise.all(writers.map((writer) => writer.open()));
-      const plan = await planReplay(
-        endpoint,
-        {
-          run: this.#job.run,
-          shard: this.#job.name,
-          history,
-          settled,
-          db: this.#router.databases.at(settled),
-          replid: history.replid,
-          earliest: this.#host.offsetAt(this.#host.historyStart),
-          nodes: known,
-          slots: exact.slots,
-          asked: null,
-          unanswered,
-        },
-        nodes.map(({ address, slots, writer }) => ({ address, slots, nodeId: writer.nodeId, ...writer.identity })),
-        this.#nodes.cluster,
-      );
-      for (const writer of writers) writer.setKind('stream');
-      this.#nodes.replace(topology, writers);
-      exact.follow(history.replid);
-      exact.wrap();
-      return plan;
-    } catch (error) {
-      for (const writer of writers) writer.destroy();
-      throw error;
-    }
   }
 
   #makeLane(version: ServerVersion): NativeLane {
@@ -535,42 +341,6 @@ export class ServerTarget implements ShardTarget {
       lost: ({ database, key }, what) => host.refused(database, [Buffer.from('XCLAIM'), key], what),
       failed: (error) => host.lost(toFerryError(error)),
     });
-  }
-
-  #makeTable(): CommandTable {
-    const table = new CommandTable();
-    if (this.#destination.commands !== null) table.addFromServer(this.#destination.commands);
-    return table;
-  }
-
-  #makeRouter(): StreamRouter {
-    const { keyless, limits, origin } = this.#job;
-    const host = this.#host;
-    const table = this.#makeTable();
-    return new StreamRouter(
-      this.#nodes,
-      table,
-      {
-        get offset() {
-          return host.offset;
-        },
-        get earliestOffset() {
-          return host.offsetAt(host.historyStart);
-        },
-        get position() {
-          return host.position;
-        },
-        refused: (database, args, reason) => this.#host.refused(database, args, reason),
-        ignored: (name) => this.#host.once('info', `${name} from the source is not applied, as the settings say.`),
-        broadcast: (args) => this.#broadcast(args),
-        notAtomic: (reason) =>
-          this.#host.once(
-            'warn',
-            `A transaction of the source was applied command by command, since ${reason}; said once for this shard.`,
-          ),
-      },
-      { keyless, sourceIsCluster: origin.kind === 'server' && origin.shards > 1, transactionBytes: limits.transaction },
-    );
   }
 
   /** A RESTORE that the target does not take may still go by commands; everything else is recorded. */
@@ -596,29 +366,6 @@ export class ServerTarget implements ShardTarget {
     );
     this.#lane.add(place, restore, true);
   }
-
-  #broadcast(args: readonly Buffer[]): void {
-    this.#barrier.add(async () => {
-      const { endpoint, topology } = this.#destination;
-      const nodes = topology.shards.map((shard) => shard.address);
-      for (const { address, reply } of await broadcast(endpoint, nodes, args)) {
-        // Each source shard sends the same FUNCTION LOAD: that another was first is no refusal.
-        if (!/already exists/.test(reply)) this.#host.refused(0, args, `${address}: ${reply}`);
-      }
-    });
-  }
-
-  #library(code: Buffer): void {
-    this.#barrier.add(async () => {
-      const { endpoint, topology } = this.#destination;
-      const nodes = topology.shards.map((shard) => shard.address);
-      // Few sources have libraries, and asking for them brings the client library into this thread.
-      const { loadLibrary } = await import('../writers/function-libraries.ts');
-      for (const { address, reply } of await loadLibrary(endpoint, nodes, code)) {
-        this.#host.refused(0, [Buffer.from('FUNCTION LOAD')], `${address}: ${reply}`);
-      }
-    });
-  }
 }
 
 /** Whether this RESTORE may write over what is there. */
@@ -626,36 +373,6 @@ function replacesOwn(args: readonly Buffer[]): boolean {
   return args.slice(4).some((arg) => arg.toString('latin1') === 'REPLACE');
 }
 
-function slotsOf(ranges: readonly SlotRange[]): number[] {
-  return ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
-}
-
 function toFerryError(thrown: unknown): FerryError {
   return thrown instanceof FerryError ? thrown : new FerryError(messageOf(thrown), { code: 'internal', cause: thrown });
-}
-
-function isAtLeast(
-  { product, major, minor }: ServerVersion,
-  redis: readonly [number, number],
-  valkey: number,
-): boolean {
-  if (product === 'Valkey') return major >= valkey;
-  return major > redis[0] || (major === redis[0] && minor >= redis[1]);
-}
-
-/** SET ... PXAT is of 6.2. */
-function takesExpiryInSet(version: ServerVersion): boolean {
-  return isAtLeast(version, [6, 2], 7);
-}
-
-function hasFunctions(version: ServerVersion): boolean {
-  return isAtLeast(version, [7, 0], 7);
-}
-
-function nativeAbilities(version: ServerVersion) {
-  return {
-    streamCounters: isAtLeast(version, [7, 0], 7),
-    createConsumer: isAtLeast(version, [6, 2], 7),
-    fieldExpiry: isAtLeast(version, [7, 4], 9),
-  };
 }
