@@ -1,5 +1,5 @@
 // `redferry check`: the preflight alone, finding by finding.
-import type { CheckCommand } from '../config/arguments.ts';
+import type { CheckCommand } from '../config/parsed-command.ts';
 import { toPlace } from '../config/place.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import { EXIT } from '../engine/errors.ts';

@@ -2,8 +2,8 @@
 // them. Without a terminal it goes the whole way by itself: full sync, stop the writes, lag 0, compare all keys.
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DemoCommand } from '../config/arguments.ts';
 import { toEndpoint } from '../config/endpoint.ts';
+import type { DemoCommand } from '../config/parsed-command.ts';
 import { defaultSettings, runLimits } from '../config/schema.ts';
 import { type RunningCluster, startCluster, stopAll } from '../demo/local-servers.ts';
 import { WriterProcess } from '../demo/writer-process.ts';

@@ -1,7 +1,8 @@
 // `redferry settle`: after a run that was killed and is not to go on, gives a target back what that has left: expiries that
 // are held, and import-mode. A run that ends does it itself.
-import type { SettleCommand } from '../config/arguments.ts';
+
 import { configError } from '../config/config-error.ts';
+import type { SettleCommand } from '../config/parsed-command.ts';
 import { isFile, toPlace } from '../config/place.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';

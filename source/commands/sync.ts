@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeAddress } from '../config/address.ts';
-import type { SyncCommand } from '../config/arguments.ts';
+import type { SyncCommand } from '../config/parsed-command.ts';
 import { toPlace } from '../config/place.ts';
 import { runLimits, scanOrder, throttleSettings } from '../config/schema.ts';
 import { settingsFrom } from '../config/settings-from.ts';

@@ -1,6 +1,6 @@
 // `redferry validate`: both sides are asked directly, by sample or in full; progress, verdict, exports, exit code.
 import { describeAddress } from '../config/address.ts';
-import type { ValidateCommand } from '../config/arguments.ts';
+import type { ValidateCommand } from '../config/parsed-command.ts';
 import { toPlace } from '../config/place.ts';
 import { settingsFrom } from '../config/settings-from.ts';
 import type { Repaired } from '../engine/difference-repair.ts';

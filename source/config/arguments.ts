@@ -3,123 +3,22 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
-import { EXIT, FerryError } from '../engine/errors.ts';
 import { parseSize } from '../validation/sample-size.ts';
-import { describeAddress, passwordIn } from './address.ts';
-import { addControlCommands, type ControlCommand, parseShards } from './control-arguments.ts';
+import { passwordIn } from './address.ts';
+import {
+  DEMO,
+  demoCommand,
+  overridesOf,
+  passwordsOf,
+  type RawOptions,
+  syncCommand,
+  usageError,
+  validateCommand,
+} from './command-options.ts';
+import { addControlCommands, parseShards } from './control-arguments.ts';
 import { LANGUAGES } from './language.ts';
 import { nearest } from './nearest.ts';
-import type { SettingsInput } from './schema.ts';
-
-/** Where a password is to be taken from. */
-export type PasswordOrigin =
-  | { readonly kind: 'env'; readonly name: string }
-  | { readonly kind: 'file'; readonly file: string };
-
-/** What of a command says where its settings come from. */
-export interface RunCommand {
-  /** The configuration file, or null. */
-  readonly file: string | null;
-  /** What goes before the file. */
-  readonly overrides: SettingsInput;
-  readonly passwords: { readonly source: PasswordOrigin | null; readonly target: PasswordOrigin | null };
-  readonly json: boolean;
-}
-
-export interface SyncCommand extends RunCommand {
-  readonly name: 'sync';
-  /** In a process of its own, without a terminal. */
-  readonly detach: boolean;
-  readonly headless: boolean;
-  readonly snapshotOnly: boolean;
-  /** What to do with an unfinished run of the same migration. */
-  readonly resume: 'ask' | 'resume' | 'fresh';
-}
-
-export interface CheckCommand extends RunCommand {
-  readonly name: 'check';
-}
-
-export interface DemoCommand {
-  readonly name: 'demo';
-  readonly keys: number;
-  readonly masters: number;
-  /** Writes a second. */
-  readonly rate: number;
-  readonly headless: boolean;
-  readonly json: boolean;
-  readonly language: 'en' | 'zh' | null;
-}
-
-/** Help or version was asked for and is printed: nothing is left to do. */
-export interface DoneCommand {
-  readonly name: 'done';
-}
-
-export interface ValidateCommand extends RunCommand {
-  readonly name: 'validate';
-  /** `full` compares every key, in both directions; null for the configured sample. */
-  readonly size: string | null;
-  /** Keys that are only on the target are not looked for. */
-  readonly sourceOnly: boolean;
-  /** Keys a second; null for as fast as it goes. */
-  readonly rate: number | null;
-  readonly seed: number | null;
-  /** How far expiries may lie apart, ms; null for the default. */
-  readonly toleranceMs: number | null;
-  /** Files for all differences: `.html` gets a page, any other name JSON lines. */
-  readonly exports: readonly string[];
-  /** The target's address, typed once more: what differs is copied again. */
-  readonly repair: string | null;
-  /** Where a full comparison keeps its progress, and goes on from. */
-  readonly stateFile: string | null;
-}
-
-/** Ends what runs have left on a target: held expiries, import-mode. */
-export interface SettleCommand extends RunCommand {
-  readonly name: 'settle';
-}
-
-export type ParsedCommand =
-  | SyncCommand
-  | CheckCommand
-  | ValidateCommand
-  | SettleCommand
-  | DemoCommand
-  | ControlCommand
-  | DoneCommand;
-
-interface RawOptions {
-  readonly config?: string;
-  readonly source?: string;
-  readonly target?: string;
-  readonly sourcePasswordEnv?: string;
-  readonly sourcePasswordFile?: string;
-  readonly targetPasswordEnv?: string;
-  readonly targetPasswordFile?: string;
-  readonly reader?: (typeof READERS)[number];
-  readonly onConflict?: (typeof CONFLICT_POLICIES)[number];
-  readonly snapshotOnly?: true;
-  readonly shards?: readonly number[];
-  readonly until?: string;
-  readonly sample?: string;
-  readonly full?: boolean;
-  readonly sourceOnly?: boolean;
-  readonly seed?: number;
-  readonly ttlTolerance?: number;
-  readonly export?: readonly string[];
-  readonly repair?: string;
-  readonly state?: string;
-  readonly resume?: true;
-  readonly fresh?: true;
-  readonly detach?: true;
-  readonly headless?: true;
-  readonly json?: true;
-  readonly lang?: 'en' | 'zh';
-  readonly keys?: number;
-  readonly masters?: number;
-  readonly rate?: number;
-}
+import type { ParsedCommand } from './parsed-command.ts';
 
 const MOST_VALIDATE_RATE = 10_000_000;
 const MOST_SEED = 2 ** 32 - 1;
@@ -144,7 +43,6 @@ Passwords: take them from the environment or a file. One inside an address is hi
 runs, but not from the shell's history, and on some systems not from /proc/PID/cmdline.
 `;
 
-const DEMO = { keys: 300_000, masters: 3, rate: 500 } as const;
 /** What the demo's servers may be on one machine; Redis refuses a cluster of fewer than one master. */
 const MOST_DEMO_KEYS = 100_000_000;
 const MOST_DEMO_MASTERS = 16;
@@ -299,89 +197,8 @@ function languageOption(): Option {
   return new Option('--lang <language>', 'language of the screen').choices([...LANGUAGES]);
 }
 
-function syncCommand(options: RawOptions): SyncCommand {
-  if (options.detach === true && options.json === true) {
-    throw usageError('--detach leaves nobody to read --json; redferry status --json tells how it goes');
-  }
-  if (options.resume === true && options.fresh === true) throw usageError('--resume and --fresh exclude each other');
-  return {
-    name: 'sync',
-    detach: options.detach ?? false,
-    file: options.config ?? null,
-    overrides: overridesOf(options),
-    passwords: passwordsOf(options),
-    headless: options.headless ?? false,
-    json: options.json ?? false,
-    snapshotOnly: options.snapshotOnly ?? false,
-    resume: options.resume === true ? 'resume' : options.fresh === true ? 'fresh' : 'ask',
-  };
-}
-
-function validateCommand(options: RawOptions): ValidateCommand {
-  if (options.full === true && options.sample !== undefined) throw usageError('--full and --sample exclude each other');
-  return {
-    name: 'validate',
-    file: options.config ?? null,
-    overrides: overridesOf(options),
-    passwords: passwordsOf(options),
-    json: options.json ?? false,
-    size: options.full === true ? 'full' : (options.sample ?? null),
-    sourceOnly: options.sourceOnly ?? false,
-    rate: options.rate ?? null,
-    seed: options.seed ?? null,
-    toleranceMs: options.ttlTolerance ?? null,
-    exports: options.export ?? [],
-    repair: options.repair ?? null,
-    stateFile: options.state ?? null,
-  };
-}
-
 function gather(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
-}
-
-function demoCommand(options: RawOptions): DemoCommand {
-  return {
-    name: 'demo',
-    keys: options.keys ?? DEMO.keys,
-    masters: options.masters ?? DEMO.masters,
-    rate: options.rate ?? DEMO.rate,
-    headless: options.headless ?? false,
-    json: options.json ?? false,
-    language: options.lang ?? null,
-  };
-}
-
-function passwordsOf(options: RawOptions): RunCommand['passwords'] {
-  return {
-    source: passwordOrigin('source', options.sourcePasswordEnv, options.sourcePasswordFile),
-    target: passwordOrigin('target', options.targetPasswordEnv, options.targetPasswordFile),
-  };
-}
-
-function passwordOrigin(side: string, name: string | undefined, file: string | undefined): PasswordOrigin | null {
-  if (name !== undefined && file !== undefined) {
-    throw usageError(`Of --${side}-password-env and --${side}-password-file only one can be given`);
-  }
-  if (name !== undefined) return { kind: 'env', name };
-  return file === undefined ? null : { kind: 'file', file };
-}
-
-/** Only what was given: an absent option must not hide the file's setting. */
-function overridesOf(options: RawOptions): SettingsInput {
-  return {
-    source: {
-      ...(options.source === undefined ? {} : { address: options.source }),
-      ...(options.reader === undefined ? {} : { reader: options.reader }),
-      ...(options.shards === undefined ? {} : { shards: options.shards }),
-      ...(options.until === undefined ? {} : { until: options.until }),
-    },
-    target: {
-      ...(options.target === undefined ? {} : { address: options.target }),
-    },
-    ...(options.onConflict === undefined ? {} : { conflict: options.onConflict }),
-    ...(options.lang === undefined ? {} : { interface: { language: options.lang } }),
-  };
 }
 
 function parseTime(value: string): string {
@@ -396,23 +213,6 @@ function wholeNumber(least: number, most: number): (value: string) => number {
     if (number >= least && number <= most) return number;
     throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
   };
-}
-
-/** The parser's message on one line, its "error:" taken off, whatever looks like credentials hidden. */
-function usageError(message: string): FerryError {
-  const sentence = message
-    .replace(/^error: /, '')
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/\.$/, '');
-  return new FerryError(`${sentence.replace(/\S*@\S*/g, hideCredentials)}; see redferry --help.`, {
-    code: 'usage',
-    exitCode: EXIT.usage,
-  });
-}
-
-function hideCredentials(word: string): string {
-  const option = /^\W*--[\w-]+=/.exec(word)?.[0] ?? /^['"]/.exec(word)?.[0] ?? '';
-  return option + describeAddress(word.slice(option.length));
 }
 
 /** A word where a command stands, which the parser takes for one argument too many. */

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { parseAddress, parseFileAddress, passwordIn } from './address.ts';
-import type { PasswordOrigin, RunCommand } from './arguments.ts';
 import { configError } from './config-error.ts';
 import { type LoadedSettings, loadSettings, reasonOf } from './load.ts';
 import { mergeSettings } from './merge.ts';
+import type { PasswordOrigin, RunCommand } from './parsed-command.ts';
 import type { Settings } from './schema.ts';
 
 const SIDES = ['source', 'target'] as const;

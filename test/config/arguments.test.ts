@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { parseArguments, type RunCommand } from '../../source/config/arguments.ts';
+import { parseArguments } from '../../source/config/arguments.ts';
 import { toEndpoint } from '../../source/config/endpoint.ts';
+import type { RunCommand } from '../../source/config/parsed-command.ts';
 import { settingsFrom } from '../../source/config/settings-from.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'redferry-arguments-'));

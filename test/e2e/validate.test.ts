@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { validate } from '../../source/commands/validate.ts';
-import type { ValidateCommand } from '../../source/config/arguments.ts';
+import type { ValidateCommand } from '../../source/config/parsed-command.ts';
 import { askServer } from '../../source/demo/ask-server.ts';
 import type { RunningServer } from '../../source/demo/local-servers.ts';
 import { testCluster, testServer } from '../support/servers.ts';
