@@ -8,6 +8,7 @@ import { FerryError } from '../engine/errors.ts';
 import { runsAt } from '../engine/runs-at-target.ts';
 import { namesTarget } from '../engine/target-name.ts';
 import { openControl } from '../topology/control-connection.ts';
+import type { Endpoint } from '../topology/endpoint.ts';
 import { DifferenceFile } from '../validation/difference-file.ts';
 import type { Difference } from '../validation/report.ts';
 import type { CompareSide } from '../validation/side.ts';
@@ -25,19 +26,35 @@ export async function mayRepair(typed: string, address: string, target: Place, s
   if (!namesTarget(typed, name)) {
     throw configError(`--repair takes the target's address once more, as a confirmation: ${name}, not ${typed}.`);
   }
+  const run = await runAt(target, side);
+  if (run === null) return;
+  throw new FerryError(
+    `Run ${run} writes to the target: repair from its screen (v), which keeps the order of its stream.`,
+    { code: 'busy' },
+  );
+}
+
+/** What a comparison that knows no offset has to say about a run at the target; null where none is seen. Never rejects. */
+export async function runWarning(target: Place, side: CompareSide): Promise<string | null> {
+  // A user that only reads need not be allowed to see who else is there.
+  const run = isFile(target) ? null : await runAt(target, side).catch(() => null);
+  return run === null
+    ? null
+    : `Run ${run} writes to the target, and how far it has come is not known here: what it is late with may be told as different. Compare from its screen (v) or by redferry ctl validate.`;
+}
+
+/** The name of a run that writes to the target now. */
+async function runAt(target: Endpoint, side: CompareSide): Promise<string | null> {
   for (const place of side.addresses) {
     const node = await openControl(target, place, `redferry:${NAME}`);
     try {
       const [run] = await runsAt(node, NAME);
-      if (run === undefined) continue;
-      throw new FerryError(
-        `Run ${run} writes to the target: repair from its screen (v), which keeps the order of its stream.`,
-        { code: 'busy' },
-      );
+      if (run !== undefined) return run;
     } finally {
       node.disconnect();
     }
   }
+  return null;
 }
 
 export interface RepairAfter {

@@ -14,7 +14,7 @@ import type { ValidateResult } from '../validation/validate-result.ts';
 import { type ValidateProgress, Validation } from '../validation/validation.ts';
 import { exact, percent } from '../validation/verdict.ts';
 import { comparedSides } from './compare-sides.ts';
-import { mayRepair, repairAfter } from './repair-after.ts';
+import { mayRepair, repairAfter, runWarning } from './repair-after.ts';
 import { newRunName } from './sync.ts';
 import { writePage } from './validation-setup.ts';
 
@@ -38,6 +38,8 @@ export async function validate(command: ValidateCommand): Promise<number> {
   if (command.repair !== null) {
     await mayRepair(command.repair, settings.target.address, toPlace(settings.target), target);
   }
+  const warning = await runWarning(toPlace(settings.target), target);
+  if (warning !== null) process.stderr.write(`redferry: ${warning}\n`);
   const stop = new AbortController();
   let interrupted: ExitCode | null = null;
   const interrupt = (exitCode: ExitCode) => (): void => {

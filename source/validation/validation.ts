@@ -1,6 +1,7 @@
 // `redferry validate` without its words: connects both sides, samples or walks, settles what differs, and says what it came
 // to. Reads only, on connections of its own. A screen steers it by pause, resume, the rate and the signal.
 import { FerryError } from '../engine/errors.ts';
+import type { WaitForApplied } from './barrier.ts';
 import { readBothSides, type SideLine } from './both-sides.ts';
 import { Examiner } from './examine.ts';
 import { heldNote, toleranceFor } from './expiry.ts';
@@ -8,6 +9,7 @@ import { type WalkPlace, walkSide } from './full-walk.ts';
 import { EVERY_KEY, type KeyScope, scopeNote } from './key-scope.ts';
 import { type LinkedSides, openSides } from './linked-sides.ts';
 import { Pace } from './pace.ts';
+import { replicaBarrier } from './replica-barrier.ts';
 import type { Difference } from './report.ts';
 import { confidenceOf, DEFAULT_CONFIDENCE, type SampleSize } from './sample-size.ts';
 import { type Drawn, drawSample, planSample, topUp } from './sample-walk.ts';
@@ -96,6 +98,7 @@ export class Validation {
   readonly #differences: SavedDifference[] = [];
   readonly #kept: Difference[] = [];
   readonly #seed: number;
+  #waitForApplied: WaitForApplied | undefined;
   #looking: ValidateProgress['looking'] = 'source';
   #walked: WalkPlace[] = [];
   #plan: Drawn[] = [];
@@ -107,6 +110,7 @@ export class Validation {
   constructor(options: ValidateOptions) {
     this.#options = options;
     this.#scope = options.scope ?? EVERY_KEY;
+    this.#waitForApplied = options.settle?.waitForApplied;
     this.#pace = new Pace(options.keysPerSecond ?? null);
     this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   }
@@ -142,6 +146,7 @@ export class Validation {
       const places = await readStrata(sides.source, sides.target, this.#scope);
       const wanted = this.#options.sourceOnly === true ? places.filter(({ side }) => side === 'source') : places;
       this.#noteSides(sides);
+      this.#waitForApplied ??= await replicaBarrier(sides.source.side, sides.target.side);
       const spent = (): number => this.#before + (performance.now() - startedAt) / 1000;
       const result =
         this.#options.sample === null
@@ -262,6 +267,7 @@ export class Validation {
     const examiner = new Examiner(
       {
         ...settle,
+        waitForApplied: this.#waitForApplied,
         sides,
         source: sides.source.side,
         target: sides.target.side,

@@ -8,7 +8,9 @@ import type { Command } from '../../source/validation/connection.ts';
 import { ReplyError } from '../../source/validation/resp-reader.ts';
 import { type CompareSide, openSide, text } from '../../source/validation/side.ts';
 import { type Validated, type ValidateOptions, Validation } from '../../source/validation/validation.ts';
-import { useServers as serversOfThisFile } from '../support/servers.ts';
+import { useServers as serversOfThisFile, testServer } from '../support/servers.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { waitFor } from '../support/wait.ts';
 import { EQUAL_BUT_UNLIKE, PLANTED } from './planted.ts';
 import { openCluster, openStandalone } from './stores.ts';
 
@@ -284,6 +286,29 @@ test('what has not passed the barrier is unstable, however long it stays', async
     equal: 10,
     unstable: 1,
   });
+});
+
+test('a replica of the source may be behind for as long as it likes: its own offset is the barrier', async () => {
+  const [source, target] = await Promise.all([testServer(), testServer()]);
+  const proxy = await startTcpProxy(source);
+  onTestFinished(() => proxy.stop());
+  const sideOf = ({ host, port }: typeof source): CompareSide => ({ addresses: [{ host, port }], cluster: false });
+  const replica = await openSide(sideOf(target));
+  onTestFinished(() => replica.close());
+  const [node] = replica.nodes;
+  await node?.call(['CONFIG', 'SET', 'replica-read-only', 'no']);
+  await node?.call(['REPLICAOF', proxy.host, proxy.port]);
+  await waitFor(async () => text((await node?.call(['INFO', 'replication'])) ?? null).includes('link_status:up'), {
+    what: 'the replica to be in step',
+  });
+  await node?.call(['SET', 'extra', 'x']);
+  proxy.stall('down');
+  await write(sideOf(source), strings(20));
+  setTimeout(() => proxy.resume(), 1000);
+  const settle = { pausesMs: [20, 20], quietMs: 0 };
+  const { result, differences } = await validate({ source: sideOf(source), target: sideOf(target), settle });
+  expect(differences.map(({ key }) => String(key))).toEqual(['extra']);
+  expect(result).toMatchObject({ equal: 20, different: 1, unstable: 0 });
 });
 
 test('a full comparison goes on where it was stopped, and comes to the same', async () => {
