@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Place } from './load.ts';
 import { WatchedProcess } from './watched-process.ts';
 
-const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 
 /** redferry in its own process, with the settings it has by default. */
 export function startRedferry(source: Place, target: Place, more: readonly string[]): WatchedProcess {

@@ -1,4 +1,4 @@
-// `node bench/validate.ts`: how many keys a second the full comparison does, in both directions, on two servers with the same
+// `npm run build && node bench/validate.ts`: how many keys a second the full comparison does, in both directions, on two servers with the same
 // strings of 473 bytes; beside it redis-full-check where its binary is given (it looks in one direction). Processor time is
 // told for each side, since on a machine that has other work to do it is the only figure that stays.
 // Options: --keys N, --rounds N, --redis-full-check PATH.
@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { stopAll } from '../source/demo/local-servers.ts';
-import { Validation } from '../source/validation/validation.ts';
+import { CLI } from './contestants.ts';
 import { fill } from './load.ts';
 import { type BenchServer, benchServer } from './servers.ts';
 import { cpuSecondsOf, WatchedProcess } from './watched-process.ts';
@@ -21,6 +22,8 @@ const { values } = parseArgs({
 });
 const keys = Number(values.keys);
 const rounds = Number(values.rounds);
+
+const resultLine = z.looseObject({ event: z.literal('result'), outcome: z.string(), equal: z.number() });
 
 interface Figure {
   readonly who: string;
@@ -54,6 +57,10 @@ try {
 }
 process.exit(0);
 
+function address({ server: { host, port } }: BenchServer): string {
+  return `${host}:${port}`;
+}
+
 /** Runs `work` and adds what the servers spent on it. */
 async function measure(
   who: string,
@@ -75,22 +82,18 @@ async function measure(
 
 function redferry(source: BenchServer, target: BenchServer): Promise<Figure> {
   return measure('redferry, both directions', [source, target], async () => {
-    const before = process.cpuUsage();
-    const side = ({ server: { host, port } }: BenchServer) => ({ addresses: [{ host, port }], cluster: false });
-    let peakBytes = 0;
-    const watching = setInterval(() => {
-      peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
-    }, 200);
-    const { result } = await new Validation({ source: side(source), target: side(target), sample: null }).run();
-    clearInterval(watching);
-    if (result.equal !== keys || result.outcome !== 'equal') throw new Error(result.verdict);
-    const { user, system } = process.cpuUsage(before);
-    return { ownSeconds: (user + system) / 1e6, peakBytes };
+    const args = [CLI, 'validate', '--full', '--json', '--source', address(source), '--target', address(target)];
+    const watched = new WatchedProcess(process.execPath, args);
+    const code = await watched.ended;
+    const line: unknown = JSON.parse(watched.stdout.trim().split('\n').at(-1) ?? 'null');
+    const { outcome, equal } = resultLine.parse(line);
+    if (code !== 0 || outcome !== 'equal' || equal !== keys) throw new Error(watched.stdout.slice(-1000));
+    const { cpuSeconds, peakBytes } = watched.usage();
+    return { ownSeconds: cpuSeconds, peakBytes };
   });
 }
 
 function fullCheck(binary: string, source: BenchServer, target: BenchServer): Promise<Figure> {
-  const address = ({ server: { host, port } }: BenchServer): string => `${host}:${port}`;
   const directory = mkdtempSync(join(tmpdir(), 'redferry-full-check-'));
   return measure('redis-full-check, one direction', [source, target], async () => {
     try {
