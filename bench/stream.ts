@@ -47,7 +47,7 @@ async function measure(
     const startedAt = performance.now();
     const loadSeconds = await write(source.server, { commands: order.commands, keyspace: KEYSPACE, rate: null });
     const behindAtEnd = order.commands - ((await setCalls(target.redis)) - before);
-    await until(async () => (await setCalls(target.redis)) - before >= order.commands, `${who} to apply the load`);
+    await lastApplied(source, target, `${who} to apply the load`);
     const seconds = (performance.now() - startedAt) / 1000;
     const cpuSeconds = (watched?.usage().cpuSeconds ?? 0) - cpuBefore;
     const catchUpRate = watched === null ? null : await measureCatchUp(who, source, target, watched, order.backlog);
@@ -78,13 +78,19 @@ async function measureCatchUp(
 ): Promise<number> {
   // What gathers is more than the default limit allows for a minute.
   await source.redis.config('SET', 'client-output-buffer-limit', 'replica 0 0 0');
-  const before = await setCalls(target.redis);
   watched.child.kill('SIGSTOP');
   await write(source.server, { commands: backlog, keyspace: KEYSPACE, rate: null, round: 1 });
   const startedAt = performance.now();
   watched.child.kill('SIGCONT');
-  await until(async () => (await setCalls(target.redis)) - before >= backlog, `${who} to catch up`);
+  await lastApplied(source, target, `${who} to catch up`);
   return backlog / ((performance.now() - startedAt) / 1000);
+}
+
+/** Waits for a last write to be visible: a count of commands on the target would count those of the tool's own. */
+async function lastApplied(source: BenchServer, target: BenchServer, what: string): Promise<void> {
+  const value = String(performance.now());
+  await source.redis.set('last', value);
+  await until(async () => (await target.redis.get('last')) === value, what);
 }
 
 /** One write at a time on an idle source, and how long until the target shows it. */

@@ -120,7 +120,8 @@ export class ExactStream {
     for (const writer of nodes.writers) writer.wrap = new PlainWrap(writer);
     for (const [name, slot] of this.#names) nodes.ofSlot(slot).wrap.own(encodeCommand(['DEL', name]), 0);
     if (nodes.cluster) {
-      for (const slot of this.slots) {
+      // All: slots of the source may have come to the shard, and gone, since it began.
+      for (const slot of allSlots()) {
         nodes.ofSlot(slot).wrap.own(encodeCommand(['DEL', slotMarkerName(run, shard, slot)]), 0);
       }
       return;
