@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.{ts,tsx}'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
-    // Two at a time: the tests start real servers, and a developer's machine may have two cores.
-    maxWorkers: 2,
+    // Three at a time, also on two cores: the tests start real servers, and wait for them most of the time.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     env: { CI: 'false' },

@@ -9,6 +9,7 @@ import {
 } from '../../source/checkpoint/resume-plan.ts';
 import type { KnownNode, RecopiedSlots, ShardProgress } from '../../source/checkpoint/shard-state.ts';
 import { SlotBitmap } from '../../source/checkpoint/slot-bitmap.ts';
+import { shortOrLong } from '../support/long.ts';
 import { REPLID, SimulatedTarget, SLOTS_USED, type SourceCommand } from './simulated-target.ts';
 
 const HISTORY = { replid: REPLID, replid2: null, secondReplOffset: -1 };
@@ -328,7 +329,9 @@ function randomFrom(seed: number): (below: number) => number {
 }
 
 describe('any life of a migration', () => {
-  it('ends with every command applied once, whatever was killed, fell back or moved', { timeout: 120_000 }, () => {
+  it('ends with every command applied once, whatever was killed, fell back or moved', {
+    timeout: shortOrLong(60_000, 300_000),
+  }, () => {
     const all = { all: 0, again: 0 };
     fc.assert(
       fc.property(fc.integer(), (seed) => {
@@ -343,7 +346,7 @@ describe('any life of a migration', () => {
           expect(target.values(slot)).toEqual(values);
         }
       }),
-      { numRuns: 4000 },
+      { numRuns: shortOrLong(1500, 20_000) },
     );
     // A plan that copies everything again would pass as well.
     expect(all.again / all.all).toBeLessThan(0.2);

@@ -20,7 +20,7 @@ function client({ host, port }: Place): Redis {
 
 /** Lists on the source, strings on the target, under the same names. */
 async function stage(size: { columns: number; rows: number }) {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const [from, to] = [client(source), client(target)];
   for (let i = 0; i < KEYS; i++) await from.rpush(`key:${i}`, 'from the source', String(i));
   await from.set('fresh', '1');

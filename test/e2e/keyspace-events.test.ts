@@ -9,7 +9,7 @@ import { testServer } from '../support/servers.ts';
 import { fromTo } from './pair.ts';
 
 async function stage() {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const [from, to] = [client(source), client(target)];
   await from.mset('kept', '1', 'gone', '1');
   const folder = mkdtempSync(join(tmpdir(), 'redferry-events-'));

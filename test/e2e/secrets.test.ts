@@ -45,7 +45,7 @@ describe('passwords', () => {
   it('are nowhere while a run has its links cut and its shard begun anew', async () => {
     const source = await testServer({ args: ['--requirepass', PASSWORDS.source] });
     const target = await testServer({ args: ['--requirepass', PASSWORDS.target] });
-    const [sourceProxy, targetProxy] = [await startTcpProxy(source), await startTcpProxy(target)];
+    const [sourceProxy, targetProxy] = await Promise.all([startTcpProxy(source), startTcpProxy(target)]);
     onTestFinished(async () => {
       await Promise.all([sourceProxy.stop(), targetProxy.stop()]);
     });
@@ -95,7 +95,7 @@ describe('passwords', () => {
 
 describe('key names, hashed', () => {
   it('of writes that the target refuses', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source.port);
     await from.config('SET', 'rdbcompression', 'no');
     await from.set('user:alice', 'x'.repeat(1_100_000));
@@ -112,7 +112,7 @@ describe('key names, hashed', () => {
   });
 
   it('of a conflict', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await client(source.port).set('user:alice', 'of the source');
     await client(target.port).set('user:alice', 'of the target');
     const folder = folderWith({});

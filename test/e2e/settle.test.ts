@@ -30,7 +30,7 @@ async function killedRun(source: Place, target: Place): Promise<void> {
 
 describe('redferry settle', () => {
   it('settles the expiries that a killed run has left held', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     await from.set('k', 1, 'PXAT', EXACT);
     await killedRun(source, target);
@@ -45,7 +45,7 @@ describe('redferry settle', () => {
 
   it('turns off the import-mode that a killed run has left on, and not one of somebody else', async () => {
     const binary = SERVER_KINDS.find(({ label }) => label === 'valkey-8.1')?.binary ?? '';
-    const [source, target] = [await testServer(), await testServer({ binary })];
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
     const to = client(target);
     const importMode = async () => ((await to.config('GET', 'import-mode')) as string[])[1];
     await killedRun(source, target);
@@ -58,7 +58,7 @@ describe('redferry settle', () => {
   });
 
   it('does nothing while a run writes to the target', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await client(source).set('k', 1, 'PXAT', EXACT);
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();

@@ -23,7 +23,7 @@ async function ownKeys(places: readonly Place[]): Promise<string[]> {
 
 describe('a value above the memory limit', () => {
   it('arrives whole, of every type, with its expiry', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await writeTypedData(source, { elements: 30_000 });
     const run = migrate(endpointOf(source), endpointOf(target), { limits, snapshotOnly: true });
     const result = await run.engine.ended;
@@ -40,7 +40,7 @@ describe('a value above the memory limit', () => {
   });
 
   it('goes to the node of its slot', async () => {
-    const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+    const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
     await writeTypedData(source, { elements: 5000 });
     const [entry] = target.masters;
     if (entry === undefined) throw new Error('the cluster has no master');
@@ -80,7 +80,7 @@ describe('a value above the memory limit', () => {
   });
 
   it('is never seen half-written', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const elements = 200_000;
     const from = client(source);
     for (let i = 0; i < elements; i += 10_000) {

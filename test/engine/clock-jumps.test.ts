@@ -32,7 +32,7 @@ it('the steady clock does not see it, and what is shown follows the wall clock',
 });
 
 it.each([-HOUR_MS, HOUR_MS])('a step of %d ms during the stream', async (step) => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const redis = new Redis(source.port, source.host);
   onTestFinished(() => redis.disconnect());
   const run = migrate(endpointOf(source), endpointOf(target));

@@ -309,7 +309,7 @@ function differenceOf(key: string): ConflictRecord['difference'] {
 
 describe('towards a cluster', () => {
   it('ignore and rewrite find their nodes', async () => {
-    const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+    const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
     const from = client(source);
     const fillSource = from.pipeline();
     for (let i = 0; i < 300; i++) fillSource.set(nameOf(i), `source ${i}`);
@@ -333,7 +333,7 @@ describe('towards a cluster', () => {
 
 describe("a person who takes longer than the target's timeout", () => {
   it('finds the shard still waiting', async () => {
-    const [source, target] = [await testServer(), await testServer({ args: ['--timeout', '1'] })];
+    const [source, target] = await Promise.all([testServer(), testServer({ args: ['--timeout', '1'] })]);
     const from = client(source);
     const to = client(target);
     for (const key of ['a', 'b']) {

@@ -16,7 +16,7 @@ function client({ host, port }: Place): Redis {
 
 /** A source with strings, hashes and a list; every 25th key is on the target already, with another value. */
 async function stage(): Promise<{ source: Place; target: Place; from: Redis; to: Redis }> {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const [from, to] = [client(source), client(target)];
   const fill = from.pipeline();
   for (let i = 0; i < KEYS; i++) {

@@ -20,7 +20,7 @@ const namesIn = async (place: Place, database: number): Promise<string[]> =>
 
 describe('databases.map', () => {
   it('holds for snapshot and stream of replication, also inside MULTI and for MOVE', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await fill(source);
     const run = migrate(endpointOf(source), endpointOf(target), { databases });
     await run.streaming();
@@ -40,7 +40,7 @@ describe('databases.map', () => {
   });
 
   it('holds for a scan, its changes and the sweep after a flush', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await fill(source);
     const run = migrate(endpointOf(source), endpointOf(target), { databases, ...following() });
     await run.streaming();
@@ -55,7 +55,7 @@ describe('databases.map', () => {
   });
 
   it('makes several databases fit into a cluster, which is refused without it', async () => {
-    const [source, target] = [await testServer(), await testCluster({ masters: 2 })];
+    const [source, target] = await Promise.all([testServer(), testCluster({ masters: 2 })]);
     const three = client(source, 3);
     await three.set('key', '1');
     const [to] = target.masters;

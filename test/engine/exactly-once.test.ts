@@ -55,7 +55,7 @@ async function expectEqualEnd(run: Migration, source: readonly Place[], target: 
 
 describe('the links to the target break under live writes', () => {
   it('a standalone', async () => {
-    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: NO_DELAY }), testServer()]);
     const sample = { keys: KEYS, cluster: false, seed: 5, databases: [0, 3] };
     await fillSample([source], sample);
     const run = migrate(endpointOf(source), endpointOf(target));

@@ -5,13 +5,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { settleExpiries } from '../../source/engine/settle-expiries.ts';
 import { HOLD_MS, isHeld } from '../../source/protocol/held-expiry.ts';
 import { every, expiryOn } from '../support/expiry.ts';
+import { shortOrLong } from '../support/long.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
-const LONG = process.env['REDFERRY_LONG'] !== undefined;
-const SYNC_MS = LONG ? 60_000 : 8000;
-const PAUSE_MS = LONG ? 60_000 : 8000;
+const SYNC_MS = shortOrLong(5000, 60_000);
+const PAUSE_MS = shortOrLong(5000, 60_000);
 
 function client({ host, port }: Place): Redis {
   const redis = new Redis({ host, port });
@@ -31,7 +31,7 @@ describe('a full sync that lasts longer than a key lives', () => {
   it('keeps what is renewed on the source, with its exact expiry, and not what is not', {
     timeout: SYNC_MS + 60_000,
   }, async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const fill = from.pipeline();
     for (let i = 0; i < 2000; i++) fill.set(`key:${i}`, 'x'.repeat(1000));
@@ -67,7 +67,7 @@ describe('a full sync that lasts longer than a key lives', () => {
 
 describe('a pause that lasts longer than keys live', () => {
   it('leaves rate limiters and sessions as they are on the source', { timeout: PAUSE_MS + 60_000 }, async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
@@ -224,7 +224,7 @@ describe('settling', () => {
 
 describe('from a cluster to a cluster', () => {
   it('settles the keys of every node', async () => {
-    const [source, target] = [await testCluster({ masters: 2 }), await testCluster({ masters: 3 })];
+    const [source, target] = await Promise.all([testCluster({ masters: 2 }), testCluster({ masters: 3 })]);
     const from = clusterClient(source.nodes);
     const exact = Date.now() + 3_600_000;
     for (let i = 0; i < 200; i++) await from.set(`k:${i}`, i, 'PXAT', exact + i);
@@ -241,7 +241,7 @@ describe('from a cluster to a cluster', () => {
 
 describe('without a stream', () => {
   it('settles at the end of --snapshot-only too', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const exact = Date.now() + 3_600_000;
     await from.set('k', 1, 'PXAT', exact);

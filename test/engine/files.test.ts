@@ -49,7 +49,7 @@ describe('a snapshot goes through a file and is the same', () => {
   for (const format of ['rdb', 'jsonl', 'aof'] as const) {
     for (const valueInMemory of [TEST_LIMITS.valueInMemory, 8192]) {
       it(`${format}, values above ${valueInMemory} bytes in pieces`, async () => {
-        const [source, target] = [await testServer(), await testServer()];
+        const [source, target] = await Promise.all([testServer(), testServer()]);
         await writeTypedData(source, { elements: 8000 });
         await client(source).select(3);
         await client(source).set('other', 'database');

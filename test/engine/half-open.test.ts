@@ -14,7 +14,7 @@ function client({ host, port }: Place): Redis {
 }
 
 it('the source: noticed by what the source has written, and gone on from there', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const [from, to] = [client(source), client(target)];
   const proxy = await startTcpProxy(source);
   onTestFinished(() => proxy.stop());
@@ -34,7 +34,7 @@ it('the source: noticed by what the source has written, and gone on from there',
 });
 
 it('the target: noticed by the replies that do not come, and nothing is doubled', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const [from, to] = [client(source), client(target)];
   const proxy = await startTcpProxy(target);
   onTestFinished(() => proxy.stop());

@@ -8,7 +8,7 @@ import { SERVER_KINDS } from '../support/other-servers.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
-const PAUSE_MS = 5000;
+const PAUSE_MS = 3500;
 const VALKEYS = SERVER_KINDS.filter(({ label }) => label.startsWith('valkey'));
 
 function client({ host, port }: Place): Redis {
@@ -27,7 +27,7 @@ function said({ notices }: Migration): string {
 
 describe.each(VALKEYS)('to $label', ({ binary }) => {
   it('is used, keeps what is renewed, and is turned off at the end', async () => {
-    const [source, target] = [await testServer(), await testServer({ binary })];
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
     const [from, to] = [client(source), client(target)];
     await from.set('limiter', 41, 'PX', 2000);
     await from.set('forgotten', 1, 'PX', 2000);
@@ -64,7 +64,7 @@ describe('import-mode', () => {
   it('is turned off after SIGTERM, and by the next run when the one before was killed', {
     timeout: 60_000,
   }, async () => {
-    const [source, target] = [await testServer(), await testServer({ binary })];
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
     const to = client(target);
     const places = ['--source', `127.0.0.1:${source.port}`, '--target', `127.0.0.1:${target.port}`];
     const ended = startProgram(['sync', ...places, '--json']);
@@ -90,7 +90,7 @@ describe('import-mode', () => {
   });
 
   it('is used on every node of a cluster', async () => {
-    const [source, target] = [await testServer(), await testCluster({ masters: 3, binary })];
+    const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3, binary })]);
     const nodes = target.masters.map(client);
     const from = client(source);
     for (let i = 0; i < 100; i++) await from.set(`k:${i}`, i, 'PX', 1000);
@@ -143,7 +143,7 @@ describe('import-mode', () => {
   });
 
   it('stays on where somebody else had turned it on, and that is said', async () => {
-    const [source, target] = [await testServer(), await testServer({ binary })];
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
     const to = client(target);
     await to.config('SET', 'import-mode', 'yes');
     const run = migrate(endpointOf(source), endpointOf(target), { snapshotOnly: true });
@@ -153,7 +153,7 @@ describe('import-mode', () => {
   });
 
   it('is not turned off by one run while another still writes', async () => {
-    const [source, other, target] = [await testServer(), await testServer(), await testServer({ binary })];
+    const [source, other, target] = await Promise.all([testServer(), testServer(), testServer({ binary })]);
     const to = client(target);
     const first = migrate(endpointOf(source), endpointOf(target));
     await first.streaming();
@@ -166,7 +166,7 @@ describe('import-mode', () => {
   });
 
   it('gives way to held expiries where CONFIG is not allowed', async () => {
-    const [source, target] = [await testServer(), await testServer({ binary })];
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
     const [from, to] = [client(source), client(target)];
     await to.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-config|set');
     const exact = Date.now() + 3_600_000;

@@ -101,7 +101,7 @@ it('what takes from a kept key and writes to another is recorded as refused', as
 });
 
 it('FLUSHALL and SWAPDB do not reach kept keys, even where the settings send them on', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const [from, to] = [client(source), client(target)];
   await from.set('kept', 'source');
   await to.set('kept', 'target');

@@ -8,7 +8,7 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
 
 it('begins the shard anew once at most, and the thread lives', async () => {
-  const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+  const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
   const redis = new Redis(source.port, source.host);
   onTestFinished(() => redis.disconnect());
   await redis.mset(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`key:${i}`, i])));

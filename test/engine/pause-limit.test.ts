@@ -32,7 +32,7 @@ async function writeUntil(redis: Redis, what: string, condition: () => boolean |
 }
 
 async function pausedRun(sourceArgs: readonly string[]) {
-  const [source, target] = [await testServer({ args: sourceArgs }), await testServer()];
+  const [source, target] = await Promise.all([testServer({ args: sourceArgs }), testServer()]);
   const run = migrate(endpointOf(source), endpointOf(target), { limits: SMALL });
   await run.streaming();
   await run.engine.dispatch({ type: 'pause', shards: 'all' });

@@ -46,7 +46,7 @@ describe('the rights of docs/permissions.md', () => {
   });
 
   it('are enough for a migration of every type, and its end', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const clients = [source, target].map(({ port, host }) => new Redis(port, host));
     const [from, to] = clients;
     if (from === undefined || to === undefined) throw new Error('there are two servers');

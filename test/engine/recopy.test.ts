@@ -38,7 +38,7 @@ async function repair(run: Migration, keys: readonly KeyName[]): Promise<RecopyC
 }
 
 it('every key, of every type, comes out equal when it is copied again under 2,000 writes a second on it', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const sample = { keys: 500, cluster: false, seed: 3, databases: [0, 2] };
   await fillSample([source], sample);
   const run = migrate(endpointOf(source), endpointOf(target));
@@ -72,7 +72,7 @@ it('every key, of every type, comes out equal when it is copied again under 2,00
 });
 
 it('what differs on the target is mended: other values, missing keys, and keys that the source does not have', async () => {
-  const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+  const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
   const from = client(source);
   await from.mset('a', '1', 'b', '2', 'c', '3');
   await from.hset('h', 'f', 'v');
@@ -97,7 +97,7 @@ it('what differs on the target is mended: other values, missing keys, and keys t
 });
 
 it('no reply to any kind of write is taken for a difference where there is none', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const sample = { keys: 500, cluster: false, seed: 4, databases: [0, 2] };
   await fillSample([source], sample);
   const run = migrate(endpointOf(source), endpointOf(target));

@@ -3,7 +3,7 @@
 // commands with their slot's marker in one MULTI; then again from a random earlier command on, passing over what stands
 // at or below its slot's marker. Both must end in the same keys, values and expiries. Between crash and resume some
 // expiries pass that the sequence has renewed before the crash, as sessions do it.
-// REDFERRY_FUZZ_SECONDS (default 20) and REDFERRY_FUZZ_SEED (default 1) make it longer and other.
+// REDFERRY_FUZZ_SECONDS (default 10, with REDFERRY_LONG 60) and REDFERRY_FUZZ_SEED (default 1) make it longer and other.
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import type { CommandBytes } from '../../source/protocol/absolute-expiry.ts';
@@ -11,9 +11,10 @@ import { isBare } from '../../source/protocol/replay-class.ts';
 import { type Command, Connection } from '../../source/validation/connection.ts';
 import type { Reply } from '../../source/validation/resp-reader.ts';
 import { rangesOf } from '../protocol/arguments.ts';
+import { shortOrLong } from '../support/long.ts';
 import { useServers } from '../support/servers.ts';
 
-const SECONDS = Number(process.env['REDFERRY_FUZZ_SECONDS'] ?? 20);
+const SECONDS = Number(process.env['REDFERRY_FUZZ_SECONDS'] ?? shortOrLong(10, 60));
 const SEED = Number(process.env['REDFERRY_FUZZ_SEED'] ?? 1);
 
 /** Of which the rarest of the mistakes takes a quarter. */

@@ -61,7 +61,10 @@ describe('a shard begins anew', () => {
   });
 
   it('when its snapshot is cut', async () => {
-    const [source, target] = [await testServer({ args: ['--repl-diskless-sync-delay', '0'] }), await testServer()];
+    const [source, target] = await Promise.all([
+      testServer({ args: ['--repl-diskless-sync-delay', '0'] }),
+      testServer(),
+    ]);
     const from = client(source);
     await from.config('SET', 'rdbcompression', 'no');
     for (let i = 0; i < 60; i++) await from.set(`big:${i}`, Buffer.alloc(500_000, i));

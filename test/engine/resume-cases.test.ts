@@ -33,6 +33,8 @@ async function expectEqualEnd(run: SyncProcess, source: readonly Place[], target
   for (const node of target) expect(await client(node).keys('redferry:*')).toEqual([]);
 }
 
+/** Short, and still longer than a busy machine keeps a process from renewing it. */
+const LEASE_MS = 3000;
 const BIG_KEYS = 300;
 const BIG_BYTES = 200_000;
 
@@ -70,7 +72,7 @@ describe('a run that is gone on with', () => {
   });
 
   it('is killed once more while a shard that could not go on is copied anew', async () => {
-    const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: BACKLOG }), testServer()]);
     await fillSlowly(client(source));
     const args = ['--source', addressOf(source), '--target', addressOf(target)];
     const folder = stateFolder();
@@ -98,8 +100,10 @@ describe('a run that is gone on with', () => {
   });
 
   it('hands over slots that moved on the source while it was down', async () => {
-    const source = await testCluster({ masters: 2, args: BACKLOG });
-    const target = await testCluster({ masters: 2 });
+    const [source, target] = await Promise.all([
+      testCluster({ masters: 2, args: BACKLOG }),
+      testCluster({ masters: 2 }),
+    ]);
     const [first, second] = source.masters;
     const [to] = target.masters;
     if (first === undefined || second === undefined || to === undefined)
@@ -133,7 +137,7 @@ describe('a run that is gone on with', () => {
   });
 
   it('is left alone by --fresh as long as it is at work, and its markers go when it is no more', async () => {
-    const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: BACKLOG }), testServer()]);
     await client(source).set('a', '1');
     const args = ['--source', addressOf(source), '--target', addressOf(target)];
     const folder = stateFolder();
@@ -158,7 +162,7 @@ describe('a run that is gone on with', () => {
   });
 
   it('is not asked about when it has left nothing to go on with', async () => {
-    const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: BACKLOG }), testServer()]);
     await client(source).set('a', 'new');
     await client(target).set('a', 'old');
     const args = ['--source', addressOf(source), '--target', addressOf(target)];
@@ -174,21 +178,25 @@ describe('a run that is gone on with', () => {
   it.each(['is at work', 'is done'])(
     'stops when it was frozen and another process %s: it touches nothing',
     async (then) => {
-      const [source, target] = [await testServer({ args: BACKLOG }), await testServer()];
+      const [source, target] = await Promise.all([testServer({ args: BACKLOG }), testServer()]);
       await client(source).set('a', '1');
       const folder = stateFolder();
       const config = join(folder, 'config.json');
-      writeFileSync(config, JSON.stringify({ resume: { leaseMs: 2000 } }));
+      writeFileSync(config, JSON.stringify({ resume: { leaseMs: LEASE_MS } }));
       const args = ['--config', config, '--source', addressOf(source), '--target', addressOf(target)];
       const frozen = new SyncProcess(args, folder);
       await frozen.streaming();
       await client(source).incr('counter');
       await frozen.caughtUp();
       void frozen.kill('SIGSTOP');
+      const [lease = ''] = await client(target).keys('redferry:lease:*');
+      // However long it takes to start another process.
+      await client(target).pexpire(lease, 60_000);
       for (let i = 0; i < 200; i++) await client(source).incr('counter');
       const early = new SyncProcess([...args, '--resume'], folder);
       expect(await early.exited).toBe(5);
 
+      await client(target).pexpire(lease, LEASE_MS);
       await waitFor(async () => (await client(target).keys('redferry:lease:*')).length === 0, {
         deadlineMs: 10_000,
         what: 'the lease to expire',

@@ -41,7 +41,7 @@ async function expectEqualEnd(run: SyncProcess, source: readonly Place[], target
 
 describe('kill -9 in the stream, and --resume', () => {
   it('standalone to standalone, two databases, again and again', async () => {
-    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: NO_DELAY }), testServer()]);
     const sample = { keys: KEYS, cluster: false, seed: 11, databases: [0, 4] };
     await fillSample([source], sample);
     const args = ['--source', addressOf(source), '--target', addressOf(target)];
@@ -63,8 +63,10 @@ describe('kill -9 in the stream, and --resume', () => {
   });
 
   it('cluster to cluster, from another host', async () => {
-    const source = await testCluster({ masters: 3, args: NO_DELAY });
-    const target = await testCluster({ masters: 2 });
+    const [source, target] = await Promise.all([
+      testCluster({ masters: 3, args: NO_DELAY }),
+      testCluster({ masters: 2 }),
+    ]);
     const [from, to] = [source.masters[0], target.masters[0]];
     if (from === undefined || to === undefined) throw new Error('a cluster has no master');
     const sample = { keys: KEYS, cluster: true, seed: 12, databases: [0] };
@@ -89,7 +91,7 @@ describe('kill -9 in the stream, and --resume', () => {
 
 describe('what was left by an unfinished run', () => {
   it('is made anew for a shard whose full sync was cut off, without a conflict with its own keys', async () => {
-    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: NO_DELAY }), testServer()]);
     await client(source).config('SET', 'rdbcompression', 'no');
     for (let i = 0; i < 300; i++) await client(source).set(`big:${i}`, Buffer.alloc(200_000, i));
     const args = ['--source', addressOf(source), '--target', addressOf(target)];
@@ -105,7 +107,7 @@ describe('what was left by an unfinished run', () => {
   });
 
   it('is asked about, and refused under another setup', async () => {
-    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: NO_DELAY }), testServer()]);
     await client(source).set('a', '1');
     const args = ['--source', addressOf(source), '--target', addressOf(target)];
     const folder = stateFolder();
@@ -138,7 +140,7 @@ describe('what was left by an unfinished run', () => {
   });
 
   it('keeps from the stream what the policy ignore has kept, and says where that is known', async () => {
-    const [source, target] = [await testServer({ args: NO_DELAY }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: NO_DELAY }), testServer()]);
     const [from, to] = [client(source), client(target)];
     await from.mset('both', 'of the source', 'only', '1');
     await to.set('both', 'of the target');

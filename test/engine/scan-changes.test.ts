@@ -22,7 +22,7 @@ const changesOf = (run: Migration) => run.engine.snapshot().shards[0]?.changes ?
 
 describe('changes during and after a scan', () => {
   it('of every kind, with deletes, renames, expiries and flushes in databases 0, 1 and 11', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const databases = [0, 1, 11];
     const sample = { keys: 6000, cluster: false, seed: 5, databases };
     await fillSample([source], sample);
@@ -54,7 +54,7 @@ describe('changes during and after a scan', () => {
   });
 
   it('of a cluster', async () => {
-    const [source, target] = [await testCluster({ masters: 3 }), await testCluster({ masters: 2 })];
+    const [source, target] = await Promise.all([testCluster({ masters: 3 }), testCluster({ masters: 2 })]);
     const sample = { keys: 5000, cluster: true, seed: 6, databases: [0] };
     await fillSample(source.masters, sample);
     const [from, to] = [source.masters[0], target.masters[0]];
@@ -72,7 +72,7 @@ describe('changes during and after a scan', () => {
   });
 
   it('on 1000 hot keys are fetched once for many changes', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     const run = migrate(endpointOf(source), endpointOf(target), following());
     await run.streaming();
@@ -113,7 +113,7 @@ describe('changes during and after a scan', () => {
   });
 
   it('missed while the subscription was cut are found by another scan and a sweep', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     await fillSample([source], { keys: 3000, cluster: false, seed: 8, databases: [0] });
     await from.mset('kept', '1', 'gone', '1');
@@ -142,7 +142,7 @@ describe('changes during and after a scan', () => {
   });
 
   it('replace what this run wrote, and never what was there before', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     await from.mset('own', '1', 'theirs', '1');
     await to.set('theirs', 'target');
@@ -157,7 +157,7 @@ describe('changes during and after a scan', () => {
   });
 
   it('reach the run by tracking where CONFIG is forbidden', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     await from.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '&*', '+@all', '-config');
     await from.mset('kept', '1', 'gone', '1');

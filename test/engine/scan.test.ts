@@ -13,7 +13,7 @@ async function scanOnce(source: Place, target: Place, more: Partial<RunSetup> = 
 
 describe('a scan', () => {
   it('copies every type in three databases, with expiries', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await fillSample([source], { keys: 20_000, cluster: false, seed: 7, databases: [0, 3, 11] });
     const result = await scanOnce(source, target);
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
@@ -23,7 +23,7 @@ describe('a scan', () => {
   });
 
   it('copies a cluster to a cluster of another shape', async () => {
-    const [source, target] = [await testCluster({ masters: 3 }), await testCluster({ masters: 2 })];
+    const [source, target] = await Promise.all([testCluster({ masters: 3 }), testCluster({ masters: 2 })]);
     await fillSample(source.masters, { keys: 10_000, cluster: true, seed: 3, databases: [0] });
     const [from, to] = [source.masters[0], target.masters[0]];
     if (from === undefined || to === undefined) throw new Error('no node');
@@ -35,7 +35,7 @@ describe('a scan', () => {
   });
 
   it('reads values above bigValue by elements and never fetches them whole', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     const fill = from.pipeline();
     for (let i = 0; i < 30_000; i++) {
@@ -62,7 +62,7 @@ describe('a scan', () => {
   });
 
   it('leaves keys that were on the target to the conflict policy', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const fill = from.pipeline();
     for (let i = 0; i < 2000; i++) fill.set(`key:${i}`, `source ${i}`);
@@ -76,7 +76,7 @@ describe('a scan', () => {
   });
 
   it('takes only what the glob, the type and the databases ask for', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     await from.mset('a:1', '1', 'a:2', '2', 'b:1', '3');
     await from.hset('a:hash', 'field', 'value');
@@ -92,7 +92,7 @@ describe('a scan', () => {
   });
 
   it('goes on after its links were cut', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     await fillSample([source], { keys: 20_000, cluster: false, seed: 9, databases: [0] });
     const run = migrate(endpointOf(source), endpointOf(target), {

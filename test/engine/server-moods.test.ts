@@ -96,7 +96,7 @@ function neverAnew(run: Migration): void {
 
 describe('a target that refuses for a while', () => {
   it.each(MOODS)('$word', async ({ word, advice, mood }) => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
@@ -119,7 +119,7 @@ describe('a target that refuses for a while', () => {
   });
 
   it('READONLY: it became a replica, and is a master again', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
@@ -139,7 +139,7 @@ describe('a target that refuses for a while', () => {
 describe('a target that is away for a while', () => {
   it('LOADING: it was restarted with all it had, and the stream goes on when it has loaded', async () => {
     const slow = ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'];
-    const [source, target] = [await testServer(), await testServer({ args: slow })];
+    const [source, target] = await Promise.all([testServer(), testServer({ args: slow })]);
     const [from, to] = [client(source), client(target)];
     await from.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, 'x'.repeat(200)])));
     const run = migrate(endpointOf(source), endpointOf(target));
@@ -166,7 +166,7 @@ describe('a target that is away for a while', () => {
   });
 
   it('CLUSTERDOWN: a node has forgotten who owns a slot, until it is told', async () => {
-    const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+    const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
     const from = client(source);
     const [first, second] = target.masters;
     if (first === undefined || second === undefined) throw new Error('the cluster has too few masters');
@@ -190,7 +190,7 @@ describe('a target that is away for a while', () => {
 
 describe('a source that can not replicate for a while', () => {
   it('NOMASTERLINK: it became a replica whose master is away, and is gone on from', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
@@ -211,7 +211,7 @@ describe('a source that can not replicate for a while', () => {
 
   it('LOADING: it was restarted, and is copied again when it has loaded', async () => {
     const slow = ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'];
-    const [source, target] = [await testServer({ args: slow }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ args: slow }), testServer()]);
     const from = client(source);
     await from.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`key:${i}`, 'x'.repeat(200)])));
     await from.save();

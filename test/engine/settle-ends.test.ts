@@ -35,7 +35,7 @@ async function expiryBefore7(redis: Redis, key: string): Promise<number> {
 
 describe.each(OLD)('on $label', ({ binary }) => {
   it('expiries are exact to the millisecond, in the snapshot and in the stream', async () => {
-    const [source, target] = [await testServer(), await testServer({ binary })];
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
     const [from, to] = [client(source), client(target)];
     for (let i = 0; i < 300; i++) await from.set(`k:${i}`, i, 'PXAT', EXACT + i);
     const run = migrate(endpointOf(source), endpointOf(target));
@@ -55,7 +55,7 @@ describe.each(OLD)('on $label', ({ binary }) => {
   });
 
   it('relative expiries of a source are held too: a pause loses nothing', async () => {
-    const [source, target] = [await testServer({ binary }), await testServer()];
+    const [source, target] = await Promise.all([testServer({ binary }), testServer()]);
     const [from, to] = [client(source), client(target)];
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
@@ -112,7 +112,7 @@ describe('an end', () => {
   });
 
   it('by a conflict settles what was written before it', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     for (let i = 0; i < 50; i++) await from.set(`k:${i}`, i, 'PXAT', EXACT + i);
     await to.set('k:25', 'own');
@@ -124,7 +124,7 @@ describe('an end', () => {
   });
 
   it('by kill -9 leaves them held, and the next run to that target settles them', { timeout: 60_000 }, async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     await from.set('k', 1, 'PXAT', EXACT);
     const places = ['--source', `127.0.0.1:${source.port}`, '--target', `127.0.0.1:${target.port}`, '--json'];
@@ -141,7 +141,7 @@ describe('an end', () => {
   });
 
   it('of one of two runs to a target leaves them to the other', async () => {
-    const [one, two, target] = [await testServer(), await testServer(), await testServer()];
+    const [one, two, target] = await Promise.all([testServer(), testServer(), testServer()]);
     const to = client(target);
     await client(one).set('a', 1, 'PXAT', EXACT);
     await client(two).set('b', 1, 'PXAT', EXACT);
@@ -157,7 +157,7 @@ describe('an end', () => {
   });
 
   it('that can not settle them is a failure, and says what is left', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     const admin = client(target);
     await from.set('k', 1, 'PXAT', EXACT);
@@ -174,7 +174,7 @@ describe('an end', () => {
   });
 
   it('at which the person leaves at once does not wait for them', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     await client(source).set('k', 1, 'PXAT', EXACT);
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();

@@ -110,7 +110,7 @@ test('a shard that has failed begins once more, fails again and is skipped: the 
 }, 120_000);
 
 test('a shard is not copied anew by hand where it is not known what the target held before, and one that works is not skipped', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   await client(target).set('theirs', '1');
   const spoolDirectory = mkdtempSync(join(tmpdir(), 'redferry-spool-'));
   onTestFinished(() => rmSync(spoolDirectory, { recursive: true, force: true }));
@@ -130,7 +130,7 @@ test('a shard is not copied anew by hand where it is not known what the target h
 }, 60_000);
 
 test('a shard that waits for its source tries again at once when it is told to', async () => {
-  const [source, target] = [await testServer(), await testServer()];
+  const [source, target] = await Promise.all([testServer(), testServer()]);
   const proxy = await startTcpProxy(source);
   onTestFinished(() => proxy.stop());
   const run = migrate(endpointOf(proxy), endpointOf(target));

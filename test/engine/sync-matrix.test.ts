@@ -20,7 +20,8 @@ async function side(cluster: boolean, masters = 3): Promise<Side> {
     : { nodes: [await testServer()], cluster };
 }
 
-async function moveUnderLoad(source: Side, target: Side): Promise<void> {
+async function moveUnderLoad(starting: Promise<Side>, other: Promise<Side>): Promise<void> {
+  const [source, target] = await Promise.all([starting, other]);
   const databases = source.cluster || target.cluster ? [0] : [0, 3, 9];
   const sample = { keys: KEYS, cluster: source.cluster, seed: SEED, databases };
   await fillSample(source.nodes, sample);
@@ -48,21 +49,21 @@ async function moveUnderLoad(source: Side, target: Side): Promise<void> {
 
 describe('a full sync under live writes ends with equal data', () => {
   it('standalone to standalone, three databases', async () => {
-    await moveUnderLoad(await side(false), await side(false));
+    await moveUnderLoad(side(false), side(false));
   });
   it('standalone to cluster', async () => {
-    await moveUnderLoad(await side(false), await side(true));
+    await moveUnderLoad(side(false), side(true));
   });
   it('cluster to standalone', async () => {
-    await moveUnderLoad(await side(true), await side(false));
+    await moveUnderLoad(side(true), side(false));
   });
   it('cluster to cluster', async () => {
-    await moveUnderLoad(await side(true), await side(true));
+    await moveUnderLoad(side(true), side(true));
   });
   it('five shards to three', async () => {
-    await moveUnderLoad(await side(true, 5), await side(true, 3));
+    await moveUnderLoad(side(true, 5), side(true, 3));
   });
   it('two shards to six', async () => {
-    await moveUnderLoad(await side(true, 2), await side(true, 6));
+    await moveUnderLoad(side(true, 2), side(true, 6));
   });
 });

@@ -62,7 +62,7 @@ describe('a worker thread that throws', () => {
   });
 
   it('ends its shard with a sentence where it is not known what the target held before, and acknowledges nothing that was not written', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [source, target].map(({ port, host }) => new Redis(port, host));
     onTestFinished(() => {
       from?.disconnect();
@@ -90,7 +90,7 @@ describe('a worker thread that throws', () => {
   });
 
   it('is not replaced for ever', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const run = migrate(endpointOf(source), endpointOf(target), {}, brokenWorker());
     for (let losses = 1; losses <= 3; losses++) {
       await run.streaming();

@@ -37,7 +37,7 @@ async function begin(
   targetArgs: readonly string[] = [],
   more: Partial<RunSetup> = {},
 ) {
-  const [source, target] = [await testServer(), await testServer({ args: targetArgs })];
+  const [source, target] = await Promise.all([testServer(), testServer({ args: targetArgs })]);
   const writer = client(source);
   if (keys > 0) await fill(writer, keys);
   return { source, target, writer, run: migrate(endpointOf(source), endpointOf(target), more, undefined, throttle) };

@@ -43,7 +43,7 @@ describe('before the run', () => {
   });
 
   it('a target that is a replica', async () => {
-    const [source, master, target] = [await testServer(), await testServer(), await testServer()];
+    const [source, master, target] = await Promise.all([testServer(), testServer(), testServer()]);
     await client(target).replicaof(master.host, master.port);
     const result = await migrate(endpointOf(source), endpointOf(target)).engine.ended;
     expect(result).toMatchObject({ outcome: 'refused', exitCode: EXIT.preflight });
@@ -57,7 +57,7 @@ describe('before the run', () => {
   });
 
   it('several databases towards a cluster', async () => {
-    const [source, target] = [await testServer(), await testCluster({ masters: 3 })];
+    const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3 })]);
     const redis = client(source);
     await redis.set('zero', '0');
     await redis.select(4);
@@ -99,7 +99,7 @@ describe('on the way', () => {
   });
 
   it('a broken link in the stream goes on without a gap', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     await from.set('before', '1');
     const run = migrate(endpointOf(source), endpointOf(target));
@@ -120,7 +120,7 @@ describe('on the way', () => {
   });
 
   it('what the target refuses for good is recorded and turns the exit code', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();
@@ -139,7 +139,7 @@ describe('on the way', () => {
 
 describe('big values', () => {
   it('pass whole, in one piece or in several', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const from = client(source);
     await from.set('big string', 'x'.repeat(3_000_000));
     await from.set('too big', 'y'.repeat(6_000_000));
@@ -160,7 +160,7 @@ describe('big values', () => {
 
 describe('a target with a low proto-max-bulk-len', () => {
   it('gets what it can take; the rest is recorded, and the link lives', async () => {
-    const [source, target] = [await testServer(), await testServer({ args: ['--proto-max-bulk-len', '1mb'] })];
+    const [source, target] = await Promise.all([testServer(), testServer({ args: ['--proto-max-bulk-len', '1mb'] })]);
     const from = client(source);
     await from.config('SET', 'rdbcompression', 'no');
     await from.set('fits', 'x'.repeat(1_000_000));
@@ -176,7 +176,7 @@ describe('a target with a low proto-max-bulk-len', () => {
   });
 
   it('gets a longer string all the same when it compresses below the limit', async () => {
-    const [source, target] = [await testServer(), await testServer({ args: ['--proto-max-bulk-len', '1mb'] })];
+    const [source, target] = await Promise.all([testServer(), testServer({ args: ['--proto-max-bulk-len', '1mb'] })]);
     await client(source).set('long', 'x'.repeat(6_000_000));
     const result = await migrate(endpointOf(source), endpointOf(target), { snapshotOnly: true }).engine.ended;
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0, keys: 1 });
@@ -186,7 +186,7 @@ describe('a target with a low proto-max-bulk-len', () => {
 
 describe('pause', () => {
   it('stops the writes to the target, keeps the link, and loses nothing', async () => {
-    const [source, target] = [await testServer(), await testServer()];
+    const [source, target] = await Promise.all([testServer(), testServer()]);
     const [from, to] = [client(source), client(target)];
     const run = migrate(endpointOf(source), endpointOf(target));
     await run.streaming();

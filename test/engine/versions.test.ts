@@ -22,7 +22,7 @@ function fieldsExpire({ binary }: ServerKind, { major, minor }: { major: number;
 const LOST_COUNTERS = /(?:entries-added|max-deleted-entry-id|recorded-first-entry-id) is/;
 
 async function move(from: ServerKind, to: ServerKind, valueInMemory: number): Promise<void> {
-  const [source, target] = [await testServer({ binary: from.binary }), await testServer({ binary: to.binary })];
+  const [source, target] = await Promise.all([testServer({ binary: from.binary }), testServer({ binary: to.binary })]);
   const keeps = fieldsExpire(to, target.version);
   await writeTypedData(source, { fieldExpiry: fieldsExpire(from, source.version), elements: 600 });
   const run = migrate(endpointOf(source), endpointOf(target), {

@@ -15,6 +15,7 @@ import type { Endpoint } from '../../source/topology/endpoint.ts';
 import { compareAll } from '../../source/validation/full-compare.ts';
 import type { CompareReport } from '../../source/validation/report.ts';
 import { TEST_WORKER } from './global-setup.ts';
+import { noteSourceOffsets } from './source-offsets.ts';
 import { waitFor } from './wait.ts';
 
 export interface Place {
@@ -128,12 +129,12 @@ export function migrate(
         const { shards } = engine.snapshot();
         return shards.length > 0 && shards.every((shard) => shard.state === 'streaming');
       }),
-    caughtUp: () => {
+    caughtUp: async () => {
       const begunAtMs = Date.now();
+      const hasAll = await noteSourceOffsets(engine.snapshot().shards);
       return until('the lag to be 0', () => {
         const { shards, takenAtMs } = engine.snapshot();
-        // The source's own offset is read once a second.
-        return takenAtMs > begunAtMs + 2200 && shards.every((shard) => shard.lagBytes === 0 && shard.queued === 0);
+        return hasAll(shards, takenAtMs - begunAtMs);
       });
     },
     stop: async () => {

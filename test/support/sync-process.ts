@@ -8,19 +8,20 @@ import { onTestFinished } from 'vitest';
 import { messageOf } from '../../source/engine/errors.ts';
 import type { Place } from './migration.ts';
 import { PROGRAM } from './pty.ts';
-import { waitFor } from './wait.ts';
+import { noteSourceOffsets, type ShardPlace } from './source-offsets.ts';
+import { InVain, waitFor } from './wait.ts';
 
 interface Line {
   readonly event: string;
   readonly message?: string;
   readonly outcome?: string;
   readonly exitCode?: number;
-  readonly shards?: readonly {
-    readonly name: string;
-    readonly state: string;
-    readonly lagBytes: number | null;
-    readonly queued: number;
-  }[];
+  readonly shards?: readonly ShardLine[];
+}
+
+interface ShardLine extends ShardPlace {
+  readonly name: string;
+  readonly state: string;
 }
 
 export class SyncProcess {
@@ -55,22 +56,31 @@ export class SyncProcess {
   }
 
   async streaming(deadlineMs = 30_000): Promise<void> {
-    await this.#status('to stream', deadlineMs, ({ state }) => state === 'streaming');
+    await this.#status(
+      'to stream',
+      deadlineMs,
+      every(({ state }) => state === 'streaming'),
+    );
   }
 
   /** One shard is in that state, whatever the others are in. */
   async shardState(shard: string, wanted: string): Promise<void> {
-    await this.#status(`to have ${shard} ${wanted}`, 30_000, ({ name, state }) => name !== shard || state === wanted);
+    const isThere = every(({ name, state }) => name !== shard || state === wanted);
+    await this.#status(`to have ${shard} ${wanted}`, 30_000, isThere);
   }
 
   async inState(wanted: string): Promise<void> {
-    await this.#status(`to be in ${wanted}`, 30_000, ({ state }) => state === wanted);
+    await this.#status(
+      `to be in ${wanted}`,
+      30_000,
+      every(({ state }) => state === wanted),
+    );
   }
 
-  /** The source's own offset is read once a second and told once a second. */
   async caughtUp(): Promise<void> {
-    const from = performance.now() + 2200;
-    await this.#status('to have no lag', 60_000, ({ lagBytes, queued }) => lagBytes === 0 && queued === 0, from);
+    const begunAtMs = performance.now();
+    const hasAll = await noteSourceOffsets(this.#lastShards());
+    await this.#status('to have no lag', 60_000, (shards) => hasAll(shards, this.#statusAtMs - begunAtMs));
   }
 
   kill(signal: NodeJS.Signals): Promise<number | null> {
@@ -78,36 +88,32 @@ export class SyncProcess {
     return this.exited;
   }
 
-  async #status(
-    what: string,
-    deadlineMs: number,
-    holds: (shard: NonNullable<Line['shards']>[number]) => boolean,
-    fromMs = 0,
-  ): Promise<void> {
+  #lastShards(): readonly ShardLine[] {
+    return this.lines.findLast(({ event }) => event === 'status')?.shards ?? [];
+  }
+
+  async #status(what: string, deadlineMs: number, holds: (shards: readonly ShardLine[]) => boolean): Promise<void> {
     try {
-      await this.#waitForStatus(what, deadlineMs, holds, fromMs);
+      await waitFor(
+        () => {
+          const end = this.lines.findLast(({ event }) => event === 'result');
+          if (end !== undefined) throw new InVain(`the run has ended: ${JSON.stringify(end)} ${this.stderr}`);
+          const shards = this.#lastShards();
+          return shards.length > 0 && holds(shards);
+        },
+        { deadlineMs, what: `redferry ${what}` },
+      );
     } catch (error) {
       const last = JSON.stringify(this.lines.findLast(({ event }) => event === 'status'));
       throw new Error(`${messageOf(error)}\n${this.messages}\n${last}\n${this.stderr}`, { cause: error });
     }
   }
-
-  async #waitForStatus(
-    what: string,
-    deadlineMs: number,
-    holds: (shard: NonNullable<Line['shards']>[number]) => boolean,
-    fromMs: number,
-  ): Promise<void> {
-    await waitFor(
-      () => {
-        const last = this.lines.findLast(({ event }) => event === 'status' || event === 'result');
-        if (last?.event === 'result') throw new Error(`the run has ended: ${JSON.stringify(last)} ${this.stderr}`);
-        return this.#statusAtMs >= fromMs && (last?.shards?.length ?? 0) > 0 && last?.shards?.every(holds) === true;
-      },
-      { deadlineMs, what: `redferry ${what}` },
-    );
-  }
 }
+
+const every =
+  (holds: (shard: ShardLine) => boolean) =>
+  (shards: readonly ShardLine[]): boolean =>
+    shards.every(holds);
 
 /** A folder for the state of runs, gone after the test. */
 export function stateFolder(): string {

@@ -11,10 +11,13 @@ export interface WaitOptions {
   readonly intervalMs?: number | undefined;
 }
 
+/** Thrown by a condition that can never be met any more: the wait ends with it at once. */
+export class InVain extends Error {}
+
 type Falsy = false | null | undefined | 0 | '';
 
 /**
- * Repeats `condition` until it gives something truthy, and gives that back. A throw counts as not yet.
+ * Repeats `condition` until it gives something truthy, and gives that back. A throw counts as not yet, unless it is InVain.
  * @throws Error naming what was waited for, how long, and what the condition said last.
  */
 export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions): Promise<Exclude<T, Falsy>> {
@@ -27,6 +30,7 @@ export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitO
       if (isTruthy(value)) return value;
       last = value;
     } catch (error) {
+      if (error instanceof InVain) throw error;
       last = error;
     }
     if (Date.now() >= deadline) {

@@ -8,9 +8,10 @@ import { shareOut } from '../../source/validation/sample-plan.ts';
 import type { SampleSize } from '../../source/validation/sample-size.ts';
 import { drawKeys, type KeySource } from '../../source/validation/sampler.ts';
 import { boundOf, type Stratum } from '../../source/validation/statistics.ts';
+import { shortOrLong } from '../support/long.ts';
 import { simulatedNode } from './simulated-keyspace.ts';
 
-const RUNS = 400;
+const RUNS = shortOrLong(200, 400);
 const DRAWS: SampleSize = { kind: 'keys', keys: 160 };
 /** Three standard deviations of a true 95 % in that many runs. */
 const LEAST_HELD = 0.95 - 3 * Math.sqrt((0.95 * 0.05) / RUNS);
