@@ -40,7 +40,6 @@ export interface ScanChangesHost {
   refused(command: string, reason: string): void;
   notice(level: 'info' | 'warn' | 'error', message: string): void;
   once(level: 'info' | 'warn', message: string): void;
-  received(bytes: number): void;
 }
 
 const POLL_MS = 1000;
@@ -80,7 +79,7 @@ export class ScanChanges {
       directory: options.limits.spoolDirectory,
       name: options.name.replace(/[^\w.-]/g, '-'),
       onReadable: () => host.queued(),
-      onRelief: () => {},
+      onRelief: () => this.#feed?.relieve(),
       onError: (error) => host.notice('error', error.message),
     });
     this.#queue = new ChangeQueue(options.limits.queueMemory >> 1, this.#spool);
@@ -151,7 +150,6 @@ export class ScanChanges {
     this.#queue.add(database, bytes, start, length);
     if (this.#queue.added === added) return;
     this.#marks.received(this.#queue.added, steadyMs());
-    if (this.#spool.full) this.#overflowed();
   }
 
   /** Gives the oldest key away; false when none waits. */
@@ -243,6 +241,8 @@ export class ScanChanges {
           this.#alarms++;
           void this.#look(false);
         },
+        // What the source can not keep either breaks the subscription, which is noticed.
+        full: () => this.#spool.full,
         lost: (error) => this.#lost(feed, error),
       },
     );
@@ -356,14 +356,6 @@ export class ScanChanges {
     await askKeysOfSlots(link, gained, (bytes, start, length) => this.add(0, bytes, start, length));
     this.#host.vanished();
     this.#host.queued();
-  }
-
-  #overflowed(): void {
-    this.gap = true;
-    this.#host.once(
-      'warn',
-      'More keys have changed than limits.memory and limits.spool hold: the shard is scanned once more.',
-    );
   }
 }
 

@@ -14,6 +14,7 @@ import { sweep } from './scan-sweep.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
 import type { ScanOrder, ServerOrigin, ShardJob } from './shard-job.ts';
 import { refreshOrigin } from './shard-restart.ts';
+import { WrittenKeys } from './written-keys.ts';
 
 const SWEEP_RETRY_MS = 2000;
 /** How old what is known of a stream's groups may become. */
@@ -32,6 +33,7 @@ export class ScanRun implements ShardFeed {
   readonly #reader: ScanReader;
   /** null: one scan, and what changes meanwhile is not followed. */
   readonly #changes: ScanChanges | null;
+  readonly #written: WrittenKeys;
   readonly #streams = new StreamNames();
   readonly #databases: DatabaseMap;
   #streamsTimer: NodeJS.Timeout | null = null;
@@ -58,6 +60,7 @@ export class ScanRun implements ShardFeed {
     this.#databases = new DatabaseMap(job.databases);
     this.#reader = this.#makeReader();
     this.#changes = order.changes === 'none' || job.snapshotOnly ? null : this.#makeChanges();
+    this.#written = new WrittenKeys(job);
     this.script = this.#makeScript();
   }
 
@@ -165,6 +168,7 @@ export class ScanRun implements ShardFeed {
   }
 
   async release(): Promise<void> {
+    this.#written.close();
     await this.#changes?.release();
   }
 
@@ -232,7 +236,6 @@ export class ScanRun implements ShardFeed {
         refused: (command, reason) => host.refused(0, [Buffer.from(command)], reason),
         notice: (level, message) => host.notice(level, message),
         once: (level, message) => host.once(level, message),
-        received: (bytes) => host.received(bytes),
       },
     );
   }
@@ -241,7 +244,7 @@ export class ScanRun implements ShardFeed {
     const host = this.#host;
     return new ScanScript({
       target: host.parts.target,
-      targetWasEmpty: this.#job.targetWasEmpty,
+      written: this.#written,
       databaseOf: (database) => this.#databases.of(database),
       refused: (database, args, reason) => host.refused(database, args, reason),
       readBig: (lane, database, key, begin, room) =>

@@ -9,16 +9,15 @@ import { MutableEntry, NO_PARTS } from '../readers/mutable-entry.ts';
 import type { BigOutcome } from '../readers/scan/big-key.ts';
 import type { FetchLane } from '../readers/scan/fetch-lanes.ts';
 import { type FetchedValues, FOUND } from '../readers/scan/fetched-values.ts';
-import { KeyHash } from '../readers/scan/key-hash.ts';
-import { OwnKeys } from '../readers/scan/own-keys.ts';
 import type { Delivery } from '../readers/scan/scan-reader.ts';
 import type { PumpScript } from './pump-script.ts';
 import type { ShardTarget } from './shard-target.ts';
+import type { WrittenKeys } from './written-keys.ts';
 
 export interface ScanScriptHost {
   readonly target: ShardTarget;
-  /** Nothing was on the target when the run began: whatever is there is its own. */
-  readonly targetWasEmpty: boolean;
+  /** Which keys of the target are the run's. */
+  readonly written: WrittenKeys;
   /** Where a database of the source goes. */
   databaseOf(database: number): number;
   refused(database: number, args: readonly Buffer[], reason: string): void;
@@ -74,11 +73,6 @@ export class ScanScript implements PumpScript {
   readonly #host: ScanScriptHost;
   readonly #queue: Delivery[] = [];
   readonly #entry = new MutableEntry();
-  readonly #hash = new KeyHash();
-  /** Keys of this run, and those that are not answered yet; null where everything on the target is its own. */
-  readonly #own: OwnKeys | null;
-  readonly #unanswered: number[] = [];
-  readonly #pending = new OwnKeysOfOneBatch();
   #version = -1;
   #scanned = false;
   #bigUnderWay = false;
@@ -86,7 +80,6 @@ export class ScanScript implements PumpScript {
 
   constructor(host: ScanScriptHost) {
     this.#host = host;
-    this.#own = host.targetWasEmpty ? null : new OwnKeys();
   }
 
   /** Groups of values that are not with the target yet. */
@@ -127,7 +120,7 @@ export class ScanScript implements PumpScript {
 
   settled(): void {
     this.settling = false;
-    this.#confirm();
+    this.#host.written.confirm();
     if (!this.#scanned) return;
     this.#scanned = false;
     this.inStream = true;
@@ -138,9 +131,7 @@ export class ScanScript implements PumpScript {
 
   /** Whether a key is on the target by this run. */
   isOwn(database: number, key: Buffer): boolean {
-    if (this.#own === null) return true;
-    this.#hash.of(this.#host.databaseOf(database), key, 0, key.length);
-    return this.#own.has(this.#hash.low, this.#hash.high);
+    return this.#host.written.standing(this.#host.databaseOf(database), key, 0, key.length) === 'own';
   }
 
   /** false: not yet, everything written before must take effect first. */
@@ -175,52 +166,32 @@ export class ScanScript implements PumpScript {
 
   /** null: it was sent as a key that may be there already, and that is not answered yet. */
   #mayReplace(database: number, bytes: Buffer, start: number, length: number): boolean | null {
-    const own = this.#own;
-    if (own === null) return true;
-    const { low, high } = this.#hashed(database, bytes, start, length);
-    if (own.has(low, high)) return true;
-    if (this.#pending.has(low, high)) {
-      this.settling = true;
-      return null;
+    const { written } = this.#host;
+    const there = this.#host.databaseOf(database);
+    switch (written.standing(there, bytes, start, length)) {
+      case 'own':
+        return true;
+      case 'sent':
+        this.settling = true;
+        return null;
+      case 'unknown':
+        written.send(there, bytes, start, length);
+        return false;
     }
-    this.#pending.add(low, high);
-    this.#unanswered.push(low, high);
-    return false;
-  }
-
-  #hashed(database: number, bytes: Buffer, start: number, length: number): KeyHash {
-    this.#hash.of(this.#host.databaseOf(database), bytes, start, length);
-    return this.#hash;
-  }
-
-  /** Everything is answered: what was written is this run's, and what was left alone is not. */
-  #confirm(): void {
-    const own = this.#own;
-    if (own === null) return;
-    for (let i = 0; i < this.#unanswered.length; i += 2) {
-      const [low, high] = [this.#unanswered[i] as number, this.#unanswered[i + 1] as number];
-      if (!this.#pending.isLeft(low, high)) own.add(low, high);
-    }
-    this.#unanswered.length = 0;
-    this.#pending.clear();
   }
 
   /** The target's own key was left where it is. @param database of the target. */
   leftAlone(database: number, key: Buffer): void {
-    if (this.#own === null) return;
-    this.#hash.of(database, key, 0, key.length);
-    this.#pending.leave(this.#hash.low, this.#hash.high);
+    this.#host.written.leave(database, key);
   }
 
   #remove(database: number, bytes: Buffer, start: number, length: number): boolean {
-    if (this.#own !== null) {
-      const { low, high } = this.#hashed(database, bytes, start, length);
-      if (this.#pending.has(low, high)) {
-        this.settling = true;
-        return false;
-      }
-      if (!this.#own.has(low, high)) return true;
+    const standing = this.#host.written.standing(this.#host.databaseOf(database), bytes, start, length);
+    if (standing === 'sent') {
+      this.settling = true;
+      return false;
     }
+    if (standing === 'unknown') return true;
     this.#host.target.setManner({ replaces: true, isChange: true });
     this.#host.target.remove(database, bytes, start, length);
     return true;
@@ -327,33 +298,6 @@ export class ScanScript implements PumpScript {
         this.#waiters.push(resolve);
       });
     }
-  }
-}
-
-/** Keys that were sent and not answered: which of them, and which the target's own value kept out. */
-class OwnKeysOfOneBatch {
-  #sent = new OwnKeys();
-  #left = new OwnKeys();
-
-  has(low: number, high: number): boolean {
-    return this.#sent.has(low, high);
-  }
-
-  add(low: number, high: number): void {
-    this.#sent.add(low, high);
-  }
-
-  leave(low: number, high: number): void {
-    this.#left.add(low, high);
-  }
-
-  isLeft(low: number, high: number): boolean {
-    return this.#left.has(low, high);
-  }
-
-  clear(): void {
-    this.#sent = new OwnKeys();
-    this.#left = new OwnKeys();
   }
 }
 

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
-import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
+import { compare, endpointOf, type Migration, migrate, TEST_LIMITS } from '../support/migration.ts';
 import { client, following, keyspaceEvents } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 
@@ -16,6 +16,13 @@ const HOT_KEYS = `
     if n % 11 == 0 then redis.call('DEL', key)
     elseif number % 3 == 0 then redis.call('HSET', key, 'field:' .. n % 5, n)
     else redis.call('SET', key, 'value ' .. n) end
+  end`;
+
+/** An empty value is a DEL. */
+const LONG_NAMES = `
+  for n = ARGV[1], ARGV[1] + ARGV[2] - 1 do
+    local key = 'a:key:with:quite:a:long:name:' .. string.format('%d', n)
+    if ARGV[3] == '' then redis.call('DEL', key) else redis.call('SET', key, ARGV[3]) end
   end`;
 
 const changesOf = (run: Migration) => run.engine.snapshot().shards[0]?.changes ?? null;
@@ -110,6 +117,30 @@ describe('changes during and after a scan', () => {
     const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
     expect(report.differences.slice(0, 5)).toEqual([]);
     expect(report.checked).toBeGreaterThan(5000);
+  });
+
+  it('that the queue has no room for wait on the source, or break its buffer and are found by another scan', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const [from, to] = [client(source), client(target)];
+    const limits = { ...TEST_LIMITS, memory: 2 ** 20, spool: 0 };
+    const run = migrate(endpointOf(source), endpointOf(target), { ...following(), limits });
+    await run.streaming();
+    const again = (): number => run.notices.filter(({ message }) => message.startsWith('Scanning once more')).length;
+    for (const [buffer, scans] of [
+      ['0 0 0', 0],
+      ['1mb 1mb 0', 1],
+    ] as const) {
+      await from.config('SET', 'client-output-buffer-limit', `pubsub ${buffer}`);
+      await run.engine.dispatch({ type: 'pause', shards: 'all' });
+      for (let first = 0; first < 120_000; first += 20_000) await from.eval(LONG_NAMES, 0, first, 20_000, `${scans}`);
+      await from.eval(LONG_NAMES, 0, 0, 5000, '');
+      await run.engine.dispatch({ type: 'resume', shards: 'all' });
+      await expect.poll(again, { timeout: 20_000 }).toBe(scans);
+      await expect.poll(() => to.dbsize(), { timeout: 30_000 }).toBe(115_000);
+    }
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences.slice(0, 5)).toEqual([]);
   });
 
   it('missed while the subscription was cut are found by another scan and a sweep', async () => {

@@ -12,6 +12,8 @@ export interface ChangeFeedHost {
   /** @param database -1 where only the key is known. */
   changed(database: number, bytes: Buffer, start: number, length: number): void;
   flushed(): void;
+  /** No more is taken for now: the source keeps what it has to tell, until `relieve`. */
+  full(): boolean;
   lost(error: FerryError): void;
 }
 
@@ -51,7 +53,7 @@ export class ChangeFeed {
       (bytes) => {
         this.received += bytes.length;
         messages.feed(bytes);
-        return true;
+        return !this.#host.full();
       },
       (error) => this.#lost(error?.message ?? 'it was closed'),
     );
@@ -69,6 +71,11 @@ export class ChangeFeed {
   /** Resolves when everything that the source had to tell by now has been told. @throws FerryError */
   async caughtUp(): Promise<void> {
     await this.#ask(['PING']);
+  }
+
+  /** There is room again. */
+  relieve(): void {
+    this.#connection.resume();
   }
 
   close(): void {
