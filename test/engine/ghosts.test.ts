@@ -42,14 +42,24 @@ async function notice(run: Migration, text: string): Promise<void> {
 
 const said = (run: Migration): string => run.notices.map(({ message }) => message).join('\n');
 
+/** What the source writes last. */
+const TICK = 'tick';
+
+/** What the source has written before is on the target. */
+async function applied(from: Redis, to: Redis): Promise<void> {
+  const ticks = String(await from.incr(TICK));
+  await waitFor(async () => (await to.get(TICK)) === ticks, { deadlineMs: 20_000, what: 'the last write' });
+}
+
 /** Every key of database 0 with its value, all of them strings or lists. */
 async function contents(redis: Redis, pattern = '*'): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const key of (await redis.keys(pattern)).sort()) {
-    if (key.startsWith('redferry:')) continue;
-    found[key] =
-      (await redis.type(key)) === 'list' ? (await redis.lrange(key, 0, -1)).join() : ((await redis.get(key)) ?? '');
-  }
+  const keys = (await redis.keys(pattern)).filter((key) => !key.startsWith('redferry:') && key !== TICK).sort();
+  const types = await Promise.all(keys.map((key) => redis.type(key)));
+  const values = await Promise.all(
+    keys.map((key, i) => (types[i] === 'list' ? redis.lrange(key, 0, -1).then(String) : redis.get(key))),
+  );
+  for (const [i, key] of keys.entries()) found[key] = values[i] ?? '';
   return found;
 }
 
@@ -85,9 +95,10 @@ async function begin(
   };
   const gap = async (work: () => Promise<void>): Promise<void> => {
     await cut(work);
+    await notice(run, 'begins a new full sync (attempt 2)');
+    await run.engine.dispatch({ type: 'retryShard', shard: 0 }, { client: 'test', confirmed: 'no' });
     await notice(run, 'of the attempt before were taken off the target');
-    await run.streaming();
-    await run.caughtUp();
+    await applied(from, to);
   };
   return { run, from, to, cut, gap };
 }
@@ -111,9 +122,9 @@ describe('the backlog is gone, and the target was not empty', () => {
       { limits: { ...TEST_LIMITS, spoolDirectory } },
     );
     await notice(run, `The target holds ${2 * KEYS + 3} keys before this run`);
-    await run.caughtUp();
+    await applied(from, to);
     await from.rpush('list', '1', '2');
-    await run.caughtUp();
+    await applied(from, to);
     await gap(async () => {
       for (let i = 0; i < KEYS - 10; i++) await from.del(`ghost:${i}`);
       await from.set('both:1', 'of the gap');
@@ -121,7 +132,7 @@ describe('the backlog is gone, and the target was not empty', () => {
       await from.rpush('list', '3');
     });
     await from.rpush('list', '4');
-    await run.caughtUp();
+    await applied(from, to);
     const before = Object.fromEntries(Array.from({ length: KEYS }, (_, i) => [`theirs:${i}`, 'target']));
     // What the run has written goes, also where something else had that name; what was equal before is only named.
     expect(await contents(to)).toEqual({ ...(await contents(from)), ...before, 'equal:0': 'same' });
@@ -148,7 +159,7 @@ describe('the backlog is gone, and the target was not empty', () => {
     });
     // The source makes keys in the stream that the target held.
     await setAll(from, 'later', 'of the stream', 10);
-    await run.caughtUp();
+    await applied(from, to);
     await gap(async () => {
       for (let i = 0; i < KEYS; i++) await from.del(`ghost:${i}`);
       await from.set('equal:0', 'of the gap');
@@ -158,7 +169,7 @@ describe('the backlog is gone, and the target was not empty', () => {
     });
     await from.append('kept:0', '!');
     await from.append('equal:0', '!');
-    await run.caughtUp();
+    await applied(from, to);
     const kept = Object.fromEntries(Array.from({ length: KEYS }, (_, i) => [`kept:${i}`, 'target']));
     const later = Object.fromEntries(Array.from({ length: KEYS - 10 }, (_, i) => [`later:${i + 10}`, 'target']));
     expect(await contents(to)).toEqual({ ...(await contents(from)), ...kept, ...later });
@@ -174,7 +185,7 @@ describe('the backlog is gone, and the target was not empty', () => {
       await target.mset('equal', 'same', 'theirs', 'target');
     });
     await from.set('equal', 'of the stream');
-    await run.caughtUp();
+    await applied(from, to);
     await gap(async () => {
       await from.set('equal', 'of the gap');
       await from.del('only');
@@ -211,26 +222,22 @@ describe('a cluster as the target', () => {
     const target = await testCluster({ masters: 2 });
     const [from, to] = [source.masters[0], target.masters[0]];
     if (from === undefined || to === undefined) throw new Error('a cluster has no master');
-    const put = async (nodes: readonly Place[], key: string, value: string): Promise<void> => {
-      for (const node of nodes)
-        await client(node)
-          .set(key, value)
-          .catch(() => null);
-    };
+    const [sources, targets] = [source.masters.map(client), target.masters.map(client)];
+    // The one that the key does not belong to refuses it.
+    const put = (nodes: readonly Redis[], key: string, value: string): Promise<unknown> =>
+      Promise.all(nodes.map((node) => node.set(key, value).catch(() => null)));
     for (let i = 0; i < 40; i++) {
-      await put(source.masters, `ours:${i}`, 'source');
-      await put(target.masters, `theirs:${i}`, 'target');
-      if (i % 2 === 0) await put(target.masters, `ours:${i}`, 'target');
+      await put(sources, `ours:${i}`, 'source');
+      await put(targets, `theirs:${i}`, 'target');
+      if (i % 2 === 0) await put(targets, `ours:${i}`, 'target');
     }
     // Of one slot, so that one block can delete them.
-    for (const key of ['{v}:before', '{v}:ghost']) await put(source.masters, key, 'source');
-    await put(target.masters, '{v}:before', 'target');
-    await put(target.masters, '{v}:theirs', 'target');
+    for (const key of ['{v}:before', '{v}:ghost']) await put(sources, key, 'source');
+    await put(targets, '{v}:before', 'target');
+    await put(targets, '{v}:theirs', 'target');
     const run = migrate(endpointOf(from), endpointOf(to), { conflictPolicy: 'rewrite' });
     await run.streaming();
-    await run.caughtUp();
-    for (const node of source.masters) {
-      const redis = client(node);
+    for (const redis of sources) {
       if ((await redis.keys('{v}:*')).length === 0) continue;
       // Another history begins with what nobody was told of.
       const block = redis.multi().call('CLIENT', 'KILL', 'TYPE', 'replica').del('{v}:before', '{v}:ghost');
@@ -238,14 +245,11 @@ describe('a cluster as the target', () => {
     }
     await notice(run, 'of the attempt before were taken off the target');
     await run.streaming();
-    await run.caughtUp();
-    const all: Record<string, string> = {};
-    for (const node of target.masters) Object.assign(all, await contents(client(node)));
-    const expected: Record<string, string> = {};
-    for (const node of source.masters) Object.assign(expected, await contents(client(node)));
+    const ofAll = async (nodes: readonly Redis[]) =>
+      Object.assign({}, ...(await Promise.all(nodes.map((node) => contents(node)))));
+    const expected = { ...(await ofAll(sources)), '{v}:theirs': 'target' };
     for (let i = 0; i < 40; i++) expected[`theirs:${i}`] = 'target';
-    Object.assign(expected, { '{v}:theirs': 'target' });
-    expect(all).toEqual(expected);
+    expect(await ofAll(targets)).toEqual(expected);
     expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
   });
 });
@@ -270,7 +274,7 @@ describe('kill -9 in the full sync, and --resume', () => {
     const again = new SyncProcess([...args, '--resume'], state);
     await again.streaming();
     expect(again.messages).toContain('its snapshot was not finished');
-    await again.caughtUp();
+    await applied(from, to);
     expect(await to.exists(ghost)).toBe(0);
     const theirs = Object.fromEntries(Array.from({ length: KEYS }, (_, i) => [`theirs:${i}`, 'target']));
     expect(await contents(to)).toEqual({ ...(await contents(from)), ...theirs });
