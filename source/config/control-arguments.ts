@@ -39,6 +39,7 @@ const ACTS = [
   'retry',
   'restart',
   'skip',
+  'remove-leftovers',
   'finish',
   'stop',
   'set',
@@ -85,8 +86,16 @@ export function addControlCommands(program: Command, found: (command: ControlCom
       'for set: rate=20mb, conflict=ignore; for validate: how much, as validate --sample takes it, or full',
     )
     .option('--run <run>', 'name of the run; without it the only one')
-    .option('--shard <numbers>', 'for pause, resume and set: these source shards, for example 2 or 0,2', parseShards)
-    .addOption(new Option('--all', 'for pause, resume and set: all shards, as without --shard').conflicts('shard'))
+    .option(
+      '--shard <numbers>',
+      'for pause, resume, remove-leftovers and set: these source shards, for example 2 or 0,2',
+      parseShards,
+    )
+    .addOption(
+      new Option('--all', 'for pause, resume, remove-leftovers and set: all shards, as without --shard').conflicts(
+        'shard',
+      ),
+    )
     .option('--yes', 'confirms what needs a yes: the effect is known')
     .addOption(new Option('--confirm <target>', "confirms what needs the target's name").conflicts('yes'))
     .action((act: Act, setting: string | undefined, options: RawOptions) =>
@@ -111,6 +120,7 @@ function requestOf(act: Act, setting: string | undefined, { shard, all }: RawOpt
     throw new InvalidArgumentError(`ctl ${act} takes no argument`);
   const shards: ShardSelection = shard ?? 'all';
   if (act === 'pause' || act === 'resume') return { type: act, shards };
+  if (act === 'remove-leftovers') return { type: 'removeLeftovers', shards };
   if (act === 'set') return assignment(setting ?? '', shards);
   if (act === 'retry' || act === 'restart' || act === 'skip') {
     const [id, another] = shard ?? [];

@@ -41,6 +41,7 @@ const engineCommand = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('setKeyspaceEvents'), shards, on: z.boolean() }),
   z.strictObject({ type: z.literal('rescan'), shards }),
+  z.strictObject({ type: z.literal('removeLeftovers'), shards }),
   z.strictObject({ type: z.literal('retryShard'), shard: z.int().min(0) }),
   z.strictObject({ type: z.literal('restartShard'), shard: z.int().min(0) }),
   z.strictObject({ type: z.literal('skipShard'), shard: z.int().min(0) }),

@@ -16,6 +16,7 @@ const LEVELS: { readonly [T in EngineCommand['type']]: Level<Of<T>> } = {
   retryShard: ({ shards }, { shard }) => (shards.find(({ id }) => id === shard)?.state === 'failed' ? 'yes' : 'none'),
   restartShard: 'yes',
   skipShard: 'target',
+  removeLeftovers: 'target',
   setRate: (snapshot, command) => (isFaster(command, snapshot) ? 'yes' : 'none'),
   validate: 'none',
   'steer-validation': 'none',

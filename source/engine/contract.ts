@@ -86,6 +86,11 @@ export interface ShardSnapshot {
   readonly errors: number;
   /** Keys that the target's replies have shown to differ from the source's; they were copied again. */
   readonly diverged: number;
+  /**
+   * Keys that the target held before the run with the source's value, and that the source has deleted before the last full
+   * sync: they are removed when a person says so.
+   */
+  readonly leftovers: number;
   /** Bytes waiting between source and target: in memory and on disk together. */
   readonly queued: number;
   /** The part of `queued` that stands on disk. */
@@ -283,6 +288,8 @@ export type EngineCommand =
   | { readonly type: 'setKeyspaceEvents'; readonly shards: ShardSelection; readonly on: boolean }
   /** Scans these shards once more and takes from the target what their sources no longer have. */
   | { readonly type: 'rescan'; readonly shards: ShardSelection }
+  /** Removes what the source has deleted and the target had before the run, where the source still does not have it. */
+  | { readonly type: 'removeLeftovers'; readonly shards: ShardSelection }
   /** Tries again at once; a shard that has failed begins once more. */
   | { readonly type: 'retryShard'; readonly shard: number }
   /** Copies the shard anew from its beginning, whatever it does at present. */

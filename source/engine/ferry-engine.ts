@@ -199,6 +199,8 @@ export class FerryEngine implements Engine {
         return this.#setKeyspaceEvents(command.shards, command.on);
       case 'rescan':
         return this.#rescan(command.shards);
+      case 'removeLeftovers':
+        return this.#removeLeftovers(command.shards);
       case 'retryShard':
       case 'restartShard':
       case 'skipShard':
@@ -314,6 +316,9 @@ export class FerryEngine implements Engine {
         break;
       case 'conflicts':
         this.#conflictsTold(message.conflicts);
+        break;
+      case 'left-over':
+        record.leftovers = message.leftovers;
         break;
       case 'moved':
         record.moved(message.address);
@@ -533,6 +538,13 @@ export class FerryEngine implements Engine {
     const message = `Scanning ${chosen.map((record) => record.job.name).join(', ')} once more, then looking through the target.`;
     this.#notice('info', null, message);
     return { accepted: true, message };
+  }
+
+  async #removeLeftovers(shards: ShardSelection): Promise<CommandOutcome> {
+    const outcome = await this.#recopies.removeLeftovers(this.#chosen(shards));
+    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
+    this.#changed();
+    return outcome;
   }
 
   #chosen(shards: ShardSelection): readonly ShardRecord[] {

@@ -6,7 +6,7 @@ import type { SlotRange } from '../topology/topology.ts';
 import type { DatabaseMap } from '../transforms/database-map.ts';
 import { isIn } from './clear-shard.ts';
 import { keyInWords, printableKey } from './refusal.ts';
-import type { ServerDestination, ServerOrigin } from './shard-job.ts';
+import type { Leftovers, ServerDestination, ServerOrigin } from './shard-job.ts';
 import { walkTarget } from './target-walk.ts';
 import type { DatabaseKey } from './watched-keys.ts';
 
@@ -79,10 +79,18 @@ async function absent(source: Redis, database: number, keys: readonly Buffer[]):
   });
 }
 
+/** To be asked for by a database of the source, as other keys that are copied again. */
+export function leftoversOf({ count, keys }: GoneKeys, databases: DatabaseMap): Leftovers {
+  return {
+    count,
+    keys: keys.map(({ database, key }) => ({ database: databases.sourcesOf(database)[0] ?? database, key })),
+  };
+}
+
 /** null when there is none. */
 export function goneInWords({ count, keys }: GoneKeys): string | null {
   if (count === 0) return null;
   const named = keys.slice(0, MOST_NAMES).map(({ database, key }) => keyInWords(printableKey(key), database));
   const first = `${named.join(', ')}${count > named.length ? ', ...' : ''}`;
-  return `The source has deleted ${count} keys since the last full sync that the target held before this run with the same value; they were not deleted there: ${first}.`;
+  return `The source has deleted ${count} keys since the last full sync that the target held before this run with the same value; they were not deleted there: ${first}. Key D on the screen or redferry ctl remove-leftovers removes them.`;
 }

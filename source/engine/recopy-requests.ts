@@ -39,6 +39,25 @@ export class RecopyRequests {
     return outcomeOf(answers);
   }
 
+  /**
+   * Keys that the sources have deleted and the target had before the run: what a source still does not have goes from the
+   * target, and what it has by now is written. Of a shard that answers they are off the list.
+   */
+  async removeLeftovers(records: readonly ShardRecord[]): Promise<CommandOutcome> {
+    const having = records.filter(({ leftovers }) => leftovers.count > 0);
+    if (having.length === 0) return { accepted: false, message: 'Nothing waits to be removed from the target.' };
+    const answers = await Promise.all(having.map((record) => this.#removeOf(record)));
+    return outcomeOf(answers);
+  }
+
+  async #removeOf(record: ShardRecord): Promise<RecopyCounts | null> {
+    const { leftovers } = record;
+    const counts = await this.#ask(record.job.id, leftovers.keys);
+    const isThrough = counts !== null && counts.failed === 0 && record.leftovers === leftovers;
+    if (isThrough) record.leftovers = { count: leftovers.count - leftovers.keys.length, keys: [] };
+    return counts;
+  }
+
   answered(request: number, counts: RecopyCounts | null): void {
     const waiting = this.#waiting.get(request);
     this.#waiting.delete(request);

@@ -258,7 +258,7 @@ export class ServerTarget implements ShardTarget {
     if (before === null || attempt === 1 || resume !== null || origin.kind === 'file') return;
     try {
       // Brings the client library into this thread, which most runs never need.
-      const { findGoneKeys, goneInWords } = await import('./gone-keys.ts');
+      const { findGoneKeys, goneInWords, leftoversOf } = await import('./gone-keys.ts');
       const gone = await findGoneKeys({
         origin,
         destination: this.#destination,
@@ -267,8 +267,10 @@ export class ServerTarget implements ShardTarget {
         missed: (database, key) => before.isMissed(database, key) && !this.#kept.has(database, key, 0, key.length),
         stopped: () => this.#destroyed,
       });
+      if (this.#destroyed) return;
+      this.#host.leftOver(leftoversOf(gone, this.#databases));
       const sentence = goneInWords(gone);
-      if (sentence !== null && !this.#destroyed) this.#host.notice('warn', sentence);
+      if (sentence !== null) this.#host.notice('warn', sentence);
     } catch (error) {
       if (this.#destroyed) return;
       const why = `could not be looked for: ${messageOf(error)} Compare with redferry validate.`;

@@ -218,6 +218,13 @@ export interface ShardEnd {
   readonly message: string | null;
 }
 
+/** Keys of a target that wait for a person, of a database of the source each; see gone-keys.ts. */
+export interface Leftovers {
+  readonly count: number;
+  /** As many of them as are remembered. */
+  readonly keys: readonly SentKey[];
+}
+
 /** A key on its way to a thread, where it arrives as plain bytes. */
 export interface SentKey {
   readonly database: number;
@@ -265,6 +272,8 @@ export type FromWorker =
   | { readonly type: 'notice'; readonly shard: number; readonly level: NoticeLevel; readonly message: string }
   | { readonly type: 'refusals'; readonly shard: number; readonly refusals: readonly Refusal[] }
   | { readonly type: 'conflicts'; readonly shard: number; readonly conflicts: readonly ToldConflict[] }
+  /** Behind each full sync but the first. */
+  | { readonly type: 'left-over'; readonly shard: number; readonly leftovers: Leftovers }
   /** Another node is the shard's source now. */
   | { readonly type: 'moved'; readonly shard: number; readonly address: NodeAddress }
   /** null: the shard can not copy keys again at present. */

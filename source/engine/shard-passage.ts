@@ -182,6 +182,9 @@ export class ShardPassage {
       notice: (level, message) => {
         if (current()) target.notice(level, message);
       },
+      leftOver: (leftovers) => {
+        if (current()) target.leftOver(leftovers);
+      },
       once: (level, message) => target.once(level, message),
       lost: (error) => {
         if (current()) target.lost(error);

@@ -269,6 +269,7 @@ export class ShardPipeline {
         },
         mayWrite: () => this.#askLease(),
         notice: (level, message) => this.#notice(level, message),
+        leftOver: (leftovers) => this.#post({ type: 'left-over', shard: this.#job.id, leftovers }),
         once: (level, message) => this.#once(level, message),
         lost: (error) => this.#fail(error),
       },

@@ -10,7 +10,14 @@ import { DrainClock } from './drain-clock.ts';
 import { LagMarks } from './lag-marks.ts';
 import { BudgetClock, type BudgetFacts } from './pause-budget.ts';
 import { UNLIMITED } from './rate-gate.ts';
-import { destinationNames, originName, type ShardEnd, type ShardJob, type ShardSample } from './shard-job.ts';
+import {
+  destinationNames,
+  type Leftovers,
+  originName,
+  type ShardEnd,
+  type ShardJob,
+  type ShardSample,
+} from './shard-job.ts';
 import { isFinal } from './shard-state.ts';
 import { explainNoAnswer } from './silence.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
@@ -35,6 +42,8 @@ export class ShardRecord {
   readonly #onSourceOffset: (offset: number) => void;
   /** Slots of the source cluster that are on their way to this shard. */
   slotsArriving = 0;
+  /** Keys of the target that wait for a person. */
+  leftovers: Leftovers = { count: 0, keys: [] };
   #slots: readonly SlotRange[];
   #left = false;
   readonly #targets: readonly string[];
@@ -259,6 +268,7 @@ export class ShardRecord {
       conflictStanding: this.conflictStanding,
       errors: sample?.refused ?? 0,
       diverged: sample?.diverged ?? 0,
+      leftovers: this.leftovers.count,
       queued: sample?.queued ?? 0,
       spoolBytes: sample?.spoolBytes ?? 0,
       inFlightBytes: sample?.inFlightBytes ?? 0,

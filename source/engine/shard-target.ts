@@ -5,7 +5,7 @@ import type { StreamParser } from '../readers/stream-parser.ts';
 import type { BatchKind } from '../writers/batch.ts';
 import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
 import type { FerryError } from './errors.ts';
-import type { ShardCheckpoint } from './shard-job.ts';
+import type { Leftovers, ShardCheckpoint } from './shard-job.ts';
 
 /** Takes the commands of a stream, one after the other. */
 export interface CommandTaker {
@@ -110,6 +110,8 @@ export interface TargetHost extends TargetPlaces {
   /** Whether this process may still write: asked before anything is played again. */
   mayWrite(): Promise<boolean>;
   notice(level: 'info' | 'warn', message: string): void;
+  /** What waits for a person behind a second full sync. */
+  leftOver(leftovers: Leftovers): void;
   /** Something that is said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;
   /** It can not go on. */

@@ -44,6 +44,7 @@ const statusShard = (shard: ShardSnapshot): object => ({
   conflicts: conflictsOf(shard.conflicts),
   errors: shard.errors,
   diverged: shard.diverged,
+  leftovers: shard.leftovers,
   slotsArriving: shard.slotsArriving,
   spoolBytes: shard.spoolBytes,
   queued: shard.queued,

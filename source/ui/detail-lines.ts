@@ -155,6 +155,7 @@ const facts = (shard: ShardSnapshot, frame: DetailFrame): Line[] => {
         GAP,
         value(formatExact(shard.diverged), shard.diverged > 0 ? 'warn' : 'plain'),
         unit(label.diverged),
+        ...(shard.leftovers === 0 ? [] : [GAP, value(formatExact(shard.leftovers), 'warn'), unit(label.leftovers)]),
       ],
       frame,
     ),

@@ -10,7 +10,7 @@ import type { BindingId, Messages } from './messages.ts';
 import type { Numbered } from './paged-lines.ts';
 import { faster, slower } from './rate-questions.ts';
 import type { ScreenModel, ScreenState } from './screen-model.ts';
-import { retry } from './shard-questions.ts';
+import { hasLeftovers, retry } from './shard-questions.ts';
 import { moveInValidation, VALIDATION_KEYS } from './validation-keys.ts';
 
 /** What a binding may look at and do. */
@@ -373,6 +373,15 @@ export const KEYMAP: readonly Binding[] = [
     dangerous: true,
     steers: true,
     run: ({ change }) => change({ type: 'ask', dialog: 'skip-shard' }),
+  },
+  {
+    id: 'leftovers',
+    keys: ['D'],
+    shown: 'D',
+    when: (state) => whenShardWorks(state) && hasLeftovers(state),
+    dangerous: true,
+    steers: true,
+    run: ({ change }) => change({ type: 'ask', dialog: 'remove-leftovers' }),
   },
   {
     id: 'slower',

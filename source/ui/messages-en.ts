@@ -61,6 +61,7 @@ export const MESSAGES_EN: Messages = {
     retry: { help: 'try again: a shard that waits or has failed', hint: 'retry' },
     restart: { help: 'copy the shard anew' },
     skip: { help: 'go on without a failed shard' },
+    leftovers: { help: 'remove from the target what the source has deleted' },
     slower: { help: 'halve the rate of the shard' },
     faster: { help: 'double the rate of the shard' },
     rate: { help: 'rate of the shard', hint: 'rate' },
@@ -96,6 +97,7 @@ export const MESSAGES_EN: Messages = {
     updates: 'updates',
     onDisk: 'on disk',
     diverged: 'diverged',
+    leftovers: 'left over, press D',
     inFlight: 'in flight',
     held: 'expiries held',
     refused: 'refused',
@@ -248,6 +250,9 @@ export const MESSAGES_EN: Messages = {
     skipTitle: (shard) => `Go on without ${shard}?`,
     anewEffect: 'What it wrote is taken off the target, then its source makes a new snapshot: a whole full sync.',
     skipEffect: 'What the target lacks of it stays missing; the run can complete without it, with exit code 6.',
+    leftoversTitle: (shard, count) => `Remove ${count} keys that ${shard} has deleted from the target?`,
+    leftoversEffect:
+      'The target had them before this run, with the same values. What the source has again by now stays.',
   },
   rates: {
     noLimit: 'The shard has no limit of its own: - gives it half of its present rate, t any.',

@@ -33,6 +33,7 @@ export type BindingId =
   | 'retry'
   | 'restart'
   | 'skip'
+  | 'leftovers'
   | 'slower'
   | 'faster'
   | 'rate'
@@ -98,6 +99,7 @@ export interface Messages {
     readonly updates: string;
     readonly onDisk: string;
     readonly diverged: string;
+    readonly leftovers: string;
     readonly inFlight: string;
     readonly held: string;
     readonly refused: string;
@@ -230,6 +232,8 @@ export interface Messages {
     readonly skipTitle: (shard: string) => string;
     readonly anewEffect: string;
     readonly skipEffect: string;
+    readonly leftoversTitle: (shard: string, count: string) => string;
+    readonly leftoversEffect: string;
   };
   readonly rates: {
     readonly noLimit: string;

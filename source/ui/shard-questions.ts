@@ -1,6 +1,7 @@
 // The questions before something is done about one shard: once more after a failure, anew from its beginning, without it.
 import type { EngineCommand } from '../engine/contract.ts';
 import type { Question } from './confirm.ts';
+import { formatExact } from './format.ts';
 import type { Acting } from './keymap.ts';
 import type { ScreenState } from './screen-model.ts';
 
@@ -23,7 +24,15 @@ export const retry = ({ state, change, ask }: Acting): void => {
   else ask(act('retryShard')(state));
 };
 
-export const SHARD_QUESTIONS: Readonly<Record<'retry-shard' | 'restart-shard' | 'skip-shard', Question>> = {
+/** The selected shard has keys on the target that wait for a person. */
+export const hasLeftovers = (state: ScreenState): boolean => leftoversOf(state) > 0;
+
+const leftoversOf = ({ snapshot, ui }: ScreenState): number =>
+  snapshot.shards.find(({ id }) => id === ui.selected)?.leftovers ?? 0;
+
+type ShardQuestion = 'retry-shard' | 'restart-shard' | 'skip-shard' | 'remove-leftovers';
+
+export const SHARD_QUESTIONS: Readonly<Record<ShardQuestion, Question>> = {
   'retry-shard': {
     title: (state, { messages }) => messages.shardActs.retryTitle(shardName(state)),
     effect: ({ shardActs }) => shardActs.anewEffect,
@@ -38,5 +47,11 @@ export const SHARD_QUESTIONS: Readonly<Record<'retry-shard' | 'restart-shard' | 
     title: (state, { messages }) => messages.shardActs.skipTitle(shardName(state)),
     effect: ({ shardActs }) => shardActs.skipEffect,
     command: act('skipShard'),
+  },
+  'remove-leftovers': {
+    title: (state, { messages }) =>
+      messages.shardActs.leftoversTitle(shardName(state), formatExact(leftoversOf(state))),
+    effect: ({ shardActs }) => shardActs.leftoversEffect,
+    command: ({ ui }) => ({ type: 'removeLeftovers', shards: [ui.selected ?? NOBODY] }),
   },
 };

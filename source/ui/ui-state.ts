@@ -29,6 +29,7 @@ export type DialogName =
   | 'retry-shard'
   | 'restart-shard'
   | 'skip-shard'
+  | 'remove-leftovers'
   | MenuName;
 
 /** A dialog with more answers than yes and no; see conflict-menu.ts. */

@@ -80,6 +80,10 @@ describe('parseArguments', () => {
       confirmed: { target: 'h:1' },
     });
     expect(ctl('restart', '--shard', '2', '--yes')).toMatchObject({ request: { type: 'restartShard', shard: 2 } });
+    expect(ctl('remove-leftovers', '--shard', '2', '--confirm', 'b')).toMatchObject({
+      request: { type: 'removeLeftovers', shards: [2] },
+      confirmed: { target: 'b' },
+    });
     expect(ctl('finish', '--yes')).toMatchObject({ request: { type: 'finish' }, confirmed: 'yes' });
     expect(ctl('finish', '--confirm', 'b')).toMatchObject({ confirmed: { target: 'b' } });
     expect(ctl('set', 'conflict=ignore')).toMatchObject({

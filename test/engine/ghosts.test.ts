@@ -112,8 +112,8 @@ describe('the backlog is gone, and the target was not empty', () => {
         await setAll(source, 'both', 'source');
         await setAll(source, 'ghost', 'source');
         await setAll(target, 'both', 'target');
-        await source.mset('equal:0', 'same', 'equal:1', 'same');
-        await target.mset('equal:0', 'same', 'equal:1', 'same');
+        await setAll(source, 'equal', 'same', 3);
+        await setAll(target, 'equal', 'same', 3);
         await setAll(target, 'theirs', 'target');
         await target.select(3);
         await target.set('ghost:0', 'of another database');
@@ -121,30 +121,44 @@ describe('the backlog is gone, and the target was not empty', () => {
       },
       { limits: { ...TEST_LIMITS, spoolDirectory } },
     );
-    await notice(run, `The target holds ${2 * KEYS + 3} keys before this run`);
+    await notice(run, `The target holds ${2 * KEYS + 4} keys before this run`);
     await applied(from, to);
     await from.rpush('list', '1', '2');
     await applied(from, to);
     await gap(async () => {
       for (let i = 0; i < KEYS - 10; i++) await from.del(`ghost:${i}`);
       await from.set('both:1', 'of the gap');
-      await from.del('both:0', 'equal:0', 'list');
+      await from.del('both:0', 'equal:0', 'equal:2', 'list');
       await from.rpush('list', '3');
     });
     await from.rpush('list', '4');
     await applied(from, to);
     const before = Object.fromEntries(Array.from({ length: KEYS }, (_, i) => [`theirs:${i}`, 'target']));
     // What the run has written goes, also where something else had that name; what was equal before is only named.
-    expect(await contents(to)).toEqual({ ...(await contents(from)), ...before, 'equal:0': 'same' });
-    await notice(run, 'The source has deleted 1 keys since the last full sync');
+    expect(await contents(to)).toEqual({ ...(await contents(from)), ...before, 'equal:0': 'same', 'equal:2': 'same' });
+    await notice(run, 'The source has deleted 2 keys since the last full sync');
     expect(said(run)).toContain('key "equal:0" (database 0)');
     expect(said(run)).not.toContain('key "both:0"');
+    expect(run.engine.snapshot().shards[0]?.leftovers).toBe(2);
+    // It is removed when a person says so, but for what the source has again by then.
+    const confirm = (target: string) =>
+      run.engine.dispatch({ type: 'removeLeftovers', shards: 'all' }, { client: 'test', confirmed: { target } });
+    expect(await confirm('another')).toMatchObject({ accepted: false, needs: 'target' });
+    expect(await to.get('equal:0')).toBe('same');
+    await from.set('equal:2', 'again');
+    expect(await confirm('target')).toMatchObject({
+      accepted: true,
+      recopied: { rewritten: 1, removed: 1, failed: 0 },
+    });
+    expect(await contents(to)).toEqual({ ...(await contents(from)), ...before });
+    expect(run.engine.snapshot().shards[0]?.leftovers).toBe(0);
+    expect(await confirm('target')).toMatchObject({ accepted: false });
     await to.select(3);
     expect(await to.get('ghost:0')).toBe('of another database');
     const result = await run.stop();
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
     // The own keys were no conflicts the second time.
-    expect(result.conflicts).toEqual({ rewritten: KEYS, ignored: 0, alreadyThere: 2, dropped: 0 });
+    expect(result.conflicts).toEqual({ rewritten: KEYS, ignored: 0, alreadyThere: 3, dropped: 0 });
     expect(readdirSync(spoolDirectory)).toEqual([]);
   });
 

@@ -66,6 +66,7 @@ test('JSON lines: a status has exactly the fields of the contract', async () => 
         budget: null,
         etaSeconds: null,
         diverged: 0,
+        leftovers: 0,
         slotsArriving: 0,
         spoolBytes: 0,
         queued: 0,

@@ -148,6 +148,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
       conflictStanding: { question: null, collected: 0, kept: 0 },
       errors: 0,
       diverged: 0,
+      leftovers: 0,
       queued: state === 'catching-up' ? lagAt(id, age) : 0,
       spoolBytes: 0,
       held: hasStream ? 1200 : 0,

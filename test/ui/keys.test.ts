@@ -311,6 +311,26 @@ test('r tries again, after a failure only with a yes; R asks; X takes the name o
   await finish();
 });
 
+test('what the source has deleted since is removed from the target by its name, and only where there is any', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.press('D');
+  fake.edit(0, { leftovers: 1234 });
+  terminal.press('2');
+  await terminal.until('the number', (text) => text.includes('1,234 left over, press D'));
+  terminal.press('D');
+  await terminal.until('the question', (text) =>
+    text.includes('Remove 1,234 keys that shard-0 has deleted from the target?'),
+  );
+  terminal.press('y\r');
+  await terminal.until('the sentence', (text) => text.includes('not the name of the target'));
+  terminal.press('\x15');
+  terminal.press('10.9.4.20:6379\r');
+  await terminal.until('no question', (text) => !text.includes('Remove 1,234'));
+  expect(fake.commands).toEqual([{ type: 'removeLeftovers', shards: [0] }]);
+  expect(fake.orders.map((order) => order?.confirmed)).toEqual([{ target: '10.9.4.20:6379' }]);
+  await finish();
+});
+
 test('finishing in sync takes a yes, out of sync the name of the target', async () => {
   const { terminal, fake, finish } = await openSession();
   terminal.press('F');
