@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '../engine/errors.ts';
 import { slotOf } from '../protocol/slot.ts';
+import { callAsking, readAsk } from '../topology/ask-redirection.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { discoverTopology } from '../topology/discover.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
@@ -9,7 +10,7 @@ import type { Topology, TopologyShard } from '../topology/topology.ts';
 import type { AskedNode } from './node-request.ts';
 
 /** Replies after which another node is to be asked. */
-const ELSEWHERE = /^(MOVED|ASK|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING)/;
+const ELSEWHERE = /^(MOVED|READONLY|CLUSTERDOWN|MASTERDOWN|LOADING)/;
 
 export class TargetAsker {
   readonly #endpoint: Endpoint;
@@ -33,6 +34,8 @@ export class TargetAsker {
         try {
           return await this.#ask(owner().address, args);
         } catch (thrown) {
+          const taking = readAsk(this.#endpoint, messageOf(thrown));
+          if (taking !== null) return this.#ask(taking, args, true);
           if (isAnswer(thrown) && !ELSEWHERE.test(messageOf(thrown))) throw thrown;
           this.#topology = await discoverTopology(this.#endpoint);
           return this.#ask(owner().address, args);
@@ -56,7 +59,9 @@ export class TargetAsker {
     this.#connections.clear();
   }
 
-  async #ask(address: NodeAddress, [command = '', ...args]: readonly string[]): Promise<unknown> {
+  /** @param asking the node is taking the key's slot over. */
+  async #ask(address: NodeAddress, question: readonly string[], asking = false): Promise<unknown> {
+    const [command = '', ...args] = question;
     const name = formatAddress(address);
     let opening = this.#connections.get(name);
     if (opening === undefined) {
@@ -64,7 +69,8 @@ export class TargetAsker {
       this.#connections.set(name, opening);
     }
     try {
-      return await (await opening).call(command, ...args);
+      const connection = await opening;
+      return await (asking ? callAsking(connection, question) : connection.call(command, ...args));
     } catch (thrown) {
       if (!isAnswer(thrown)) {
         // The link is gone; the next question gets another.

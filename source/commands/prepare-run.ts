@@ -68,8 +68,7 @@ export async function prepareRun(setup: RunSetup, tell: Tell, stopped: () => boo
       databases: setup.databases ?? {},
       shards: setup.shards,
     },
-    // Of a run that is gone on with the target holds what that has copied.
-    setup.resume?.choice === 'resume' ? new Set(['target-empty']) : new Set(),
+    setup.resume?.choice === 'resume',
     tell,
   );
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
@@ -165,12 +164,19 @@ async function checkpointsOf(
   );
 }
 
-async function passPreflight(order: PreflightOrder, untold: ReadonlySet<string>, tell: Tell): Promise<void> {
+/** Of a run that is gone on with the target holds what that has copied. */
+const UNTOLD_ON_RESUME = 'target-empty';
+/** A run that is under way goes on while slots move, and so does one that is gone on with: what it is behind grows. */
+const TOLD_ON_RESUME = 'open-slots';
+
+async function passPreflight(order: PreflightOrder, resumes: boolean, tell: Tell): Promise<void> {
   const report = await runPreflight(order);
   for (const { id, verdict, evidence, remedy } of report.findings) {
-    if (verdict === 'refuse')
-      throw new FerryError(`${evidence} ${remedy}`.trim(), { code: 'preflight', exitCode: EXIT.preflight });
-    if (verdict === 'warn' && !untold.has(id)) tell('warn', `${evidence} ${remedy}`.trim());
+    const sentence = `${evidence} ${remedy}`.trim();
+    if (resumes && id === UNTOLD_ON_RESUME) continue;
+    if (verdict === 'refuse' && !(resumes && id === TOLD_ON_RESUME))
+      throw new FerryError(sentence, { code: 'preflight', exitCode: EXIT.preflight });
+    if (verdict !== 'ok') tell('warn', verdict === 'warn' ? sentence : evidence);
   }
 }
 

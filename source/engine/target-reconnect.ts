@@ -14,6 +14,7 @@ import type { KnownNode } from '../checkpoint/shard-state.ts';
 import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
+import { messageOf } from './errors.ts';
 import type { ReplayPlan } from './stream-recovery.ts';
 import { openSlotsOf } from './target-questions.ts';
 
@@ -148,10 +149,22 @@ async function asking<T>(
   ask: (node: AskedNode, connection: Redis) => Promise<T>,
 ): Promise<T> {
   // Brings the client library into this thread, which most runs never need.
-  const { openControl } = await import('../topology/control-connection.ts');
+  const [{ openControl }, { askElsewhere, readAsk }] = await Promise.all([
+    import('../topology/control-connection.ts'),
+    import('../topology/ask-redirection.ts'),
+  ]);
   const connection = await openControl(endpoint, address, 'redferry:markers');
   try {
-    const request = ([command = '', ...args]: readonly string[]) => connection.call(command, ...args);
+    const request = async (question: readonly string[]): Promise<unknown> => {
+      const [command = '', ...args] = question;
+      try {
+        return await connection.call(command, ...args);
+      } catch (thrown) {
+        const taking = readAsk(endpoint, messageOf(thrown));
+        if (taking === null) throw thrown;
+        return askElsewhere(endpoint, taking, question);
+      }
+    };
     return await ask({ address: formatAddress(address), request }, connection);
   } finally {
     connection.disconnect();

@@ -136,6 +136,41 @@ describe('a run that is gone on with', () => {
     await expectEqualEnd(again, source.masters, target.masters);
   });
 
+  it('goes on while a slot of the target stands open, and its commands wait until it is closed', async () => {
+    const source = await testServer({ args: [...BACKLOG, '--repl-diskless-sync-delay', '0'] });
+    const target = await testCluster({ masters: 2 });
+    const [from, to] = target.masters;
+    if (from === undefined || to === undefined) throw new Error('the cluster has two masters');
+    const args = ['--source', addressOf(source), '--target', addressOf(from)];
+    const folder = stateFolder();
+    const run = new SyncProcess(args, folder);
+    await run.streaming();
+    const redis = client(source);
+    // Slots 0 to 8191 are the first master's.
+    const [moving, staying] = ['{b}:counter', '{f}:counter'];
+    for (const key of [moving, staying]) await redis.incr(key);
+    // Nothing of the slot is behind what was saved: then nobody could say in which order it took effect.
+    await run.caughtUp();
+    await run.kill('SIGKILL');
+    const slot = Number(await client(from).call('CLUSTER', 'KEYSLOT', moving));
+    const mover = new SlotMover();
+    onTestFinished(() => mover.close());
+    await mover.open(slot, from, to);
+    for (const key of [moving, staying]) await redis.incr(key);
+
+    const again = new SyncProcess([...args, '--resume'], folder);
+    await again.streaming();
+    expect(again.messages).toContain('The target has 1 slot on the move');
+    await waitFor(async () => (await client(from).get(staying)) === '2', {
+      deadlineMs: 10_000,
+      what: 'the other slot',
+    });
+    await mover.assign(slot, from, to, target.masters);
+    await expectEqualEnd(again, [source], target.masters);
+    expect(await client(to).get(moving)).toBe('2');
+    expect(await fullSyncs([source])).toEqual([1]);
+  });
+
   it('is left alone by --fresh as long as it is at work, and its markers go when it is no more', async () => {
     const [source, target] = await Promise.all([testServer({ args: BACKLOG }), testServer()]);
     await client(source).set('a', '1');

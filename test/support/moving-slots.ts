@@ -15,6 +15,12 @@ export class SlotMover {
 
   /** @param all every master, which are told of the new owner. */
   async move(slot: number, from: Place, to: Place, all: readonly Place[]): Promise<void> {
+    await this.open(slot, from, to);
+    await this.assign(slot, from, to, all);
+  }
+
+  /** The first half of it: the keys are there, and the slot has not changed hands yet. */
+  async open(slot: number, from: Place, to: Place): Promise<void> {
     const [source, target] = [this.at(from), this.at(to)];
     const [fromId, toId] = [await source.call('CLUSTER', 'MYID'), await target.call('CLUSTER', 'MYID')].map(String);
     await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId ?? '');
@@ -24,9 +30,14 @@ export class SlotMover {
       if (!Array.isArray(keys) || keys.length === 0) break;
       await source.callBuffer('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', ...(keys as Buffer[]));
     }
+  }
+
+  /** The second half. */
+  async assign(slot: number, from: Place, to: Place, all: readonly Place[]): Promise<void> {
+    const toId = String(await this.at(to).call('CLUSTER', 'MYID'));
     for (const node of [to, from, ...all]) {
       try {
-        await this.at(node).call('CLUSTER', 'SETSLOT', slot, 'NODE', toId ?? '');
+        await this.at(node).call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
       } catch (error) {
         // It has lost its last slot, and follows the new owner already.
         if (!/only with masters/.test(String(error))) throw error;
