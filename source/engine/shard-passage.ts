@@ -179,6 +179,9 @@ export class ShardPassage {
         },
       },
       mayWrite: () => (current() ? target.mayWrite() : Promise.resolve(false)),
+      outOfOrder: () => {
+        if (current()) target.outOfOrder();
+      },
       notice: (level, message) => {
         if (current()) target.notice(level, message);
       },

@@ -268,6 +268,7 @@ export class ShardPipeline {
           dropped: () => this.#conflicts.dropped(),
         },
         mayWrite: () => this.#askLease(),
+        outOfOrder: () => this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() }),
         notice: (level, message) => this.#notice(level, message),
         leftOver: (leftovers) => this.#post({ type: 'left-over', shard: this.#job.id, leftovers }),
         once: (level, message) => this.#once(level, message),

@@ -109,6 +109,8 @@ export interface TargetHost extends TargetPlaces {
   readonly conflicts: ConflictListener;
   /** Whether this process may still write: asked before anything is played again. */
   mayWrite(): Promise<boolean>;
+  /** `ShardTarget.outOfOrder` holds from now on: to be kept for a later process at once. */
+  outOfOrder(): void;
   notice(level: 'info' | 'warn', message: string): void;
   /** What waits for a person behind a second full sync. */
   leftOver(leftovers: Leftovers): void;

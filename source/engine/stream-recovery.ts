@@ -45,6 +45,8 @@ export interface RecoveryHost {
    * @returns a sentence when the stream can not go on from there. @throws FerryError when it is to be tried again.
    */
   reconnect(settled: number, unanswered: ReadonlyMap<number, readonly number[]>): Promise<ReplayPlan | string>;
+  /** It began; a process that goes on after a kill has to know. */
+  outOfOrder(): void;
   notice(level: 'info' | 'warn', message: string): void;
   /** Only a new beginning helps. */
   giveUp(reason: string): void;
@@ -77,10 +79,11 @@ export class StreamRecovery {
     return this.#state !== 'flowing';
   }
 
-  /** Later writes have taken effect before earlier ones of their slots, and those are not there for certain yet. */
+  /** Later writes may have taken effect before earlier ones of their slots, and those are not there for certain yet. */
   get outOfOrder(): boolean {
     const { router, nodes } = this.#host;
     if (router.parked.size > 0 || this.#pending.length > 0) return true;
+    if (nodes.writers.some(({ replies }) => replies.troubled)) return true;
     const filter = this.#filter;
     if (filter === null) return false;
     if (router.filter !== null || nodes.writers.some((writer) => hasLate(writer, filter))) return true;
@@ -96,6 +99,7 @@ export class StreamRecovery {
   troubled(): void {
     if (this.#state !== 'flowing') return;
     this.#state = 'gathering';
+    this.#host.outOfOrder();
     this.#host.nodes.flush(true);
   }
 
@@ -119,6 +123,7 @@ export class StreamRecovery {
     const filter = this.#filter;
     const late = filter !== null && nodes.writers.some((writer) => hasLate(writer, filter));
     const unanswered = unansweredOf(nodes.writers);
+    this.#pending = missing;
     nodes.destroy();
     if (late) {
       this.stop();

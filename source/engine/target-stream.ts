@@ -51,6 +51,7 @@ export class TargetStream {
       follow: (moves) => this.#follow(moves),
       stillOpen: (slots) => this.#stillOpen(slots),
       reconnect: (settled, unanswered) => this.#reconnect(settled, unanswered),
+      outOfOrder: () => host.outOfOrder(),
       notice: (level, message) => host.notice(level, message),
       giveUp: (reason) =>
         host.lost(
