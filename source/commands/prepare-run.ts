@@ -188,13 +188,14 @@ function originsOf(source: AskedSource, { scan = null }: RunSetup): readonly Pla
         origin: { kind: 'file', name, format, files, totalBytes, untilMs: source.untilMs },
         slots: [],
       }))
-    : source.topology.shards.map(({ id, address, nodeId, slots }) => ({
+    : source.topology.shards.map(({ id, address, nodeId, replicaIds, slots }) => ({
         id,
         origin: {
           kind: 'server',
           address,
           endpoint: source.endpoint,
           nodeId,
+          replicaIds,
           slots,
           version: source.topology.version,
           shards: source.topology.shards.length,

@@ -162,7 +162,15 @@ export function jobOfJoined(records: readonly { readonly job: ShardJob }[], { ad
     throw new RangeError('no shard is copied from a server');
   const id = Math.max(...records.map(({ job }) => job.id)) + 1;
   const { job } = first;
-  const origin = { ...job.origin, kind: 'server', address, nodeId, slots: [], shards: records.length + 1 } as const;
+  const origin = {
+    ...job.origin,
+    kind: 'server',
+    address,
+    nodeId,
+    replicaIds: [],
+    slots: [],
+    shards: records.length + 1,
+  } as const;
   return {
     ...job,
     id,

@@ -57,6 +57,8 @@ export interface ServerOrigin {
   readonly version: ServerVersion;
   /** The cluster's node id of the master; null outside of a cluster. */
   readonly nodeId: string | null;
+  /** Node ids of the master's replicas when the run began; empty outside of a cluster. */
+  readonly replicaIds: readonly string[];
   /** Of a cluster's shard, where a new one may have none yet; empty for a standalone. */
   readonly slots: readonly SlotRange[];
   /** More than one source shard: a keyless command of one is not the whole source's. */

@@ -16,8 +16,10 @@ export class ShardMasters {
   readonly #strangers = new Set<string>();
   #looked = false;
 
-  set(shard: number, nodeId: string): void {
+  /** @param replicaIds one of them may have taken over before the first view. */
+  set(shard: number, nodeId: string, replicaIds: readonly string[] = []): void {
     this.#nodeOf.set(shard, nodeId);
+    for (const id of replicaIds) this.#masterOf.set(id, nodeId);
   }
 
   /** Its node is one of those that may join again. */

@@ -55,7 +55,9 @@ export class SourceWatch {
     this.#host = host;
     this.#nodes = new SourceNodes(endpoint);
     for (const { job, slots } of host.records) {
-      if (job.origin.kind === 'server' && job.origin.nodeId !== null) this.#masters.set(job.id, job.origin.nodeId);
+      if (job.origin.kind === 'server' && job.origin.nodeId !== null) {
+        this.#masters.set(job.id, job.origin.nodeId, job.origin.replicaIds);
+      }
       for (const { first, last } of slots) {
         this.#carriers.fill(job.id, first, last + 1);
         this.#owners.fill(job.id, first, last + 1);

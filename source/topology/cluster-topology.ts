@@ -43,13 +43,13 @@ export async function clusterShards(
   return Promise.all(
     owners.map(async (owner, id): Promise<TopologyShard> => {
       const master = mapAddress(endpoint.addressMap, owner);
-      const replicas = nodes
-        .filter((node) => node.masterId === owner.id && !node.failed)
-        .map(({ host, port }) => ({ host, port }));
+      const replicas = nodes.filter((node) => node.masterId === owner.id);
+      const working = replicas.filter(({ failed }) => !failed).map(({ host, port }) => ({ host, port }));
       return {
         id,
-        address: endpoint.preferReplica ? await chooseReplica(endpoint, replicas, master) : master,
+        address: endpoint.preferReplica ? await chooseReplica(endpoint, working, master) : master,
         nodeId: owner.id,
+        replicaIds: replicas.map((replica) => replica.id),
         slots: owner.slots,
       };
     }),

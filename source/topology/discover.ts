@@ -36,7 +36,11 @@ async function standalone(endpoint: Endpoint, info: ServerInfo, asked: NodeAddre
     .filter(({ online }) => online)
     .map(({ host, port }) => ({ host, port }));
   const address = endpoint.preferReplica ? await chooseReplica(endpoint, candidates, asked) : asked;
-  return { kind: 'standalone', version: info.version(), shards: [{ id: 0, address, nodeId: null, slots: [] }] };
+  return {
+    kind: 'standalone',
+    version: info.version(),
+    shards: [{ id: 0, address, nodeId: null, replicaIds: [], slots: [] }],
+  };
 }
 
 async function behindSentinel(endpoint: Endpoint, { master, replicas }: SentinelAnswer): Promise<Topology> {
@@ -48,5 +52,9 @@ async function behindSentinel(endpoint: Endpoint, { master, replicas }: Sentinel
     );
   }
   const address = endpoint.preferReplica ? await chooseReplica(endpoint, replicas, master) : master;
-  return { kind: 'sentinel', version: info.version(), shards: [{ id: 0, address, nodeId: null, slots: [] }] };
+  return {
+    kind: 'sentinel',
+    version: info.version(),
+    shards: [{ id: 0, address, nodeId: null, replicaIds: [], slots: [] }],
+  };
 }

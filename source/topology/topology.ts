@@ -26,6 +26,8 @@ export interface TopologyShard {
   readonly address: NodeAddress;
   /** The cluster's node id of the master; null outside a cluster. */
   readonly nodeId: string | null;
+  /** Node ids of the master's replicas: one of them may be the master in a moment. Empty outside a cluster. */
+  readonly replicaIds: readonly string[];
   /** Empty for a standalone. */
   readonly slots: readonly SlotRange[];
 }

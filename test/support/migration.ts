@@ -69,11 +69,16 @@ export interface Migration {
 
 let runs = 0;
 
+export type MigrationSetup = Partial<RunSetup> & {
+  /** Waited for between the plan and its first step. */
+  readonly planned?: () => Promise<void>;
+};
+
 /** Begins a run from `source` to `target`. @param workerFile what its threads run. */
 export function migrate(
   source: RunPlace,
   target: RunPlace,
-  more: Partial<RunSetup> = {},
+  { planned, ...more }: MigrationSetup = {},
   workerFile = TEST_WORKER,
   throttle: ThrottleSettings = NO_THROTTLE,
 ): Migration {
@@ -101,7 +106,11 @@ export function migrate(
     run: setup.run,
     source: 'source',
     target: 'target',
-    prepare: (tell, stopped) => prepareRun(setup, tell, stopped),
+    prepare: async (tell, stopped) => {
+      const plan = await prepareRun(setup, tell, stopped);
+      await planned?.();
+      return plan;
+    },
     onNotice: (notice) => notices.push(notice),
     onRefusals: (told) => refusals.push(...told),
     onConflicts: (told) => conflicts.push(...told),

@@ -31,7 +31,7 @@ describe('kinds', () => {
     const topology = await discoverTopology(endpointOf(server));
     expect(topology).toMatchObject({
       kind: 'standalone',
-      shards: [{ id: 0, address: addressOf(server), nodeId: null, slots: [] }],
+      shards: [{ id: 0, address: addressOf(server), nodeId: null, replicaIds: [], slots: [] }],
     });
     expect(topology.version.major).toBe(server.version.major);
     expect(topology.version.text).toMatch(/^(Redis|Valkey) \d+\.\d+/);
