@@ -88,11 +88,14 @@ const stateLine = (picture: ValidationPicture, nowMs: number, frame: ValidationF
   return fact(validation.label.state, parts, frame);
 };
 
-const shardLine = (shard: ValidatedShard, label: string, frame: ValidationFrame): Line => {
-  const { messages } = frame.look;
-  const { validation } = messages;
+const shardName = ({ side, address }: ValidatedShard, { messages }: Look): string =>
+  `${messages.label[side]} ${printable(address)}`;
+
+const shardLine = (shard: ValidatedShard, label: string, nameWidth: number, frame: ValidationFrame): Line => {
+  const { validation } = frame.look.messages;
   const parts: Segment[] = [
-    segment(padRight(`${messages.label[shard.side]} ${printable(shard.address)}`, 32)),
+    segment(padRight(shardName(shard, frame.look), nameWidth)),
+    GAP,
     segment(validation.looked(formatExact(shard.looked), formatExact(shard.keys)), 'dim'),
     GAP,
     segment(validation.different(formatExact(shard.different)), shard.different > 0 ? 'bad' : 'dim'),
@@ -106,22 +109,34 @@ const shardLines = ({ shards }: ValidationPicture, room: number, frame: Validati
   const ordered = [...shards].sort((a, b) => b.different - a.different);
   const { messages } = frame.look;
   const shown = ordered.slice(0, ordered.length > room ? Math.max(0, room - 1) : room);
+  const nameWidth = Math.max(0, ...shown.map((shard) => cellWidth(shardName(shard, frame.look))));
   const lines = shown.map((shard, index) =>
-    shardLine(shard, index === 0 ? messages.validation.label.shards : '', frame),
+    shardLine(shard, index === 0 ? messages.validation.label.shards : '', nameWidth, frame),
   );
   const more = ordered.length - shown.length;
   return more > 0 ? [...lines, fact('', [segment(messages.moreBelow(more), 'dim')], frame)] : lines;
 };
 
-const typesLine = ({ types }: ValidationPicture, frame: ValidationFrame): Line[] => {
-  if (types.length === 0) return [];
-  const parts = types.flatMap(({ type, checked, different }, index): Segment[] => [
-    segment(`${index === 0 ? '' : '   '}${printable(type)} ${formatExact(checked)}`),
-    ...(different > 0
-      ? [segment(` (${frame.look.messages.validation.different(formatExact(different))})`, 'bad')]
-      : []),
-  ]);
-  return [fact(frame.look.messages.validation.label.types, parts, frame)];
+/** As many to a line as there is room for. */
+const typesLines = ({ types }: ValidationPicture, frame: ValidationFrame): Line[] => {
+  const { validation } = frame.look.messages;
+  const room = frame.width - gutter(frame.look) - 1;
+  const lines: Segment[][] = [];
+  let used = 0;
+  for (const { type, checked, different } of types) {
+    const parts = [segment(`${printable(type)} ${formatExact(checked)}`)];
+    if (different > 0) parts.push(segment(` (${validation.different(formatExact(different))})`, 'bad'));
+    const wide = parts.reduce((sum, { text }) => sum + cellWidth(text), 0);
+    const line = lines.at(-1);
+    if (line === undefined || used + GAP.text.length + wide > room) {
+      lines.push(parts);
+      used = wide;
+    } else {
+      line.push(GAP, ...parts);
+      used += GAP.text.length + wide;
+    }
+  }
+  return lines.map((parts, index) => fact(index === 0 ? validation.label.types : '', parts, frame));
 };
 
 const differenceLine = (difference: DifferencePicture, isChosen: boolean, { width, look }: ValidationFrame): Line => {
@@ -132,7 +147,10 @@ const differenceLine = (difference: DifferencePicture, isChosen: boolean, { widt
     segment(`db${difference.database} ${padRight(printable(difference.type), 6)} `, 'dim'),
     segment(`${padRight(keyText(difference.key), 24)} `, isChosen ? 'selected' : 'plain'),
   ];
-  if (difference.repair === 'repaired') parts.push(segment(`${repair.repaired}  `, 'good'));
+  const isExtra = difference.aspects.includes('extra');
+  if (difference.repair === 'repaired') {
+    parts.push(segment(`${isExtra ? repair.deleted : repair.repaired}  `, 'good'));
+  }
   if (difference.repair === 'failed') parts.push(segment(`${repair.failed}  `, 'bad'));
   if (difference.repair === 'under-way') parts.push(segment(`${repair.underWay}  `, 'busy'));
   parts.push(segment(`${difference.aspects.join(', ')}  `, 'warn'), segment(printable(difference.detail), 'dim'));
@@ -192,7 +210,7 @@ export const validationLines = (state: ScreenState, frame: ValidationFrame): Lin
     SHARD_LINES_MOST,
     Math.max(1, Math.floor((height - facts.length) / (hasDifferences ? 4 : 2))),
   );
-  facts.push(...shardLines(picture, shardRoom, frame), ...typesLine(picture, frame));
+  facts.push(...shardLines(picture, shardRoom, frame), ...typesLines(picture, frame));
   for (const note of picture.notes) facts.push(...sentence(validation.label.note, note, 'warn', frame));
   const room = height - facts.length;
   return [...facts, ...(room > 1 ? differences(picture, state.ui.difference, room, frame) : [])].slice(0, height);

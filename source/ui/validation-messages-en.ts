@@ -41,7 +41,7 @@ export const VALIDATION_EN: ValidationMessages = {
   verifiedDifferent: (count, age) => `${count} DIFFER, seen ${age} ago`,
   stale: (age) => `verification is stale (${age} old)`,
   neverVerified: 'not verified',
-  repair: { underWay: 'being repaired', repaired: 'repaired', failed: 'NOT repaired' },
+  repair: { underWay: 'being repaired', repaired: 'repaired', deleted: 'deleted', failed: 'NOT repaired' },
   nothingToRepair: 'No confirmed difference is left to repair.',
   nothingExtra: 'This key is not one that only the target has.',
   repairOneTitle: (key) => `Copy ${key} again from the source?`,

@@ -41,7 +41,7 @@ export const VALIDATION_ZH: ValidationMessages = {
   verifiedDifferent: (count, age) => `${count} 个不一致（${age} 前）`,
   stale: (age) => `校验已过期（${age} 前）`,
   neverVerified: '未校验',
-  repair: { underWay: '修复中', repaired: '已修复', failed: '未修复' },
+  repair: { underWay: '修复中', repaired: '已修复', deleted: '已删除', failed: '未修复' },
   nothingToRepair: '没有待修复的已确认差异。',
   nothingExtra: '该键并非仅目标才有。',
   repairOneTitle: (key) => `从源端重新复制 ${key}？`,

@@ -52,7 +52,13 @@ export interface ValidationMessages {
   readonly verifiedDifferent: (count: string, age: string) => string;
   readonly stale: (age: string) => string;
   readonly neverVerified: string;
-  readonly repair: { readonly underWay: string; readonly repaired: string; readonly failed: string };
+  readonly repair: {
+    readonly underWay: string;
+    readonly repaired: string;
+    /** An extra key. */
+    readonly deleted: string;
+    readonly failed: string;
+  };
   readonly nothingToRepair: string;
   readonly nothingExtra: string;
   readonly repairOneTitle: (key: string) => string;

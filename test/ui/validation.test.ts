@@ -201,6 +201,25 @@ test.each(LANGUAGES)('no size of terminal and no picture makes a line too long o
   }
 });
 
+test('figures of shards and types are whole at 80 columns', () => {
+  const types = ['string', 'list', 'set', 'zset', 'hash', 'stream'].map((type) => {
+    return { type, checked: 1_234_567, different: 89, fraction: 0.001 };
+  });
+  const { engine } = createFakeEngine();
+  const snapshot = { ...engine.snapshot(), validation: picture({ types }) };
+  const state = {
+    snapshot,
+    notices: [],
+    conflicts: [],
+    ui: { ...INITIAL_UI, screen: 'validation' as const },
+    nowMs: 0,
+  };
+  const lines = validationLines(state, { width: 80, height: 20, look: DEFAULT_LOOK });
+  const text = lines.map((line) => line.map((piece) => piece.text).join('')).join('\n');
+  for (const { type } of types) expect(text).toContain(`${type} 1,234,567 (89 different)`);
+  expect(text).toContain('3,000 of 2,000,000 keys   2 different   ');
+});
+
 test('sizes and shares in words', () => {
   const messages = messagesFor('en');
   expect(sizeText('30000', messages)).toBe('30,000 keys');
