@@ -13,6 +13,7 @@ import type { FerryError } from './errors.ts';
 import { openSparedKeys, tellsOwnKeys } from './keys-before.ts';
 import { LagMarks } from './lag-marks.ts';
 import { lossSentence } from './loss-sentences.ts';
+import { nextAttempt } from './next-attempt.ts';
 import { OwnedKeysSink } from './owned-keys-sink.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import { Recopier } from './recopier.ts';
@@ -382,9 +383,8 @@ export class ReplicationFeed implements ShardFeed {
   #retrying(error: FerryError, delayMs: number): void {
     const { life } = this.#host;
     this.#returnPermit();
-    const seconds = Math.max(1, Math.round(delayMs / 1000));
     life.setError(error.message);
-    life.waitFor(`${error.message} Next attempt in ${seconds} s.`);
+    life.waitFor(nextAttempt(delayMs, error.message));
     this.#host.once('warn', `${error.message} Trying again.`);
     // A shard that still writes its snapshot keeps that state; the link comes back beside it.
     if (life.state !== 'full-sync') life.on('link-lost');

@@ -1,5 +1,6 @@
 // A server that is scanned as a shard's source. First what tells of changes is listened to, then the keys are scanned; what
 // has changed takes the same lanes. A time in which nothing told of changes is closed by another scan and a sweep.
+
 import type { ValueKind, ValueSink } from '../rdb/value-sink.ts';
 import { ScanReader } from '../readers/scan/scan-reader.ts';
 import type { SourceLinkOptions } from '../readers/scan/source-link.ts';
@@ -8,6 +9,7 @@ import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { DatabaseMap } from '../transforms/database-map.ts';
 import type { ShardChanges } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { nextAttempt } from './next-attempt.ts';
 import { ScanChanges } from './scan-changes.ts';
 import { ScanScript } from './scan-script.ts';
 import { sweep } from './scan-sweep.ts';
@@ -308,7 +310,7 @@ export class ScanRun implements ShardFeed {
     const { life } = this.#host;
     this.#linksUp = false;
     life.setError(error.message);
-    life.waitFor(`${error.message} Next attempt in ${Math.max(1, Math.round(delayMs / 1000))} s.`);
+    life.waitFor(nextAttempt(delayMs, error.message));
     this.#host.once('warn', `${error.message} Trying again.`);
     this.#interrupted();
   }

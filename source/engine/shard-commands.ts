@@ -63,7 +63,7 @@ function skip(record: ShardRecord, scene: ShardScene): CommandOutcome {
   if (record.skipped) return refused(`${job.name} is skipped already.`);
   if (!record.hasFailed && state !== 'retrying')
     return refused(`${job.name} is ${state}: only a shard that has failed, or tries in vain, is skipped.`);
-  record.skipped = true;
+  record.skip();
   if (record.final) scene.skipped();
   else scene.send({ type: 'abort', shard: job.id });
   return changed(

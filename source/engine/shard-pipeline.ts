@@ -1,9 +1,11 @@
 // One source shard's way to the target: feed -> pump -> target. It owns all its connections and joins the parts: what one
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
+
 import type { NodeAddress } from '../topology/endpoint.ts';
 import { type ConflictDecision, NO_STANDING } from './conflict-contract.ts';
 import type { ConflictPolicy, RecopyCounts } from './contract.ts';
 import { FerryError, messageOf } from './errors.ts';
+import { nextAttempt } from './next-attempt.ts';
 import { OwnedSlots } from './owned-slots.ts';
 import { type Rate, RateGate } from './rate-gate.ts';
 import { keyInWords, printableKey } from './refusal.ts';
@@ -349,7 +351,7 @@ export class ShardPipeline {
     const message = `${error.message} This shard begins a new full sync (attempt ${this.#attempt}).`;
     this.#notice('warn', message);
     this.#life.setError(error.message);
-    this.#life.waitFor(`${message} Next attempt in ${Math.round(delayMs / 1000)} s.`);
+    this.#life.waitFor(nextAttempt(delayMs, message));
     this.#life.on('begin-anew');
     const passage = this.#passage;
     passage.stop();
@@ -418,7 +420,7 @@ export class ShardPipeline {
     this.#attempt++;
     const delayMs = this.#nextDelayMs();
     this.#life.setError(error.message);
-    this.#life.waitFor(`${error.message} Next attempt in ${Math.round(delayMs / 1000)} s.`);
+    this.#life.waitFor(nextAttempt(delayMs, error.message));
     this.#beginAnewAfter(delayMs, passage);
   }
 

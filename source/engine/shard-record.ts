@@ -27,6 +27,8 @@ import type { ThrottledShard } from './throttle.ts';
 
 /** Seconds of history that a screen can draw. */
 const HISTORY_SECONDS = 300;
+/** Before the error of a shard that a person goes on without. */
+const SKIPPED = 'skipped: ';
 /** Below this share of the snapshot an estimate of the rest would be a guess. */
 const LEAST_SHARE_FOR_ETA = 0.01;
 
@@ -35,8 +37,8 @@ export class ShardRecord {
   /** Of a source that is a server. */
   probe: SourceProbe | null;
   end: ShardEnd | null = null;
-  /** A person goes on without it. */
-  skipped = false;
+  /** Since when a person goes on without it; null when nobody does. */
+  #skippedAtMs: number | null = null;
   /** In force for keys that are judged from now on. */
   conflictPolicy: ConflictPolicy;
   readonly #onSourceOffset: (offset: number) => void;
@@ -119,6 +121,22 @@ export class ShardRecord {
     return this.end?.reason === 'failed' && !this.skipped;
   }
 
+  get skipped(): boolean {
+    return this.#skippedAtMs !== null;
+  }
+
+  /** A person goes on without it: from now on it looks like a shard that has failed, and says by whose will. */
+  skip(): void {
+    this.#skippedAtMs = steadyMs();
+    if (this.#sample !== null) this.#sample = this.#asSkipped(this.#sample, this.#skippedAtMs);
+  }
+
+  #asSkipped(sample: ShardSample, sinceMs: number): ShardSample {
+    const reason = sample.lastError ?? this.end?.message ?? '';
+    const lastError = `${SKIPPED}${reason.replace(SKIPPED, '')}`;
+    return { ...sample, state: 'failed', stateSinceMs: sinceMs, waitingFor: null, lastError };
+  }
+
   /** Something of it may stand on the target. */
   get hasWritten(): boolean {
     return this.#sample !== null && (this.#sample.keysDone > 0 || this.#sample.commands > 0);
@@ -186,7 +204,8 @@ export class ShardRecord {
   }
 
   take(sample: ShardSample): void {
-    this.#sample = withCounts(sample, this.#countedBefore);
+    const counted = withCounts(sample, this.#countedBefore);
+    this.#sample = this.#skippedAtMs === null ? counted : this.#asSkipped(counted, this.#skippedAtMs);
   }
 
   /** The thread is gone: the job for another one, or a sentence when the shard ends with it. */
@@ -296,7 +315,7 @@ export class ShardRecord {
       refused: sample?.refused ?? 0,
       offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
       error: this.skipped
-        ? `skipped: ${this.#sample?.lastError ?? this.end?.message ?? ''}`
+        ? (this.#sample?.lastError ?? SKIPPED)
         : this.end?.reason === 'failed' || this.end?.reason === 'conflict'
           ? this.end.message
           : null,

@@ -14,11 +14,14 @@ const PATIENCE_MS: Readonly<Partial<Record<ShardState, number>>> = {
 /** The source is asked for its INFO once a second: when it does not answer for so long, it stands still or is cut off. */
 const ANSWER_PATIENCE_MS = 10_000;
 
+/** Seconds in steps of ten: a sentence that changes is a line of its own where there is no screen. */
+const inTens = (ms: number): number => Math.floor(ms / 10_000) * 10;
+
 /** @returns one sentence, or null while the silence is nothing special. */
 export function explainSilence(state: ShardState, silentMs: number, address: string): string | null {
   const patience = PATIENCE_MS[state];
   if (patience === undefined || silentMs < patience) return null;
-  return `the source ${address} has sent nothing for ${Math.round(silentMs / 1000)} s: is it alive, and is the way to it open?`;
+  return `the source ${address} has sent nothing for ${inTens(silentMs)} s: is it alive, and is the way to it open?`;
 }
 
 /**
@@ -28,5 +31,5 @@ export function explainSilence(state: ShardState, silentMs: number, address: str
 export function explainNoAnswer(answeredAtMs: number | null, nowMs: number, address: string): string | null {
   const silentMs = answeredAtMs === null ? 0 : nowMs - answeredAtMs;
   if (silentMs < ANSWER_PATIENCE_MS) return null;
-  return `the source ${address} has answered nothing for ${Math.round(silentMs / 1000)} s: what it has written since is not known`;
+  return `the source ${address} has answered nothing for ${inTens(silentMs)} s: what it has written since is not known`;
 }

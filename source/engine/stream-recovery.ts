@@ -12,6 +12,7 @@ import type { StreamRouter } from '../writers/stream-router.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
 import type { SlotMove } from '../writers/target-replies.ts';
 import type { FerryError } from './errors.ts';
+import { nextAttempt } from './next-attempt.ts';
 import { restartDelayMs } from './shard-restart.ts';
 import type { TargetPlaces } from './shard-target.ts';
 
@@ -220,7 +221,7 @@ export class StreamRecovery {
     const { places } = this.#host;
     for (let reason = message; ; ) {
       const delayMs = this.#attempt === 1 ? 0 : restartDelayMs(this.#attempt);
-      this.reason = delayMs === 0 ? reason : `${reason} Next attempt in ${Math.round(delayMs / 1000)} s.`;
+      this.reason = delayMs === 0 ? reason : nextAttempt(delayMs, reason);
       await this.#wait(delayMs);
       if (this.#ended) return;
       this.#attempt++;

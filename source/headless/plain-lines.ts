@@ -12,6 +12,7 @@ import {
   formatTime,
 } from '../ui/format.ts';
 import { type Language, type Messages, messagesFor } from '../ui/messages.ts';
+import { troubleText } from '../ui/shard-lines.ts';
 import { snapshotShare, totalsOf } from '../ui/totals.ts';
 import { createNoticeReader } from './every-notice.ts';
 import type { WriteLine } from './json-lines.ts';
@@ -33,10 +34,9 @@ const stateLine = (shard: ShardSnapshot, messages: Messages): string => {
   const words = [`${shard.name} ${messages.state[shard.state]}`];
   if (shard.paused) words.push(messages.paused);
   if (shard.throttled !== null) words.push(`${messages.throttled}: ${printable(shard.throttled)}`);
-  if (shard.waitingFor !== null) words.push(printable(shard.waitingFor));
-  if (shard.lastError !== null && (shard.state === 'failed' || shard.state === 'retrying')) {
-    words.push(printable(shard.lastError));
-  }
+  const hasFailed = shard.state === 'failed' || shard.state === 'retrying';
+  const why = hasFailed ? troubleText(shard, ', ') : (shard.waitingFor ?? '');
+  if (why !== '') words.push(printable(why));
   return words.join(', ');
 };
 

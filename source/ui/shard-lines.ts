@@ -78,6 +78,12 @@ const budgetText = (
   return (budget?.isFull ? [...left, held] : [held, ...left]).filter((part) => part !== '').join(words.join);
 };
 
+/** What a shard that tries again waits for, and its error where that is not part of it. */
+export const troubleText = ({ waitingFor, lastError }: ShardSnapshot, join: string): string => {
+  if (waitingFor === null || lastError === null) return waitingFor ?? lastError ?? '';
+  return waitingFor.includes(lastError) ? waitingFor : `${waitingFor}${join}${lastError}`;
+};
+
 /**
  * Why the shard is slow or stands, most urgent reason first; null when it runs freely.
  * @param isBrief beside a state that says `paused` or `throttled` already: the room is for what that does not say.
@@ -85,8 +91,7 @@ const budgetText = (
 export const whySegment = (shard: ShardSnapshot, { messages }: Look, isBrief = false): Segment | null => {
   if (shard.state === 'failed' && shard.lastError !== null) return segment(printable(shard.lastError), 'bad');
   if (shard.state === 'retrying' && shard.lastError !== null) {
-    const waiting = shard.waitingFor === null ? '' : `${printable(shard.waitingFor)}: `;
-    return segment(waiting + printable(shard.lastError), 'attention');
+    return segment(printable(troubleText(shard, ': ')), 'attention');
   }
   if (shard.budget !== null && isAlarming(shard.budget)) return segment(budgetText(shard, messages, isBrief), 'bad');
   if (shard.waitingFor !== null) return segment(printable(shard.waitingFor), 'warn');

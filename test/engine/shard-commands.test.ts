@@ -109,6 +109,21 @@ test('a shard that has failed begins once more, fails again and is skipped: the 
   ]);
 }, 120_000);
 
+test('a shard that tries in vain is skipped, and looks like it from then on', async () => {
+  const [source, target] = [await testServer(), await testServer()];
+  const run = migrate(endpointOf(source), endpointOf(target));
+  await run.streaming();
+  await source.stop();
+  await untilState(run, 0, 'retrying');
+  const skip: EngineCommand = { type: 'skipShard', shard: 0 };
+  expect(await ask(run, skip, { target: 'target' })).toMatchObject({ accepted: true });
+  const result = await run.engine.ended;
+  expect(result).toMatchObject({ outcome: 'completed', exitCode: EXIT.refusals });
+  const [shard] = run.engine.snapshot().shards;
+  expect(shard).toMatchObject({ state: 'failed', waitingFor: null, lastError: expect.stringMatching(/^skipped: \S/) });
+  expect(result.shards[0]).toMatchObject({ state: 'failed', error: shard?.lastError });
+}, 60_000);
+
 test('a shard is not copied anew by hand where it is not known what the target held before, and one that works is not skipped', async () => {
   const [source, target] = await Promise.all([testServer(), testServer()]);
   await client(target).set('theirs', '1');
@@ -138,7 +153,7 @@ test('a shard that waits for its source tries again at once when it is told to',
   proxy.refuse(true);
   proxy.cut();
   // The waits get longer: this one is so long that what follows is no accident.
-  await waitFor(() => /Next attempt in ([89]|\d\d) s/.test(run.engine.snapshot().shards[0]?.waitingFor ?? ''), {
+  await waitFor(() => /^next attempt in ([89]|\d\d) s/.test(run.engine.snapshot().shards[0]?.waitingFor ?? ''), {
     what: 'a long wait',
     deadlineMs: 40_000,
   });

@@ -19,7 +19,7 @@ describe('explainSilence', () => {
 describe('explainNoAnswer', () => {
   it('speaks when a source that has answered does not any more', () => {
     expect(explainNoAnswer(5000, 20_000, 'a:1')).toBe(
-      'the source a:1 has answered nothing for 15 s: what it has written since is not known',
+      'the source a:1 has answered nothing for 10 s: what it has written since is not known',
     );
     expect(explainNoAnswer(5000, 10_000, 'a:1')).toBeNull();
   });
