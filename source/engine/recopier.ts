@@ -313,7 +313,10 @@ export class Recopier {
       for (const { offset, keys } of this.#groups) for (const { watched } of keys) watched.until = offset;
       this.#waiting.unshift(...left);
       for (const { key, bytes } of tooBig)
-        this.#fail(key, `its value of about ${bytes} bytes is larger than limits.valueInMemory`);
+        this.#fail(
+          key,
+          `its value of about ${bytes} bytes is larger than limits.valueInMemory: copy its shard anew, or run again with a larger limit`,
+        );
       this.#phase = 'fetched';
     } catch (error) {
       if (this.#closed) return;
