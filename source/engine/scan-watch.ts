@@ -35,7 +35,8 @@ export class ScanWatch {
     this.#host = host;
     this.#nodes = new SourceNodes(endpoint);
     for (const { job } of host.records())
-      if (job.origin.kind === 'server' && job.origin.nodeId !== null) this.#masters.set(job.id, job.origin.nodeId);
+      if (job.origin.kind === 'server' && job.origin.nodeId !== null)
+        this.#masters.set(job.id, job.origin.nodeId, job.origin.replicaIds);
   }
 
   start(): void {

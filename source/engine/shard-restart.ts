@@ -1,7 +1,7 @@
 // What a shard does when its snapshot was cut, its source's backlog no longer reaches back, or its target's link broke: it
 // looks where both sides are now and begins anew with a full sync of this shard alone.
 import { type Endpoint, formatAddress } from '../topology/endpoint.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { SlotRange, Topology, TopologyShard } from '../topology/topology.ts';
 import type { FerryError } from './errors.ts';
 import { tellsOwnKeys } from './keys-before.ts';
 import type { ServerDestination, ServerOrigin, ShardJob } from './shard-job.ts';
@@ -50,7 +50,7 @@ export async function refreshJob(job: ShardJob): Promise<ShardJob> {
   return { ...job, origin: movedOrigin, destination: movedDestination(destination, target) };
 }
 
-/** The origin with the node that owns its first slot now. @throws FerryError when the source can not be asked. */
+/** The origin with the node that has taken its master's place, if any has. @throws FerryError when the source can not be asked. */
 export async function refreshOrigin(origin: ServerOrigin): Promise<ServerOrigin> {
   return movedTo(origin, await discover(withSeeds(origin.endpoint, [origin.address])));
 }
@@ -66,18 +66,40 @@ function withSeeds(endpoint: Endpoint, known: Endpoint['nodes']): Endpoint {
   return endpoint.scheme === 'sentinel' ? endpoint : { ...endpoint, nodes: [...endpoint.nodes, ...known] };
 }
 
-/** A node that is a master still is stayed with: its slots may move, its history goes on. */
 function movedTo(origin: ServerOrigin, { version, shards }: Topology): ServerOrigin {
-  const place = formatAddress(origin.address);
-  const slot = origin.slots[0]?.first;
-  const shard =
-    origin.nodeId === null
-      ? shards[0]
-      : (shards.find(({ address }) => formatAddress(address) === place) ??
-        shards.find(({ slots }) =>
-          slots.some(({ first, last }) => slot !== undefined && first <= slot && slot <= last),
-        ));
+  const shard = origin.nodeId === null ? shards[0] : successor(origin, shards);
   return shard === undefined ? origin : { ...origin, address: shard.address, version };
+}
+
+/**
+ * A node that is a master still is stayed with: its slots may move, its history goes on. One of its replicas takes all of
+ * its slots; but one or the other may be another shard's by then, and would lead to that one's master.
+ */
+export function successor(
+  { address, nodeId, replicaIds, slots }: Pick<ServerOrigin, 'address' | 'nodeId' | 'replicaIds' | 'slots'>,
+  shards: readonly TopologyShard[],
+): TopologyShard | undefined {
+  const place = formatAddress(address);
+  return (
+    shards.find((shard) => formatAddress(shard.address) === place) ??
+    shards.find((shard) => shard.nodeId !== null && replicaIds.includes(shard.nodeId)) ??
+    shards.find((shard) => nodeId !== null && shard.replicaIds.includes(nodeId)) ??
+    ownerOfMost(slots, shards)
+  );
+}
+
+function ownerOfMost(slots: readonly SlotRange[], shards: readonly TopologyShard[]): TopologyShard | undefined {
+  const counts = shards.map((shard) => sharedSlots(slots, shard.slots));
+  const most = Math.max(0, ...counts);
+  return most === 0 ? undefined : shards[counts.indexOf(most)];
+}
+
+function sharedSlots(some: readonly SlotRange[], others: readonly SlotRange[]): number {
+  let shared = 0;
+  for (const a of some) {
+    for (const b of others) shared += Math.max(0, Math.min(a.last, b.last) - Math.max(a.first, b.first) + 1);
+  }
+  return shared;
 }
 
 function movedDestination(destination: ServerDestination, topology: Topology): ServerDestination {
