@@ -1,14 +1,16 @@
 // Existing keys of every kind under each policy, and with a switch in the middle: every key ends as the policy in force at
-// its time says, and the counts add up. REDFERRY_CONFLICT_KEYS=100000 is the long form.
+// its time says, and the counts add up: 100,000 keys in the long form (REDFERRY_LONG=1).
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
 import type { ConflictPolicy } from '../../source/engine/contract.ts';
+import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
+import { shortOrLong } from '../support/long.ts';
 import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
-const KEYS = Number(process.env['REDFERRY_CONFLICT_KEYS'] ?? 10_000);
+const KEYS = shortOrLong(4000, 100_000);
 const AT_ONCE = 5000;
 const HOUR_MS = 3_600_000;
 
@@ -156,13 +158,20 @@ const countOf = (wanted: (kind: Case) => boolean): number =>
 const CONFLICTS = countOf(isConflict);
 const EQUAL = countOf((kind) => kind === 'equal' || kind === 'recoded');
 
-function begin({ source, target }: Stage, policy: ConflictPolicy, asks = false): Migration {
-  return migrate(endpointOf(source), endpointOf(target), {
-    conflictPolicy: policy,
-    asksOnConflict: asks,
-    snapshotOnly: true,
-  });
+function begin(
+  { source, target }: Stage,
+  policy: ConflictPolicy,
+  { asks = false, throttle = NO_THROTTLE }: { readonly asks?: boolean; readonly throttle?: ThrottleSettings } = {},
+): Migration {
+  const setup = { conflictPolicy: policy, asksOnConflict: asks, snapshotOnly: true };
+  return migrate(endpointOf(source), endpointOf(target), setup, undefined, throttle);
 }
+
+/** So that there is a middle of the run, however fast both sides are. */
+const TWO_SECONDS: ThrottleSettings = {
+  ...NO_THROTTLE,
+  rate: { bytesPerSecond: null, operationsPerSecond: KEYS / 2 },
+};
 
 /** Keys whose target is neither as told. */
 function wrong(
@@ -209,7 +218,7 @@ describe(`${KEYS} keys that the target has in part`, () => {
   it('a switch from rewrite to ignore in the middle: each key as the policy at its time', async () => {
     const staged = await stage();
     const before = await contents(staged.to);
-    const run = begin(staged, 'rewrite');
+    const run = begin(staged, 'rewrite', { throttle: TWO_SECONDS });
     await waitFor(() => run.conflicts.length > CONFLICTS / 20, { deadlineMs: 30_000, what: 'the first conflicts' });
     const asked = await run.engine.dispatch({
       type: 'setConflictPolicy',
@@ -222,6 +231,7 @@ describe(`${KEYS} keys that the target has in part`, () => {
     expect(result.message).toBeNull();
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
     expect(rewritten + ignored).toBe(CONFLICTS);
+    expect(Math.min(rewritten, ignored)).toBeGreaterThan(0);
     expect(alreadyThere).toBe(EQUAL);
     const outcomes = new Map(
       run.conflicts.map(({ key, outcome }): [string, ConflictRecord['outcome']] => [key, outcome]),
@@ -246,7 +256,7 @@ describe(`${KEYS} keys that the target has in part`, () => {
   it('panic with a screen: asks key by key, then puts the rest aside and decides it together', async () => {
     const staged = await stage();
     const before = await contents(staged.to);
-    const run = begin(staged, 'panic', true);
+    const run = begin(staged, 'panic', { asks: true });
     const shard = () => run.engine.snapshot().shards[0];
     const question = async (kind: 'key' | 'collected', after: number) => {
       await waitFor(
