@@ -128,9 +128,11 @@ export class KeysBefore {
    */
   streamed(database: number, bytes: Buffer, start: number, length: number, isCertain: boolean): void {
     this.#note(() => {
+      const keys = isCertain ? this.#written : this.#shared;
+      // A look into one file instead of three for what is written again.
+      if (keys.has(database, bytes, start, length)) return;
       this.#before ??= openKeys(this.#file);
       if (!this.#before.has(database, bytes, start, length)) return;
-      const keys = isCertain ? this.#written : this.#shared;
       keys.add(database, bytes.subarray(start, start + length));
     });
   }
