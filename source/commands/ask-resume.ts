@@ -11,6 +11,7 @@ import { formatDateTime } from '../ui/format.ts';
 import type { Language } from '../ui/messages.ts';
 import { messagesFor } from '../ui/messages.ts';
 import { migrationFolder, type ResumeChoice } from './open-checkpoints.ts';
+import { readLeftScan } from './scan-left.ts';
 
 export interface ResumeQuestion {
   readonly names: { readonly source: string; readonly target: string };
@@ -25,7 +26,7 @@ export async function askResume({ names, language }: ResumeQuestion): Promise<Re
   const folder = await migrationFolder(names);
   const files = await readdir(folder);
   const shard = files.map((file) => /^(shard-\d+)\.json$/.exec(file)?.[1]).find((name) => name !== undefined);
-  const state = shard === undefined ? null : await readShardState(folder, shard);
+  const state = shard === undefined ? await readLeftScan(folder, null) : await readShardState(folder, shard);
   if (state === null) return 'ask';
   const living = await runsGoingOn(runsFolder(process.env, homedir()));
   if (living.some(({ run }) => run === state.run)) {

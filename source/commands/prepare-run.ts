@@ -15,7 +15,14 @@ import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT } from '../topology/topology.ts';
 import type { DatabaseNumbers } from '../transforms/database-map.ts';
 import { type KeysNoted, type NoteHost, noteForThisProcess } from './note-before.ts';
-import { type CheckpointOrder, migrationName, type OpenCheckpoints, openCheckpoints } from './open-checkpoints.ts';
+import {
+  type CheckpointOrder,
+  migrationFolder,
+  migrationName,
+  type OpenCheckpoints,
+  openCheckpoints,
+} from './open-checkpoints.ts';
+import { beginScan, type ScanStart } from './scan-left.ts';
 import { type AskedSource, type AskedTarget, askSides } from './sides.ts';
 
 export interface RunSetup {
@@ -74,24 +81,30 @@ export async function prepareRun(setup: RunSetup, tell: Tell, stopped: () => boo
   const facts = target.kind === 'server' ? await askTarget(target) : NO_SERVER;
   const host = { tell, stopped };
   const kept = scans ? null : await checkpointsOf(setup, source, target, all, facts, host);
+  const keyspace = keyspaceOf(setup, source, chosen);
+  await keyspace?.takeLeftovers(tell);
   let before: KeysNoted | null = null;
   try {
-    if (kept === null && !facts.empty && source.kind === 'server' && target.kind === 'server')
+    const scan = await scanStartOf(setup, target, facts, host);
+    if (kept === null && scan === null && !facts.empty && source.kind === 'server' && target.kind === 'server')
       before = await noteForThisProcess(target, setup.limits.spoolDirectory, host);
-    const origins = kept?.origins ?? chosen;
+    const origins = kept?.origins ?? withSweeps(chosen, scan?.sweeps ?? false);
     const { care, importMode } = await expiriesOf(setup, target, origins, tell);
     return planRun({
       ...setup,
       checkpoints: kept?.checkpoints ?? null,
-      beforeFile: before?.file ?? null,
-      cleanUp: () => before?.remove(),
+      beforeFile: before?.file ?? scan?.beforeFile ?? null,
+      cleanUp: (completed) => {
+        before?.remove();
+        scan?.end(completed);
+      },
       startOf: (id) => kept?.starts.get(id) ?? null,
       source: planOf(source),
       target: planOf(target),
       origins,
       expiries: care,
-      keyspace: await keyspaceOf(setup, source, origins, tell),
-      targetWasEmpty: facts.empty,
+      keyspace: await keyspaceSet(keyspace, tell),
+      targetWasEmpty: scan?.targetWasEmpty ?? facts.empty,
       destinationOf: (id) =>
         destinationOf(target, { facts, importMode, exactlyOnce: setup.exactlyOnce }, id, origins.length > 1),
       limits: { ...setup.limits, valueInMemory: Math.min(setup.limits.valueInMemory, facts.largestValue) },
@@ -101,29 +114,50 @@ export async function prepareRun(setup: RunSetup, tell: Tell, stopped: () => boo
   } catch (error) {
     before?.remove();
     await kept?.checkpoints.close();
+    await keyspace?.release(tell);
     throw error;
   }
 }
 
-/** What the run may change of notify-keyspace-events, and what an earlier one has left there. */
-async function keyspaceOf(
+/** What the run may change of notify-keyspace-events; null where it is not about that. */
+function keyspaceOf(
   { run, scan = null, keyspace, snapshotOnly }: RunSetup,
   source: AskedSource,
   origins: readonly PlannedOrigin[],
-  tell: Tell,
-): Promise<KeyspaceSettings | null> {
+): KeyspaceSettings | null {
   if (scan === null || keyspace === undefined || source.kind === 'file') return null;
   const nodes = origins.flatMap(({ id, origin }) =>
     origin.kind === 'server' ? [{ shard: id, address: origin.address }] : [],
   );
   const sets = scan.changes === 'set' && !snapshotOnly;
-  const settings = new KeyspaceSettings({ run, endpoint: source.endpoint, nodes, sets, ...keyspace });
-  await settings.takeLeftovers(tell);
-  if (sets) {
-    const { accepted, message } = await settings.enable(nodes.map(({ shard }) => shard));
-    tell(accepted ? 'info' : 'warn', message);
-  }
-  return settings;
+  return new KeyspaceSettings({ run, endpoint: source.endpoint, nodes, sets, ...keyspace });
+}
+
+async function keyspaceSet(keyspace: KeyspaceSettings | null, tell: Tell): Promise<KeyspaceSettings | null> {
+  const outcome = (await keyspace?.begin()) ?? null;
+  if (outcome !== null) tell(outcome.accepted ? 'info' : 'warn', outcome.message);
+  return keyspace;
+}
+
+/** null where nothing is kept for a later process. */
+async function scanStartOf(
+  { run, scan = null, resume, shards, databases = {} }: RunSetup,
+  target: AskedTarget,
+  facts: TargetFacts,
+  host: NoteHost,
+): Promise<ScanStart | null> {
+  if (scan === null || resume === null || target.kind === 'file') return null;
+  const folder = await migrationFolder(resume.names);
+  const { choice } = resume;
+  return beginScan({ run, folder, choice, shards, databases, target, targetIsEmpty: facts.empty }, host);
+}
+
+function withSweeps(origins: readonly PlannedOrigin[], sweeps: boolean): readonly PlannedOrigin[] {
+  return origins.map(({ origin, ...others }) =>
+    origin.kind === 'file' || origin.scan === null
+      ? { ...others, origin }
+      : { ...others, origin: { ...origin, scan: { ...origin.scan, sweeps } } },
+  );
 }
 
 /** @throws FerryError for sides that the scan reader is not for. */

@@ -347,7 +347,7 @@ export function runLimits(settings: Settings): RunLimits {
 
 /** How the source is to be scanned; null where it is followed by replication. */
 export function scanOrder({ source: { reader, scan: order } }: Settings): ScanOrder | null {
-  return reader === 'scan' ? order : null;
+  return reader === 'scan' ? { ...order, sweeps: false } : null;
 }
 
 /** How fast the run may go, as the engine takes it. */

@@ -99,7 +99,7 @@ export class FerryEngine implements Engine {
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #checkpoints: RunCheckpoints | null = null;
-  #cleanUp: () => void = () => {};
+  #cleanUp: (completed: boolean) => void = () => {};
   #notices: readonly Notice[] = [];
   #noticeCount = 0;
   #conflicts: readonly ConflictRecord[] = [];
@@ -226,7 +226,7 @@ export class FerryEngine implements Engine {
       );
       void plan.checkpoints?.close();
       void plan.keyspace?.release((level, message) => this.#notice(level, null, message));
-      plan.cleanUp();
+      plan.cleanUp(false);
       return;
     }
     this.#source = endpointOf(this.#options.source, plan.source);
@@ -572,7 +572,7 @@ export class FerryEngine implements Engine {
     this.#strainProbe?.stop();
     this.#changed();
     void Promise.resolve(this.#pool?.close()).then(() => {
-      this.#cleanUp();
+      this.#cleanUp(result.outcome === 'completed');
       this.#resolveEnded(result);
     });
   }

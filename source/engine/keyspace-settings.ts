@@ -78,6 +78,11 @@ export class KeyspaceSettings {
     }
   }
 
+  /** Where what is missing is added without being asked for: adds it. @returns one sentence; null elsewhere. */
+  async begin(): Promise<CommandOutcome | null> {
+    return this.#order.sets ? this.enable(this.#nodes.map(({ shard }) => shard)) : null;
+  }
+
   /** Adds to the setting of these shards' nodes what is missing. @returns one sentence with old and new values. */
   async enable(shards: readonly number[]): Promise<CommandOutcome> {
     return this.#onEach(shards, async (node, address) => {

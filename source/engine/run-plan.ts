@@ -68,8 +68,8 @@ export interface RunOrder {
   readonly startOf: (id: number) => ShardStart | null;
   /** null where nothing is kept for a later process. */
   readonly checkpoints: RunCheckpoints | null;
-  /** Removes files that are of no use behind the run. */
-  readonly cleanUp: () => void;
+  /** Removes files that are of no use behind the run. @param completed nobody goes on with it. */
+  readonly cleanUp: (completed: boolean) => void;
 }
 
 export interface PlannedJob {
@@ -86,7 +86,7 @@ export interface RunPlan {
   readonly expiries: ExpiryCare | null;
   readonly checkpoints: RunCheckpoints | null;
   readonly keyspace: KeyspaceSettings | null;
-  readonly cleanUp: () => void;
+  readonly cleanUp: (completed: boolean) => void;
 }
 
 /** A queue below this would stop the link for every burst. */

@@ -62,6 +62,7 @@ export class ScanRun implements ShardFeed {
     this.#databases = new DatabaseMap(job.databases);
     this.#reader = this.#makeReader();
     this.#changes = order.changes === 'none' || job.snapshotOnly ? null : this.#makeChanges();
+    this.#sweepWanted = order.sweeps;
     this.#written = new WrittenKeys(job);
     this.script = this.#makeScript();
   }
@@ -112,6 +113,10 @@ export class ScanRun implements ShardFeed {
       return;
     }
     if (this.#repairing !== 'no') return;
+    if (this.#changes === null) {
+      this.#host.end({ reason: 'snapshot-done', message: null });
+      return;
+    }
     if (this.#draining) {
       if (this.#drained) this.#host.end({ reason: 'drained', message: null });
       return;
@@ -358,8 +363,10 @@ export class ScanRun implements ShardFeed {
     const { life } = this.#host;
     life.on('snapshot-applied');
     const changes = this.#changes;
+    // Of an earlier process; what is found is asked of the source, so that nobody needs to have told of it.
+    if (this.#sweepWanted) void this.#sweep();
     if (changes === null) {
-      this.#host.end({ reason: 'snapshot-done', message: null });
+      if (this.#repairing === 'no') this.#host.end({ reason: 'snapshot-done', message: null });
       return;
     }
     if (!changes.following) life.waitFor(changes.verdict);
@@ -399,7 +406,7 @@ export class ScanRun implements ShardFeed {
         databasesOf: (database) => this.#databases.sourcesOf(database),
         isOwn: (database, key) => this.script.isOwn(database, key),
         stopped: () => this.#closed,
-        missing: (database, key) => this.#changes?.add(database, key, 0, key.length),
+        missing: (database, key) => this.#fetchAgain(database, key),
       });
       this.#repairing = 'no';
       this.#host.notice('info', `The target was looked through: ${missing} keys of it are no longer on the source.`);
@@ -409,13 +416,20 @@ export class ScanRun implements ShardFeed {
       this.#sweepWanted = true;
       setTimeout(() => {
         this.#repairing = 'no';
-        this.#repair();
+        if (this.#changes === null) void this.#sweep();
+        else this.#repair();
       }, SWEEP_RETRY_MS).unref();
       return;
     }
     this.#repair();
+    this.#reader.run();
     this.#pull();
     this.#host.pump.run();
+  }
+
+  #fetchAgain(database: number, key: Buffer): void {
+    if (this.#changes === null) this.#reader.add(database, key, 0, key.length);
+    else this.#changes.add(database, key, 0, key.length);
   }
 
   /** Nothing tells what consumers do to the groups of a stream. */

@@ -47,6 +47,8 @@ export interface ScanOrder {
   readonly bigValue: number;
   /** ask: changes are followed where the source tells of them, and a person may make it; set: it is made to; none: one scan. */
   readonly changes: 'ask' | 'set' | 'none';
+  /** An earlier process has written to the target: what the source no longer has is looked for there. */
+  readonly sweeps: boolean;
 }
 
 /** A server that is followed by replication, or scanned. */

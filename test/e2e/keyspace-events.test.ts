@@ -82,7 +82,7 @@ test('noticed by the next run after kill -9, and put back by it', async () => {
   killed.kill('SIGKILL');
   await killed.exit;
   expect(await keyspaceEvents(from)).toBe('AE');
-  const next = start(['--headless']);
+  const next = start(['--headless', '--resume']);
   await next.until('was killed before it put back notify-keyspace-events', 20_000);
   next.kill('SIGTERM');
   await next.exit;

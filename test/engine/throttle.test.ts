@@ -28,7 +28,7 @@ async function fill(redis: Redis, count: number): Promise<void> {
 
 const SCAN: ScanOrder = {
   ...{ connections: 1, match: null, type: null, databases: null },
-  ...{ keysPerSecond: null, bigValue: 8 * MIB, changes: 'none' },
+  ...{ keysPerSecond: null, bigValue: 8 * MIB, changes: 'none', sweeps: false },
 };
 
 async function begin(

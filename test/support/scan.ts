@@ -16,6 +16,7 @@ export const SCAN_ONCE: ScanOrder = {
   keysPerSecond: null,
   bigValue: 8 * 2 ** 20,
   changes: 'none',
+  sweeps: false,
 };
 
 /** Changes are followed, and what is missing for that is set; flushes reach the target. */
