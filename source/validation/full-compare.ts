@@ -18,6 +18,7 @@ import { compareKey } from './key-compare.ts';
 import { type CompareProgress, type CompareReport, ReportBuilder } from './report.ts';
 import type { Reply } from './resp-reader.ts';
 import { type CompareSide, count, list, openSide, type Side, text } from './side.ts';
+import { DRIFTS, type OnDrift } from './value-pair.ts';
 
 export interface CompareOptions {
   readonly source: CompareSide;
@@ -231,7 +232,7 @@ function sameDump(a: Reply, b: Reply): boolean {
 async function compareThoroughly(run: Run, database: number, keys: readonly Buffer[]): Promise<void> {
   const waiting = keys.values();
   const { source, target, toleranceMs, report, entriesRead } = run;
-  const onDrift = (): void => report.drift();
+  const onDrift: OnDrift = (what) => (what === 'entries-read' ? report.drift() : report.note(DRIFTS[what]));
   const work = async (): Promise<void> => {
     for (const key of waiting) {
       run.signal?.throwIfAborted();

@@ -8,7 +8,16 @@ import { clockOf, expiryCommand, expiryOf, NO_EXPIRY, sameExpiry, settledExpiry,
 import type { Aspect } from './report.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 import { count, list, type Side, text } from './side.ts';
-import { type Ask, bytes, quote, type SameAnswer, scanValue, type ValuePair, windowOf } from './value-pair.ts';
+import {
+  type Ask,
+  bytes,
+  type OnDrift,
+  quote,
+  type SameAnswer,
+  scanValue,
+  type ValuePair,
+  windowOf,
+} from './value-pair.ts';
 
 export interface KeyQuestion {
   readonly source: Side;
@@ -19,7 +28,7 @@ export interface KeyQuestion {
   /** A key this near to its expiry is neither equal nor different. */
   readonly guardMs: number;
   readonly entriesRead: boolean;
-  readonly onDrift: () => void;
+  readonly onDrift: OnDrift;
   readonly same?: SameAnswer | undefined;
 }
 
@@ -78,6 +87,8 @@ export async function compareKey(question: KeyQuestion): Promise<KeyVerdict> {
       target: askTarget,
       bytes: ours.bytes,
       entriesRead,
+      // XCLAIM drops deleted entries since the version that brought PEXPIRETIME.
+      forgetsDeleted: !source.exactExpiry && target.exactExpiry,
       onDrift,
       same,
     };

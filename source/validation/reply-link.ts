@@ -45,7 +45,7 @@ const READ_BYTES = 256 * 1024;
 const FIRST_BYTES = 64 * 1024;
 /** Buffers above this are not kept for the next request. */
 const KEPT_BYTES = 2 * 1024 * 1024;
-const KEPT_BUFFERS = 6;
+const KEPT_BUFFERS = 3;
 const MOST_AT_ONCE = 4 * 1024 * 1024;
 
 const CR = 0x0d;
@@ -120,11 +120,14 @@ export class ReplyLink {
 
   /** Gives the buffer back: nobody may look at it any more. */
   release({ bytes }: Replies): void {
-    if (bytes.length <= KEPT_BYTES && this.#spare.length < KEPT_BUFFERS) this.#spare.push(bytes);
+    if (this.#failure === null && bytes.length <= KEPT_BYTES && this.#spare.length < KEPT_BUFFERS)
+      this.#spare.push(bytes);
   }
 
   close(): void {
     this.#failure ??= new Error(`the link to ${this.address} was closed`);
+    // Who keeps the outcome of a comparison keeps its links, and need not keep megabytes with each.
+    this.#spare.length = 0;
     this.#socket?.destroy();
   }
 

@@ -21,7 +21,8 @@ const STREAM_FIELDS = [
   'entries-added',
   'recorded-first-entry-id',
 ];
-const GROUP_FIELDS = ['last-delivered-id', 'pel-count'];
+const LAST_DELIVERED = 'last-delivered-id';
+const GROUP_FIELDS = [LAST_DELIVERED, 'pel-count'];
 /**
  * How many entries a group has read, from which the server estimates its lag. Replication does not carry it: XREADGROUP
  * reaches a replica as XCLAIM, which moves the last id and not this (seen between two 7.0.15), so by itself it says
@@ -50,17 +51,39 @@ function compareGroups(pair: ValuePair, a: Map<string, Reply>, b: Map<string, Re
     const other = theirs.get(name);
     if (other === undefined) return `group ${show(name)} is not on the target`;
     const where = `group ${show(name)}: `;
+    const forgotten = whole && pair.forgetsDeleted ? forgottenBy(other, group, a) : [];
     const difference =
-      compareFields(where, GROUP_FIELDS, group, other) ??
-      compareNames(`${where}consumers`, consumersOf(group), consumersOf(other)) ??
-      (whole ? comparePending(where, pendingOf(group), pendingOf(other)) : null);
+      forgotten.length > 0
+        ? (compareFields(where, [LAST_DELIVERED], group, other) ??
+          comparePending(where, without(pendingOf(group), forgotten), pendingOf(other)))
+        : (compareFields(where, GROUP_FIELDS, group, other) ??
+          compareNames(`${where}consumers`, consumersOf(group), consumersOf(other)) ??
+          (whole ? comparePending(where, pendingOf(group), pendingOf(other)) : null));
+    if (forgotten.length > 0) pair.onDrift('deleted-pending');
     if (difference !== null) return difference;
     const drift = compareFields(where, [DRIFTING_FIELD], group, other);
     if (drift === null) continue;
     if (pair.entriesRead) return drift;
-    pair.onDrift();
+    pair.onDrift('entries-read');
   }
   return null;
+}
+
+/** Pending entries that the group has on the source alone, and whose entry the stream does not have any more. */
+function forgottenBy(other: Map<string, Reply>, group: Map<string, Reply>, stream: Map<string, Reply>): Reply[] {
+  const idsOf = (entries: readonly Reply[]): Set<string> =>
+    new Set(entries.map((entry) => text(list(entry)[0] ?? null)));
+  const theirs = idsOf(pendingOf(other));
+  const there = idsOf(list(stream.get('entries') ?? null));
+  return pendingOf(group).filter((entry) => {
+    const id = text(list(entry)[0] ?? null);
+    return !theirs.has(id) && !there.has(id);
+  });
+}
+
+function without(entries: readonly Reply[], others: readonly Reply[]): Reply[] {
+  const left = new Set(others);
+  return entries.filter((entry) => !left.has(entry));
 }
 
 /** Fields that only one side's version knows are left out. */

@@ -10,7 +10,7 @@ import { wait } from './pace.ts';
 import type { Difference } from './report.ts';
 import { type Reply, ReplyError } from './resp-reader.ts';
 import type { Side } from './side.ts';
-import type { SameAnswer } from './value-pair.ts';
+import type { OnDrift, SameAnswer } from './value-pair.ts';
 
 export interface Suspect extends SidedKey {
   readonly key: Buffer;
@@ -39,7 +39,7 @@ export interface SettleOptions {
    */
   readonly waitForApplied?: WaitForApplied | undefined;
   readonly entriesRead?: boolean;
-  readonly onDrift?: () => void;
+  readonly onDrift?: OnDrift;
   /** Tells windows that are equal byte for byte from others, without parsing them. */
   readonly same?: ((key: Buffer, places: KeyPlaces) => SameAnswer) | undefined;
   readonly signal?: AbortSignal | undefined;

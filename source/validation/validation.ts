@@ -27,6 +27,7 @@ import {
   storeState,
   type ValidateState,
 } from './validate-state.ts';
+import { DRIFTS, type Drift } from './value-pair.ts';
 
 export interface ValidateOptions {
   readonly source: CompareSide;
@@ -88,8 +89,6 @@ const WORTH_A_NOTE_MS = 1000;
 /** The rate is that of this many of the last reports. */
 const RATE_REPORTS = 10;
 
-const DRIFTED = 'The entries-read of some stream groups differ: replication itself does not carry this estimate.';
-
 export class Validation {
   readonly #options: ValidateOptions;
   readonly #pace: Pace;
@@ -105,7 +104,7 @@ export class Validation {
   #examiner: Examiner | null = null;
   #marks: { readonly atMs: number; readonly done: number }[] = [];
   #before = 0;
-  #drifted = false;
+  readonly #drifted = new Set<Drift>();
 
   constructor(options: ValidateOptions) {
     this.#options = options;
@@ -274,8 +273,8 @@ export class Validation {
         toleranceMs: this.#tolerance(sides),
         guardMs: EXPIRY_GUARD_MS + Math.abs(sides.clockSkewMs),
         signal,
-        onDrift: () => {
-          this.#drifted = true;
+        onDrift: (what) => {
+          this.#drifted.add(what);
         },
         onDifference: (difference, stratum) => {
           if (this.#kept.length < maxDifferences) {
@@ -348,7 +347,8 @@ export class Validation {
 
   #allNotes({ target }: LinkedSides): readonly string[] {
     const held = heldNote(target.side);
-    return [...this.#notes, ...(this.#drifted ? [DRIFTED] : []), ...(held === null ? [] : [held])];
+    const drifted = [...this.#drifted].map((what) => DRIFTS[what]);
+    return [...this.#notes, ...drifted, ...(held === null ? [] : [held])];
   }
 
   #report(): void {

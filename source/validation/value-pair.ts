@@ -15,10 +15,24 @@ export interface ValuePair {
   readonly bytes: number;
   /** Compare the entries-read of stream groups too; else `onDrift` is told of each that differs. */
   readonly entriesRead: boolean;
-  readonly onDrift: () => void;
+  /**
+   * The target takes a deleted entry off the pending ones when it is claimed, and the source does not (XCLAIM from 7.0 on):
+   * a stream that was copied rightly lacks it there.
+   */
+  readonly forgetsDeleted: boolean;
+  readonly onDrift: OnDrift;
   /** Whether both sides answer one command with the same bytes; where it is there, equal windows need not be parsed. */
   readonly same?: SameAnswer | undefined;
 }
+
+/** What replication itself lets drift apart, so that no copy is to blame. */
+export const DRIFTS = {
+  'entries-read': 'The entries-read of some stream groups differ: replication itself does not carry this estimate.',
+  'deleted-pending':
+    'Some stream groups lack pending entries on the target that are deleted from their stream: the target, from 7.0 on, drops them when they are claimed, and the source keeps them.',
+} as const;
+export type Drift = keyof typeof DRIFTS;
+export type OnDrift = (what: Drift) => void;
 
 /** The node of the key is found by the key. */
 export type SameAnswer = (command: Command) => Promise<boolean>;
