@@ -3,49 +3,48 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { chooseRun } from '../../source/control/choose-run.ts';
+import { RemoteEngine } from '../../source/control/remote-engine.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
+import type { ShardSnapshot } from '../../source/engine/contract.ts';
 import { compare } from '../support/migration.ts';
 import { type Program, spawnProgram } from '../support/pty.ts';
 import { waitFor } from '../support/wait.ts';
-import { startPair } from './pair.ts';
+import { type Place, startPair } from './pair.ts';
 import { runProgram } from './run-program.ts';
 
 const KEYS = 2000;
 const SEED = 23;
 const RATE = 600;
 
-interface Shard {
-  readonly state: string;
-  readonly paused: boolean;
-  readonly throttled: string | null;
-  readonly offset: { readonly applied: number | null };
-}
-
-const statusOf = async (env: NodeJS.ProcessEnv): Promise<readonly Shard[]> => {
-  const { code, stdout, stderr } = await runProgram(['status', '--json'], env);
-  if (code !== 0) throw new Error(stderr);
-  return JSON.parse(stdout).shards;
+/** The run of that folder, as an attached screen knows it. */
+const watch = async (folder: string): Promise<RemoteEngine> => {
+  const run = await RemoteEngine.open(await chooseRun(join(folder, 'run'), null), { client: 'test', readOnly: true });
+  onTestFinished(() => run.close());
+  return run;
 };
 
 /** Waits until that shard is as wanted, and proves that the others are streaming and get on meanwhile. */
 const untilShard = async (
-  env: NodeJS.ProcessEnv,
+  run: RemoteEngine,
   id: number,
   what: string,
-  isSo: (shard: Shard) => boolean,
+  isSo: (shard: ShardSnapshot) => boolean,
 ): Promise<void> => {
-  await waitFor(async () => (await statusOf(env)).some((shard, index) => index === id && isSo(shard)), {
+  const shards = () => run.snapshot().shards;
+  await waitFor(() => shards().some((shard) => shard.id === id && isSo(shard)), {
     what: `shard-${id} to be ${what}`,
     deadlineMs: 30_000,
   });
-  const before = await statusOf(env);
+  const before = shards().map(({ offset }) => offset.applied ?? 0);
   await waitFor(
-    async () =>
-      (await statusOf(env)).every(
+    () =>
+      shards().every(
         ({ state, offset }, index) =>
-          index === id || (state === 'streaming' && (offset.applied ?? 0) > (before[index]?.offset.applied ?? 0)),
+          index === id || (state === 'streaming' && (offset.applied ?? 0) > (before[index] ?? 0)),
       ),
     { what: 'the others to get on', deadlineMs: 20_000 },
   );
@@ -68,21 +67,22 @@ test('each key asks as its danger demands, acts, is written down, and leaves the
   const load = await startLoad(source.masters, { cluster: true, ratePerSecond: RATE, seed: SEED, keys: KEYS });
   const screen = spawnProgram({ args: [...args], env, columns: 120, rows: 40 });
   await screen.until('3/3 streaming', 40_000);
+  const run = await watch(folder);
 
   screen.press('p');
   await screen.until('(p undoes it)');
-  await untilShard(env, 0, 'paused', ({ paused }) => paused);
+  await untilShard(run, 0, 'paused', ({ paused }) => paused);
   screen.press('p');
-  await untilShard(env, 0, 'going on', ({ paused }) => !paused);
+  await untilShard(run, 0, 'going on', ({ paused }) => !paused);
 
   await press(screen, 't', 'How fast may shard-0 go? Now: no limit', '20op\r');
-  await untilShard(env, 0, 'slow', ({ throttled }) => throttled === "the shard's limit of 20 op/s");
+  await untilShard(run, 0, 'slow', ({ throttled }) => throttled === "the shard's limit of 20 op/s");
   await screen.until(/slowed down by the shard's limit of 20 op\/s/);
   screen.press('-');
   await screen.until('(+ undoes it)');
   await press(screen, '+', 'shard-0 from 10 op/s to 20 op/s?', 'y');
   await press(screen, 't', 'How fast may shard-0 go? Now: 20 op/s', 'off\r');
-  await untilShard(env, 0, 'free', ({ throttled }) => throttled === null);
+  await untilShard(run, 0, 'free', ({ throttled }) => throttled === null);
 
   await press(screen, 'T', 'How fast may the whole run go? Now: no limit', '50mb\r');
   await screen.until('max 50mb/s');
@@ -97,7 +97,7 @@ test('each key asks as its danger demands, acts, is written down, and leaves the
   await press(screen, 'R', 'Copy shard-0 anew?', 'y');
   await screen.until(/shard-0 begins a new full sync/);
   await screen.until('2/3 streaming', 20_000);
-  await untilShard(env, 0, 'streaming again', ({ state }) => state === 'streaming');
+  await untilShard(run, 0, 'streaming again', ({ state }) => state === 'streaming');
 
   // Paused, the run is not in sync: then finishing takes the target's name, and esc is a no.
   screen.press('p');
@@ -144,3 +144,60 @@ test('each key asks as its danger demands, acts, is written down, and leaves the
     ['finish', 'yes', null],
   ]);
 }, 240_000);
+
+/** The source's node wants a password from now on, and ends the link. @returns what takes it back. */
+async function lockOut({ host, port }: Place): Promise<() => Promise<unknown>> {
+  const redis = new Redis({ host, port });
+  onTestFinished(() => redis.disconnect());
+  await redis.config('SET', 'requirepass', 'changed');
+  await redis.call('AUTH', 'changed');
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
+  return () => redis.config('SET', 'requirepass', '');
+}
+
+test('a shard that has failed begins once more after a yes, fails again and is skipped by name; the run ends without it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'redferry-steering-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const env = { REDFERRY_STATE_DIR: folder };
+  const { source, target, args } = await startPair();
+  const [node, into] = [source.masters[1], target.masters[0]];
+  if (node === undefined || into === undefined) throw new Error('no node');
+  await fillSample(source.masters, { keys: KEYS, cluster: true, seed: SEED });
+  const load = await startLoad(source.masters, { cluster: true, ratePerSecond: RATE, seed: SEED, keys: KEYS });
+  const screen = spawnProgram({ args: [...args], env, columns: 120, rows: 40 });
+  await screen.until('3/3 streaming', 40_000);
+  const run = await watch(folder);
+
+  const open = await lockOut(node);
+  await screen.until('1 FAILED', 30_000);
+  await untilShard(run, 1, 'failed', ({ state }) => state === 'failed');
+  await open();
+  expect(await runProgram(['ctl', 'retry', '--shard', '1'], env)).toMatchObject({ code: 1 });
+  screen.press('l');
+  await press(screen, 'r', 'Begin shard-1 once more?', 'y');
+  await untilShard(run, 1, 'streaming again', ({ state }) => state === 'streaming');
+  await screen.until('3/3 streaming');
+
+  await lockOut(node);
+  await screen.until('1 FAILED', 30_000);
+  await press(screen, 'X', 'Go on without shard-1?', `${into.host}:${into.port}\r`);
+  await screen.until(/why skipped: \S/);
+  await untilShard(run, 1, 'failed', ({ state }) => state === 'failed');
+  await load.stop();
+  await press(screen, 'S', 'Stop the migration?', 'y');
+  await screen.until(/redferry: completed after .* \(exit code 6\)/, 30_000);
+  screen.press('q');
+  expect(await screen.exit).toEqual({ code: 6, signal: null });
+  expect(screen.normalScreen()).toContain('shard-1: skipped: ');
+
+  const lines = readFileSync(join(folder, 'audit.jsonl'), 'utf8').trimEnd().split('\n');
+  const entries = lines.map((line) => JSON.parse(line));
+  expect(
+    entries.map(({ command, confirmed, accepted, change }) => [command.type, confirmed, accepted, change]),
+  ).toEqual([
+    ['retryShard', 'no', false, null],
+    ['retryShard', 'yes', true, { from: 'failed', to: 'connecting' }],
+    ['skipShard', { target: `${into.host}:${into.port}` }, true, { from: 'failed', to: 'skipped' }],
+    ['stop', 'yes', true, null],
+  ]);
+}, 150_000);

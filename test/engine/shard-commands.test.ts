@@ -36,15 +36,6 @@ const untilState = (run: Migration, shard: number, state: string) =>
 const ask = (run: Migration, command: EngineCommand, confirmed: Order['confirmed'] = 'no') =>
   run.engine.dispatch(command, { client: 'test', confirmed });
 
-/** The source's node wants a password from now on, and ends the link. */
-async function lockOut(node: Place): Promise<Redis> {
-  const redis = client(node);
-  await redis.config('SET', 'requirepass', 'changed');
-  await redis.call('AUTH', 'changed');
-  await redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
-  return redis;
-}
-
 test('a shard is copied anew after a yes, and the others do not notice', async () => {
   const { source, target, run } = await startClusters();
   const since = run.engine.snapshot().shards.map(({ stateSinceMs }) => stateSinceMs);
@@ -70,44 +61,6 @@ test('a shard is copied anew after a yes, and the others do not notice', async (
   expect((await run.stop()).outcome).toBe('completed');
   expect((await compare(source.masters, target.masters, BOTH)).differences).toEqual([]);
 }, 90_000);
-
-test('a shard that has failed begins once more, fails again and is skipped: the run completes with exit code 6', async () => {
-  const { source, target, run } = await startClusters();
-  const node = source.masters[1];
-  if (node === undefined) throw new Error('no node');
-  const locked = await lockOut(node);
-  await untilState(run, 1, 'failed');
-  expect(stateOf(run, 0)).toBe('streaming');
-  await locked.config('SET', 'requirepass', '');
-  const retry: EngineCommand = { type: 'retryShard', shard: 1 };
-  expect(await ask(run, retry)).toMatchObject({ accepted: false, needs: 'yes' });
-  expect(await ask(run, retry, 'yes')).toMatchObject({ accepted: true });
-  await untilState(run, 1, 'streaming');
-  await run.caughtUp();
-  expect((await compare(source.masters, target.masters, BOTH)).differences).toEqual([]);
-
-  await lockOut(node);
-  await untilState(run, 1, 'failed');
-  const skip: EngineCommand = { type: 'skipShard', shard: 1 };
-  expect(await ask(run, { type: 'skipShard', shard: 0 }, { target: 'target' })).toMatchObject({ accepted: false });
-  expect(await ask(run, skip, 'yes')).toMatchObject({ accepted: false, needs: 'target' });
-  expect(await ask(run, skip, { target: 'target' })).toMatchObject({ accepted: true });
-  const result = await run.stop();
-  expect(result).toMatchObject({
-    outcome: 'completed',
-    exitCode: EXIT.refusals,
-    message: 'Skipped, and missing on the target: shard-1.',
-  });
-  expect(result.shards[1]?.error).toMatch(/^skipped: /);
-  expect(run.engine.snapshot().audit.map(({ command, accepted }) => [command.type, accepted])).toEqual([
-    ['retryShard', false],
-    ['retryShard', true],
-    ['skipShard', false],
-    ['skipShard', false],
-    ['skipShard', true],
-    ['stop', true],
-  ]);
-}, 120_000);
 
 test('a shard that tries in vain is skipped, and looks like it from then on', async () => {
   const [source, target] = [await testServer(), await testServer()];
