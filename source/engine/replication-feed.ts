@@ -29,6 +29,9 @@ import { steadyMs } from './steady-clock.ts';
 import type { DatabaseKey } from './watched-keys.ts';
 
 const NO_FORMER = { replid2: null, secondReplOffset: -1 } as const;
+const LAG_LOOK_MS = 250;
+/** Nobody sees from a lag below this that the stream is behind. */
+const CAUGHT_UP_MS = 1000;
 
 export class ReplicationFeed implements ShardFeed {
   readonly script: ReplicationScript;
@@ -39,6 +42,7 @@ export class ReplicationFeed implements ShardFeed {
   readonly #host: FeedHost;
   readonly #source: ReplicationSource;
   readonly #lag = new LagMarks();
+  #lagTimer: NodeJS.Timeout | null = null;
   /** Of a source whose expiries arrive relative. */
   readonly #clock: SourceClock | null;
   /** Resolves the wait for the turn to make a snapshot. */
@@ -108,6 +112,7 @@ export class ReplicationFeed implements ShardFeed {
       this.script.resume();
     }
     this.#source.start();
+    this.#lagTimer = setInterval(() => this.#lookAtLag(), LAG_LOOK_MS);
   }
 
   retryNow(): void {
@@ -164,6 +169,7 @@ export class ReplicationFeed implements ShardFeed {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#lagTimer !== null) clearInterval(this.#lagTimer);
     this.#clock?.stop();
     this.recopier?.close();
     this.#source.acknowledge();
@@ -319,6 +325,17 @@ export class ReplicationFeed implements ShardFeed {
       'Slots of the source have moved in a way that may have left deleted keys on the target, which held keys before this run: compare with redferry validate.',
     );
     return [];
+  }
+
+  /** Under a load without a pause there is always something unanswered: what is applied within a second has caught up. */
+  #lookAtLag(): void {
+    const { life, parts } = this.#host;
+    if (life.state !== 'catching-up' || steadyMs() - life.sinceMs < CAUGHT_UP_MS || parts.target.replaying) return;
+    const applied = this.#appliedOffset();
+    const { receivedOffset } = this.#source;
+    if (applied === null || receivedOffset === null) return;
+    const ageSeconds = this.#lag.ageSeconds(applied, receivedOffset, steadyMs());
+    if (ageSeconds * 1000 < CAUGHT_UP_MS) life.on('caught-up');
   }
 
   /** Replication offset of the last byte of the command that was read last. */

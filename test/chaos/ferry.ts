@@ -156,6 +156,9 @@ export class Ferry implements EngineUnderTest, EngineProcess {
   }
 
   async dispose(): Promise<void> {
+    // What it said last tells why a run failed.
+    if (this.#status !== null)
+      this.#log.write('engine-status', { told: this.#status.time, shards: this.#status.shards });
     await this.crash();
     this.#forget();
     rmSync(this.#folder, { recursive: true, force: true });

@@ -38,7 +38,6 @@ async function main(): Promise<number> {
   const log = new ChaosLog(logFile, tell);
   say(`scenario ${scenario.name}, seed ${seed}, ${faults} faults, at most ${Math.ceil(seconds / 60)} minutes`);
   say(`log ${logFile}`);
-  if (scenario.expectation.kind === 'known-failure') say(`known to fail today: ${scenario.expectation.reason}`);
   // What was started is ended by its own clean-up when this process ends, however it does.
   const leave = (why: string, exitCode: number): void => {
     log.write('end', { verdict: 'failed', reason: why });
@@ -50,7 +49,7 @@ async function main(): Promise<number> {
   const result = await runScenario(scenario, { seed, faults, log });
   clearTimeout(timer);
   await stopAll();
-  report(result, scenario);
+  report(result);
   say(`again with: npm run chaos -- ${order.again}`);
   return EXIT[result.verdict];
 }
@@ -70,9 +69,7 @@ function readOrder(args: readonly string[]): Order | null {
     },
   });
   if (values.list) {
-    for (const { name, faultCount, expectation } of SCENARIOS) {
-      say(`${name} (${faultCount})${expectation.kind === 'equal' ? '' : `: known to fail, ${expectation.reason}`}`);
-    }
+    for (const { name, faultCount } of SCENARIOS) say(`${name} (${faultCount})`);
     return null;
   }
   const scenario = withOnly(scenarioNamed(values.scenario), values.only);
@@ -115,7 +112,7 @@ function tell(event: string, detail: object): void {
   if (shown.includes(event)) say(`  ${event} ${JSON.stringify(detail)}`);
 }
 
-function report(result: ChaosResult, { expectation }: Scenario): void {
+function report(result: ChaosResult): void {
   const { verdict, reason, differences, keys, faults, skipped, fullSyncs, recoveryMs, resumes, load } = result;
   for (const difference of differences) say(`  ${difference}`);
   const recovered = recoveryMs.toSorted((a, b) => a - b);
@@ -124,8 +121,6 @@ function report(result: ChaosResult, { expectation }: Scenario): void {
   say(`streaming again after ms: median ${middle(recovered)}, longest ${recovered.at(-1) ?? '-'}`);
   say(`continued after a kill after ms: median ${middle(resumed)}, longest ${resumed.at(-1) ?? '-'}`);
   if (fullSyncs !== null) say(`full syncs after the first: ${fullSyncs}`);
-  if (verdict === 'equal' && expectation.kind === 'known-failure')
-    say('known to fail, and did not: see its expectation');
   say(verdict === 'equal' ? 'EQUAL' : `${verdict.toUpperCase()}: ${reason}`);
 }
 

@@ -49,9 +49,6 @@ export interface Bounds {
   readonly resumeMs: number;
 }
 
-/** `equal`: every key. `known-failure`: what is not built yet, with the reason; the run is still made and told. */
-export type Expectation = { readonly kind: 'equal' } | { readonly kind: 'known-failure'; readonly reason: string };
-
 export interface Scenario {
   readonly name: string;
   readonly engine: EngineName;
@@ -68,7 +65,6 @@ export interface Scenario {
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
   /** The load before the first fault and after the last, milliseconds. */
   readonly calmMs: number;
-  readonly expectation: Expectation;
   readonly bounds?: Bounds | undefined;
   /** Part of `npm test`. */
   readonly short: boolean;

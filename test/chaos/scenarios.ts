@@ -1,12 +1,8 @@
-// The scenarios, as data. What is not built yet is there with its reason: when it is, `expectation` becomes EQUAL and, for
-// the short ones, the test runs it.
+// The scenarios, as data. Each is expected to end with every key equal.
 import { FAULTS, type FaultName } from './faults.ts';
 import { SHORT_LIVED_KINDS } from './load-kinds.ts';
 import { scripted } from './plan.ts';
-import type { Bounds, Expectation, LoadShape, Scenario, SideShape } from './scenario.ts';
-
-const EQUAL: Expectation = { kind: 'equal' };
-const NOT_SEEN = knownFailure('not seen equal in a long run yet');
+import type { Bounds, LoadShape, Scenario, SideShape } from './scenario.ts';
 
 /** The issue's promise: a kill -9 in the stream costs two seconds and no snapshot. */
 const GOES_ON: Bounds = { fullSyncs: 0, resumeMs: 2000 };
@@ -117,7 +113,6 @@ export const SCENARIOS: readonly Scenario[] = [
     load: LOAD,
     faults: faultsFor('source'),
     faultCount: 30,
-    expectation: NOT_SEEN,
   },
   {
     ...common('clusters'),
@@ -126,9 +121,6 @@ export const SCENARIOS: readonly Scenario[] = [
     load: LOAD,
     faults: faultsFor('both'),
     faultCount: 200,
-    expectation: knownFailure(
-      '200 faults were survived, and slots that moved on the source while their shards began anew were missing; that is mended, the long run is to be repeated',
-    ),
   },
   // Slots that change hands while their old or new shard begins anew.
   {
@@ -147,7 +139,6 @@ export const SCENARIOS: readonly Scenario[] = [
     load: { ...LOAD, constantShare: 0.9 },
     faults: faultsFor('both'),
     faultCount: 30,
-    expectation: NOT_SEEN,
   },
   {
     ...common('clusters-changing'),
@@ -156,7 +147,6 @@ export const SCENARIOS: readonly Scenario[] = [
     load: { ...LOAD, constantShare: 0 },
     faults: faultsFor('both'),
     faultCount: 30,
-    expectation: NOT_SEEN,
   },
   {
     ...common('target-cluster'),
@@ -165,9 +155,6 @@ export const SCENARIOS: readonly Scenario[] = [
     load: LOAD,
     faults: only((name) => name.startsWith('target-') && name !== 'target-restart-behind'),
     faultCount: 20,
-    expectation: knownFailure(
-      'of two writes to a slot that stands open while links are lost the later one may come first',
-    ),
   },
   {
     ...common('short-lived'),
@@ -235,12 +222,8 @@ export function scenarioNamed(name: string): Scenario {
   throw new Error(`there is no scenario ${name}; there are ${SCENARIOS.map((scenario) => scenario.name).join(', ')}`);
 }
 
-function common(name: string): Pick<Scenario, 'name' | 'engine' | 'calmMs' | 'expectation' | 'short'> {
-  return { name, engine: 'redferry', calmMs: 500, expectation: EQUAL, short: false };
-}
-
-function knownFailure(reason: string): Expectation {
-  return { kind: 'known-failure', reason };
+function common(name: string): Pick<Scenario, 'name' | 'engine' | 'calmMs' | 'short'> {
+  return { name, engine: 'redferry', calmMs: 500, short: false };
 }
 
 /** All faults by their own weights; those of clusters for the sides that are one, with replicas. */

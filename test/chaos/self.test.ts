@@ -28,7 +28,6 @@ function withEngine(engine: EngineName, more: Partial<Scenario> = {}): Promise<C
     faults: {},
     faultCount: 0,
     calmMs: 700,
-    expectation: { kind: 'equal' },
     short: true,
     ...more,
   };
