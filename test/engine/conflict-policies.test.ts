@@ -1,7 +1,7 @@
 // Existing keys of every kind under each policy, and with a switch in the middle: every key ends as the policy in force at
 // its time says, and the counts add up: 100,000 keys in the long form (REDFERRY_LONG=1).
 import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
 import type { ConflictPolicy } from '../../source/engine/contract.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
@@ -12,6 +12,8 @@ import { waitFor } from '../support/wait.ts';
 
 const KEYS = shortOrLong(4000, 100_000);
 const AT_ONCE = 5000;
+const DEADLINE_MS = shortOrLong(30_000, 240_000);
+vi.setConfig({ testTimeout: shortOrLong(60_000, 400_000) });
 const HOUR_MS = 3_600_000;
 
 /** What the target has of a key before the run; `fresh` is nothing. */
@@ -219,7 +221,10 @@ describe(`${KEYS} keys that the target has in part`, () => {
     const staged = await stage();
     const before = await contents(staged.to);
     const run = begin(staged, 'rewrite', { throttle: TWO_SECONDS });
-    await waitFor(() => run.conflicts.length > CONFLICTS / 20, { deadlineMs: 30_000, what: 'the first conflicts' });
+    await waitFor(() => run.conflicts.length > CONFLICTS / 20, {
+      deadlineMs: DEADLINE_MS,
+      what: 'the first conflicts',
+    });
     const asked = await run.engine.dispatch({
       type: 'setConflictPolicy',
       shards: 'all',
@@ -264,7 +269,7 @@ describe(`${KEYS} keys that the target has in part`, () => {
           shard()?.conflictStanding.question?.kind === kind &&
           (shard()?.conflictStanding.question?.number ?? 0) > after,
         {
-          deadlineMs: 30_000,
+          deadlineMs: DEADLINE_MS,
           what: `question ${after + 1}`,
         },
       );
