@@ -1,18 +1,18 @@
 // Faults in long values among many equal keys, at rest and under 10,000 writes a second, in full mode: all found, no false
-// alarm, memory bounded. Replication is the copy; its target is written to afterwards. Small by default; `npm run
-// test:million` makes it a million equal keys and values of a million elements, from each version to the next (some minutes).
+// alarm, memory bounded. Replication is the copy; its target is written to afterwards. Small by default; the long
+// form takes a million equal keys and values of a million elements, from each version to the next (some minutes).
 import { expect, onTestFinished, test } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import type { Command, Connection } from '../../source/validation/connection.ts';
 import { type CompareSide, openSide, text } from '../../source/validation/side.ts';
 import { Validation } from '../../source/validation/validation.ts';
-import { EQUAL_KEYS } from '../support/equal-keys.ts';
+import { LONG, shortOrLong } from '../support/long.ts';
 import { SERVER_KINDS, type ServerKind } from '../support/other-servers.ts';
 import { testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
-const EQUAL = EQUAL_KEYS ?? 20_000;
+const EQUAL = shortOrLong(20_000, 1_000_000);
 const ELEMENTS = EQUAL;
 const BATCH = 1000;
 const LIVE_KEYS = 5000;
@@ -85,7 +85,7 @@ const kindOf = (label: string): ServerKind | undefined => SERVER_KINDS.find((kin
 const OWN = SERVER_KINDS.filter(({ label }) => label === 'own');
 const PAIRS: readonly (readonly [string, ServerKind, ServerKind])[] = [
   ...OWN.map((own) => ['own to own', own, own] as const),
-  ...(EQUAL_KEYS === null ? [] : WAYS).flatMap(([from, to]) => {
+  ...(LONG ? WAYS : []).flatMap(([from, to]) => {
     const [source, target] = [kindOf(from), kindOf(to)];
     return source === undefined || target === undefined ? [] : [[`${from} to ${to}`, source, target] as const];
   }),
@@ -129,7 +129,7 @@ test.each(PAIRS)(TITLE, { timeout: 1_200_000 }, async (pair, older, newer) => {
     expect(differences.map(({ key }) => String(key)).sort(), result.verdict).toEqual(DIFFERENT);
     expect(result.equal).toBeGreaterThanOrEqual(EQUAL);
     expect(peakBytes - before).toBeLessThan(MOST_GROWTH_BYTES);
-    if (EQUAL_KEYS !== null) {
+    if (LONG) {
       const [seconds, growth] = [result.seconds.toFixed(1), ((peakBytes - before) / 1e6).toFixed(0)];
       console.log(`${pair}, ${ratePerSecond} writes/s: ${seconds} s, ${growth} MB more: ${result.verdict}`);
     }
