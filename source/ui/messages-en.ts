@@ -61,7 +61,7 @@ export const MESSAGES_EN: Messages = {
     retry: { help: 'try again: a shard that waits or has failed', hint: 'retry' },
     restart: { help: 'copy the shard anew' },
     skip: { help: 'go on without a failed shard' },
-    leftovers: { help: 'remove from the target what the source has deleted' },
+    leftovers: { help: 'remove keys that the source has deleted' },
     slower: { help: 'halve the rate of the shard' },
     faster: { help: 'double the rate of the shard' },
     rate: { help: 'rate of the shard', hint: 'rate' },
