@@ -98,7 +98,7 @@ export const KEYSPACE_EVENTS = {
   nothing: (source: string, user: string) =>
     `The user ${user} may neither read notify-keyspace-events of ${source} (CONFIG) nor use CLIENT TRACKING: changes during the scan would not arrive.`,
   consoles: (user: string) =>
-    `Set notify-keyspace-events to AE where the service has its settings (parameter group, advanced settings, redis.conf; docs/scan.md names the places), and grant ACL SETUSER ${user} +config|get.`,
+    `Set notify-keyspace-events to AE in the service's console (ElastiCache and MemoryDB: parameter group; Azure: advanced settings; Memorystore: instance configuration; Tair: parameter settings) or in redis.conf; ACL SETUSER ${user} +config|get +config|set lets redferry do it.`,
 };
 
 export const SCAN_PERMISSION = {

@@ -145,7 +145,8 @@ export const MESSAGES_EN: Messages = {
     enough: 'enough',
     lacking: 'not enough, press K',
     tracking: 'by tracking',
-    forbidden: 'CONFIG is forbidden on this source: docs/scan.md says where the setting is made.',
+    forbidden:
+      'CONFIG is forbidden here: set notify-keyspace-events to AE in redis.conf or the console (ElastiCache: parameter group; Azure: advanced settings; Memorystore: instance configuration; Tair: parameters).',
     onTitle: (address, change) => `notify-keyspace-events of ${address}: ${change}?`,
     onEffect: 'Every write costs the source some more processor time; it is put back when the run ends.',
     offTitle: (address) => `Put notify-keyspace-events of ${address} back to what it was?`,

@@ -136,7 +136,8 @@ export const MESSAGES_ZH: Messages = {
     enough: '足够',
     lacking: '不足，按 K',
     tracking: '由 tracking 跟踪',
-    forbidden: '此源禁止 CONFIG：设置位置见 docs/scan.md。',
+    forbidden:
+      '此处禁止 CONFIG：请在 redis.conf 或控制台把 notify-keyspace-events 设为 AE（ElastiCache：参数组；Azure：高级设置；Memorystore：实例配置；Tair：参数）。',
     onTitle: (address, change) => `${address} 的 notify-keyspace-events：${change}？`,
     onEffect: '每次写入会多占源少许处理器时间；运行结束时恢复原值。',
     offTitle: (address) => `将 ${address} 的 notify-keyspace-events 恢复原值？`,

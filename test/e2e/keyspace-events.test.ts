@@ -6,7 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { spawnProgram } from '../support/pty.ts';
 import { client, keyspaceEvents } from '../support/scan.ts';
 import { testServer } from '../support/servers.ts';
-import { fromTo } from './pair.ts';
+import { addressOf, fromTo } from './pair.ts';
+import { runProgram } from './run-program.ts';
 
 async function stage() {
   const [source, target] = await Promise.all([testServer(), testServer()]);
@@ -22,7 +23,7 @@ async function stage() {
       columns: 120,
       rows: 30,
     });
-  return { from, to, start };
+  return { from, to, start, source, target };
 }
 
 /** Presses K and agrees. */
@@ -54,6 +55,23 @@ test('off: said, enabled with K, followed, and put back after quitting', async (
   await expect.poll(() => to.mget('kept', 'gone'), { timeout: 15_000 }).toEqual(['2', null]);
   await from.set('later', '1');
   await expect.poll(() => to.get('later'), { timeout: 10_000 }).toBe('1');
+  // Off and on again, now for all shards; what happened in between is made up for.
+  program.press('E');
+  await program.until('Put notify-keyspace-events');
+  program.press('y');
+  await program.until('(empty) not enough, press K');
+  await from.set('between', '1');
+  program.press('E');
+  await program.until(/\(empty\) \S+ AE\?/);
+  program.press('y');
+  await expect.poll(() => to.get('between'), { timeout: 15_000 }).toBe('1');
+  await program.until(/streaming/);
+  // Another scan by hand finds what somebody has taken from the target.
+  await to.del('kept');
+  program.press('R');
+  await program.until('once more?');
+  program.press('y');
+  await expect.poll(() => to.get('kept'), { timeout: 15_000 }).toBe('2');
   program.press('S');
   await program.until(/Stop/);
   program.press('y');
@@ -87,4 +105,31 @@ test('noticed by the next run after kill -9, and put back by it', async () => {
   next.kill('SIGTERM');
   await next.exit;
   expect(await keyspaceEvents(from)).toBe('');
+});
+
+test('without the right to CONFIG: where it is set is said, by check before anything runs', async () => {
+  const { from, to, start, ...places } = await stage();
+  await from.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '&*', '+@all', '-config');
+  const source = addressOf(places.source).replace('//', '//reader:secret@');
+  const checked = await runProgram([
+    'check',
+    '--reader',
+    'scan',
+    '--source',
+    source,
+    '--target',
+    addressOf(places.target),
+  ]);
+  expect(checked.stdout).toMatch(/user reader may not read notify-keyspace-events/);
+  expect(checked.stdout.replace(/\s+/g, ' ')).toContain('ElastiCache and MemoryDB: parameter group');
+  expect(await to.dbsize()).toBe(0);
+  const program = start(['--source', source]);
+  await program.until('by tracking');
+  program.press('K');
+  await program.until('CONFIG is forbidden here');
+  await program.until('parameter group');
+  await from.del('gone');
+  await expect.poll(() => to.exists('gone'), { timeout: 10_000 }).toBe(0);
+  program.kill('SIGTERM');
+  await program.exit;
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import { compare, endpointOf, type Migration, migrate, TEST_LIMITS } from '../support/migration.ts';
-import { client, following, keyspaceEvents } from '../support/scan.ts';
+import { client, following, keyspaceEvents, SCAN_ONCE } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 
 /** Changes in one go; the source tells of each. */
@@ -34,30 +34,67 @@ describe('changes during and after a scan', () => {
     const sample = { keys: 6000, cluster: false, seed: 5, databases };
     await fillSample([source], sample);
     const load = await startLoad([source], { ...sample, ratePerSecond: 1500 });
-    const run = migrate(endpointOf(source), endpointOf(target), following());
-    await run.streaming();
     const [zero, one, eleven] = [client(source), client(source, 1), client(source, 11)];
+    await eleven.mset('during', '1', 'before:flush', '1');
+    const run = migrate(endpointOf(source), endpointOf(target), {
+      ...following(),
+      scan: { ...SCAN_ONCE, changes: 'set', keysPerSecond: 4000 },
+    });
+    const shard = () => run.engine.snapshot().shards[0];
+    await expect.poll(() => shard()?.keys.done ?? 0, { timeout: 20_000 }).toBeGreaterThan(500);
+    await eleven.flushdb();
+    await eleven.set('during', '2');
+    expect(shard()?.state).toBe('full-sync');
+    await run.streaming();
     await one.flushdb();
     await zero.set('to:expire', '1', 'PX', 20);
     await eleven.set('from', '1');
     await eleven.rename('from', 'to');
     await zero.set('to:move', '1');
     await zero.move('to:move', 1);
+    await zero.rpush('from:full', ...Array.from({ length: 100 }, (_, i) => `element ${i}`));
+    await zero.set('to:unlink', '1');
+    await zero.unlink('to:unlink');
     const before = load.stats().commands;
     await expect.poll(() => load.stats().commands, { timeout: 20_000 }).toBeGreaterThan(before + 1500);
     // A flush takes away what the load counts on: some of its commands fail.
     await load.stop();
     await eleven.flushdb();
     await eleven.set('after:flush', 'here');
-    await expect
-      .poll(async () => (await client(target, 11).dbsize()) === 1 && changesOf(run)?.waiting, { timeout: 20_000 })
-      .toBe(0);
+    // What has an expiry is evicted, and what is written after that refused.
+    const volatile = async (): Promise<number> => Number(/db0:.*expires=(\d+)/.exec(await zero.info('keyspace'))?.[1]);
+    expect(await volatile()).toBeGreaterThan(100);
+    await zero.config('SET', 'maxmemory-policy', 'volatile-random');
+    await zero.config('SET', 'maxmemory', '1');
+    await expect.poll(() => zero.set('x', '1').catch(String), { timeout: 10_000 }).toContain('OOM');
+    expect(await volatile()).toBe(0);
+    // A source that is full takes no command into a transaction, and is read all the same.
+    await zero.lpop('from:full');
+    const last = client(target, 11);
+    await expect.poll(async () => [await last.dbsize(), changesOf(run)?.waiting], { timeout: 30_000 }).toEqual([1, 0]);
     const result = await run.stop();
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    await zero.config('SET', 'maxmemory', '0');
     const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
     expect(report.differences.slice(0, 5)).toEqual([]);
     expect(report.checked).toBeGreaterThan(2000);
     expect(await keyspaceEvents(zero)).toBe('');
+  });
+
+  it('by SWAPDB, which has no event, are reported and found', async () => {
+    const [source, target] = [await testServer(), await testServer()];
+    const [from, three, there] = [client(source), client(source, 3), client(target, 3)];
+    await from.mset('one', '1', 'two', '1');
+    await three.set('three', '3');
+    const run = migrate(endpointOf(source), endpointOf(target), following());
+    await run.streaming();
+    await from.swapdb(0, 3);
+    await expect.poll(() => there.exists('one'), { timeout: 15_000 }).toBe(1);
+    expect(run.notices.map(({ message }) => message).join()).toContain('SWAPDB was run on the source');
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
+    expect(report.differences).toEqual([]);
+    expect(report.checked).toBe(3);
   });
 
   it('of a cluster', async () => {

@@ -1,7 +1,10 @@
 // Fetches the values of a list of keys, with their expiries, over one link. First the source is asked how large they are:
 // what is above the limit is never fetched whole. Strings come by MGET (0.9 us of the source's time for 473 bytes, its
 // expiry included; DUMP 2.5 us, measured on Redis 7.0.15), whatever else by DUMP. A standalone answers values and expiries
-// in one transaction; a cluster, where a transaction takes one slot, between two of which a change is told by its event.
+// in one transaction; a cluster, where a transaction takes one slot, and a source above its maxmemory do not: a change between
+// the two is told by its event.
+
+import { steadyMs } from '../../engine/steady-clock.ts';
 import { RespBuilder } from '../../protocol/resp-builder.ts';
 import type { ServerVersion } from '../../topology/topology.ts';
 import { FetchedValues, FOUND, type Found } from './fetched-values.ts';
@@ -22,6 +25,8 @@ export interface FetcherOptions {
 const GROUP_BYTES = 2 * 1024 * 1024;
 /** Below this share of strings MGET would mostly ask for nothing. */
 const LEAST_STRINGS = 0.2;
+/** A source above its maxmemory is asked once more whether it takes transactions after this time. */
+const PLAIN_MS = 10_000;
 const NOWHERE = new Uint16Array(0);
 /** How fast the share follows what was found. */
 const SHARE_WEIGHT = 0.2;
@@ -33,6 +38,10 @@ export class ValueFetcher {
   readonly #values: FetchedValues;
   #stringShare = 1;
   #sizesKnown = true;
+  /** Until when a source above its maxmemory is asked without transactions, by steadyMs. */
+  #plainUntilMs = 0;
+  /** The request that is being made is a transaction. */
+  #isolated = false;
 
   constructor(keys: KeyList, options: FetcherOptions) {
     this.#options = options;
@@ -100,13 +109,29 @@ export class ValueFetcher {
 
   async #fetchGroup(link: SourceLink, values: FetchedValues): Promise<void> {
     const asked = this.#placesOf(values, FOUND.asked);
-    if (asked.length > 0) await this.#askValues(link, values, asked);
+    if (asked.length > 0) await this.#askValuesAnyhow(link, values, asked);
     const elsewhere = values.keys.isChange ? this.#placesOf(values, FOUND.elsewhere) : NOWHERE;
     if (elsewhere.length > 0) await this.#askImported(link, values, elsewhere);
   }
 
   #placesOf(values: FetchedValues, found: Found): Uint16Array {
     return values.places.subarray(0, values.count).filter((place) => values.found[place] === found);
+  }
+
+  /** Above its maxmemory a source takes no command into a transaction, reads neither (processCommand, server.c). */
+  async #askValuesAnyhow(link: SourceLink, values: FetchedValues, asked: Uint16Array): Promise<void> {
+    try {
+      await this.#askValues(link, values, asked);
+    } catch (error) {
+      if (!(error instanceof SourceRefusal) || !error.reply.startsWith('OOM') || !this.#isolates) throw error;
+      this.#plainUntilMs = steadyMs() + PLAIN_MS;
+      await this.#askValues(link, values, this.#placesOf(values, FOUND.asked));
+    }
+  }
+
+  /** Whether values and expiries are asked for in one transaction. */
+  get #isolates(): boolean {
+    return !this.#options.cluster && steadyMs() >= this.#plainUntilMs;
   }
 
   async #askValues(link: SourceLink, values: FetchedValues, asked: Uint16Array): Promise<void> {
@@ -198,7 +223,8 @@ export class ValueFetcher {
   #begin(): RespBuilder {
     const request = this.#request;
     request.clear();
-    if (!this.#options.cluster) request.add('MULTI');
+    this.#isolated = this.#isolates;
+    if (this.#isolated) request.add('MULTI');
     return request;
   }
 
@@ -213,8 +239,8 @@ export class ValueFetcher {
     const request = this.#request;
     const cursor = this.#cursor;
     const { keys } = values;
-    const { cluster, version } = this.#options;
-    const absolute = knowsExpireTime(version);
+    const isolated = this.#isolated;
+    const absolute = knowsExpireTime(this.#options.version);
     for (const place of places) {
       request.command(2);
       request.text(absolute ? 'PEXPIRETIME' : 'PTTL');
@@ -223,11 +249,11 @@ export class ValueFetcher {
     // What PTTL is counted from.
     if (!absolute) request.add('TIME');
     const commands = valueCommands + places.length + (absolute ? 0 : 1);
-    if (!cluster) request.add('EXEC');
-    const replies = await link.ask(request.written(), cluster ? commands : commands + 2, keys.database);
+    if (isolated) request.add('EXEC');
+    const replies = await link.ask(request.written(), isolated ? commands + 2 : commands, keys.database);
     values.replies.push(replies);
     cursor.begin(replies.bytes);
-    if (!cluster) {
+    if (isolated) {
       cursor.pass(commands + 1);
       cursor.next();
       if (cursor.isError) throw new SourceRefusal(cursor.text());
