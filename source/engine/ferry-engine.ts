@@ -6,7 +6,6 @@ import type { SlotRange } from '../topology/topology.ts';
 import { BudgetAlarm } from './budget-alarm.ts';
 import { CommandDesk } from './command-desk.ts';
 import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
-import type { ConflictRecord, ToldConflict } from './conflict-contract.ts';
 import type {
   AuditEntry,
   CommandOutcome,
@@ -16,21 +15,18 @@ import type {
   EngineResult,
   EngineSnapshot,
   KeyName,
-  Notice,
   NoticeLevel,
   Order,
-  Refusal,
   RunPhase,
   ShardSelection,
 } from './contract.ts';
-import { CONFLICTS_KEPT, NOTICES_KEPT, REFUSALS_KEPT } from './contract.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
-import type { KeyspaceSettings } from './keyspace-settings.ts';
+import { KeyspaceDesk } from './keyspace-desk.ts';
 import type { Rate } from './rate-gate.ts';
 import { RecopyRequests } from './recopy-requests.ts';
-import { keyInWords } from './refusal.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';
+import { type JournalListeners, RunJournal } from './run-journal.ts';
 import { type JoinedNode, jobOfJoined, type RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
 import { ScanWatch } from './scan-watch.ts';
@@ -49,7 +45,7 @@ const TICK_MS = 250;
 const SECOND_MS = 1000;
 const GIVE_UP_MS = 5000;
 
-export interface FerryEngineOptions {
+export interface FerryEngineOptions extends JournalListeners {
   readonly run: string;
   /** As the person named them, without credentials: shown until they have been asked what they are. */
   readonly source: string;
@@ -60,11 +56,6 @@ export interface FerryEngineOptions {
     /** Nobody wants the run any more. */
     stopped: () => boolean,
   ) => Promise<RunPlan>;
-  /** Gets every notice and every refusal, for the log file. */
-  readonly onNotice?: (notice: Notice) => void;
-  /** Gets every settled conflict, for the file of conflicts. */
-  readonly onConflicts?: (conflicts: readonly ConflictRecord[]) => void;
-  readonly onRefusals?: (refusals: readonly Refusal[]) => void;
   /** Gets every command and what came of it, for the audit file. */
   readonly onAudit?: (entry: AuditEntry) => void;
   /** How fast the run may go; left out: as fast as it can. */
@@ -94,17 +85,16 @@ export class FerryEngine implements Engine {
   #permits: SnapshotPermits | null = null;
   #watch: SourceWatch | null = null;
   #scanWatch: ScanWatch | null = null;
-  /** Of a source that is scanned. */
-  #keyspace: KeyspaceSettings | null = null;
+  readonly #keyspace = new KeyspaceDesk({
+    chosen: (shards) => this.#chosen(shards),
+    send: (message) => this.#pool?.send(message),
+    notice: (level, message) => this.#notice(level, null, message),
+  });
   readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
   readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
   #checkpoints: RunCheckpoints | null = null;
   #cleanUp: (completed: boolean) => void = () => {};
-  #notices: readonly Notice[] = [];
-  #noticeCount = 0;
-  #conflicts: readonly ConflictRecord[] = [];
-  #conflictCount = 0;
-  #refusals: readonly Refusal[] = [];
+  readonly #journal: RunJournal;
   #result: EngineResult | null = null;
   #picture: EngineSnapshot | null = null;
   #ticker: NodeJS.Timeout | null = null;
@@ -113,6 +103,7 @@ export class FerryEngine implements Engine {
 
   constructor(options: FerryEngineOptions) {
     this.#options = options;
+    this.#journal = new RunJournal(options);
     this.#source = { address: options.source, kind: 'unknown', version: null, masters: 0 };
     this.#target = { address: options.target, kind: 'unknown', version: null, masters: 0 };
     this.#desk = new ValidationDesk(options.validation ?? null, {
@@ -196,9 +187,9 @@ export class FerryEngine implements Engine {
       case 'setRate':
         return this.#setRate(command.shards, command.rate);
       case 'setKeyspaceEvents':
-        return this.#setKeyspaceEvents(command.shards, command.on);
+        return this.#keyspace.switch(command.shards, command.on);
       case 'rescan':
-        return this.#rescan(command.shards);
+        return this.#keyspace.rescan(command.shards);
       case 'removeLeftovers':
         return this.#removeLeftovers(command.shards);
       case 'retryShard':
@@ -239,7 +230,7 @@ export class FerryEngine implements Engine {
       lost: (shard, error) => this.#leaseLost(shard, error),
       notice: (level, shard, message) => this.#notice(level, shard, message),
     });
-    this.#keyspace = plan.keyspace;
+    this.#keyspace.settings = plan.keyspace;
     this.#pool = new WorkerPool(
       plan.threads,
       {
@@ -276,7 +267,7 @@ export class FerryEngine implements Engine {
       notice: (level: NoticeLevel, shard: string | null, message: string) => this.#notice(level, shard, message),
     };
     if (job.origin.scan !== null) {
-      const keyspaceFollows = (shard: number, address: NodeAddress) => this.#keyspaceFollows(shard, address);
+      const keyspaceFollows = (shard: number, address: NodeAddress) => this.#keyspace.follow(shard, address);
       this.#scanWatch = new ScanWatch(job.origin.endpoint, { ...host, records, keyspaceFollows });
       this.#scanWatch.start();
       return;
@@ -312,17 +303,17 @@ export class FerryEngine implements Engine {
         this.#notice(message.level, record.job.name, message.message);
         break;
       case 'refusals':
-        this.#refused(message.refusals);
+        this.#journal.refused(message.refusals);
         break;
       case 'conflicts':
-        this.#conflictsTold(message.conflicts);
+        this.#journal.conflictsSettled(message.conflicts);
         break;
       case 'left-over':
         record.leftovers = message.leftovers;
         break;
       case 'moved':
         record.moved(message.address);
-        void this.#keyspaceFollows(message.shard, message.address);
+        void this.#keyspace.follow(message.shard, message.address);
         break;
       case 'permit-wanted':
         if (record.job.origin.kind === 'server') this.#permits?.want(message.shard, record.job.origin.address.host);
@@ -390,23 +381,8 @@ export class FerryEngine implements Engine {
     if (paused) this.#pool?.send({ type: 'pause', shard: job.id });
   }
 
-  #refused(refusals: readonly Refusal[]): void {
-    this.#options.onRefusals?.(refusals);
-    const first = refusals[0];
-    if (this.#refusals.length === 0 && first !== undefined) {
-      this.#notice(
-        'warn',
-        first.shard,
-        `${first.command} of ${keyInWords(first.key, first.database)} was refused: ${first.reason}. All refusals are in the log file.`,
-      );
-    }
-    this.#refusals = [...this.#refusals, ...refusals].slice(0, REFUSALS_KEPT);
-  }
-
   #pauseOrResume(type: 'pause' | 'resume', shards: ShardSelection): CommandOutcome {
-    const chosen = this.#records.filter(
-      (record) => !record.final && (shards === 'all' || shards.includes(record.job.id)),
-    );
+    const chosen = this.#chosen(shards);
     if (chosen.length === 0) return { accepted: false, message: 'There is no such shard at work.' };
     for (const record of chosen) this.#pool?.send({ type, shard: record.job.id });
     const names = shards === 'all' ? 'all shards' : chosen.map((record) => record.job.name).join(', ');
@@ -422,10 +398,11 @@ export class FerryEngine implements Engine {
     return outcome;
   }
 
-  #conflictsTold(told: readonly ToldConflict[]): void {
-    const conflicts = told.map((conflict): ConflictRecord => ({ id: ++this.#conflictCount, ...conflict }));
-    this.#conflicts = [...this.#conflicts, ...conflicts].slice(-CONFLICTS_KEPT);
-    this.#options.onConflicts?.(conflicts);
+  async #removeLeftovers(shards: ShardSelection): Promise<CommandOutcome> {
+    const outcome = await this.#recopies.removeLeftovers(this.#chosen(shards));
+    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
+    this.#changed();
+    return outcome;
   }
 
   #conflictCommand(command: ConflictCommand): CommandOutcome {
@@ -500,51 +477,16 @@ export class FerryEngine implements Engine {
     this.#phase = 'draining';
     void this.#release().then(async (left) => {
       await this.#checkpoints?.close(this.#records.some(({ end }) => end?.reason === 'conflict'));
-      this.#finish(resultOf(this.#records, this.#refusals, this.#seconds(), left));
+      this.#finish(resultOf(this.#records, this.#journal.refusals, this.#seconds(), left));
     });
   }
 
   /** What the run has changed on the servers is put back. @returns what remains to be done, or null. */
   async #release(): Promise<string | null> {
-    const keyspace = this.#keyspace?.release((level, message) => this.#notice(level, null, message));
+    const keyspace = this.#keyspace.release();
     const left = await this.#expiries.release();
     await keyspace;
     return left;
-  }
-
-  async #setKeyspaceEvents(shards: ShardSelection, on: boolean): Promise<CommandOutcome> {
-    if (this.#keyspace === null)
-      return { accepted: false, message: 'The source is followed by replication, which needs no keyspace events.' };
-    const chosen = this.#chosen(shards).map((record) => record.job.id);
-    const outcome = on ? await this.#keyspace.enable(chosen) : await this.#keyspace.disable(chosen);
-    for (const shard of chosen) this.#pool?.send({ type: 'lookAtChanges', shard });
-    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
-    return outcome;
-  }
-
-  /** The source's setting does not travel with a failover. */
-  async #keyspaceFollows(shard: number, address: NodeAddress): Promise<void> {
-    const outcome = (await this.#keyspace?.follow(shard, address)) ?? null;
-    if (outcome === null) return;
-    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
-    this.#pool?.send({ type: 'lookAtChanges', shard });
-  }
-
-  #rescan(shards: ShardSelection): CommandOutcome {
-    const chosen = this.#chosen(shards);
-    if (this.#keyspace === null || chosen.length === 0)
-      return { accepted: false, message: 'There is no shard at work that is scanned.' };
-    for (const record of chosen) this.#pool?.send({ type: 'rescan', shard: record.job.id });
-    const message = `Scanning ${chosen.map((record) => record.job.name).join(', ')} once more, then looking through the target.`;
-    this.#notice('info', null, message);
-    return { accepted: true, message };
-  }
-
-  async #removeLeftovers(shards: ShardSelection): Promise<CommandOutcome> {
-    const outcome = await this.#recopies.removeLeftovers(this.#chosen(shards));
-    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
-    this.#changed();
-    return outcome;
   }
 
   #chosen(shards: ShardSelection): readonly ShardRecord[] {
@@ -578,9 +520,7 @@ export class FerryEngine implements Engine {
   }
 
   #notice(level: NoticeLevel, shard: string | null, message: string): void {
-    const notice: Notice = { id: ++this.#noticeCount, timeMs: Date.now(), level, shard, message };
-    this.#notices = [...this.#notices.slice(1 - NOTICES_KEPT), notice];
-    this.#options.onNotice?.(notice);
+    this.#journal.notice(level, shard, message);
   }
 
   #tick(): void {
@@ -625,8 +565,8 @@ export class FerryEngine implements Engine {
       memory: { rss: process.memoryUsage.rss() },
       rate: this.#throttle.picture(),
       validation: this.#desk.picture(),
-      notices: this.#notices,
-      conflicts: this.#conflicts,
+      notices: this.#journal.notices,
+      conflicts: this.#journal.conflicts,
       audit: this.#commands.entries,
       result: this.#result,
     };
