@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import type { EngineResult } from '../../source/engine/contract.ts';
+import { discoverTopology } from '../../source/topology/discover.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { client, SCAN_ONCE } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
+import { waitFor } from '../support/wait.ts';
 
 async function scanOnce(source: Place, target: Place, more: Partial<RunSetup> = {}): Promise<EngineResult> {
   return migrate(endpointOf(source), endpointOf(target), { scan: SCAN_ONCE, snapshotOnly: true, ...more }).engine.ended;
@@ -106,5 +108,29 @@ describe('a scan', () => {
     expect(await run.engine.ended).toMatchObject({ outcome: 'completed', exitCode: 0 });
     const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
     expect(report.differences.slice(0, 5)).toEqual([]);
+  });
+
+  it('reads from replicas on request, of a cluster too', async () => {
+    const [source, target] = [await testCluster({ masters: 1, replicasPerMaster: 1 }), await testServer()];
+    const [master, replica] = [source.masters[0], source.replicas[0]?.[0]];
+    if (master === undefined || replica === undefined) throw new Error('no node');
+    const from = client(master);
+    for (let i = 0; i < 200; i++) await from.set(`key:${i}`, `value ${i}`);
+    const preferring = endpointOf(master, { preferReplica: true });
+    // The master lists a replica when it has heard of it from the others.
+    const chosen = async (): Promise<boolean> =>
+      (await discoverTopology(preferring)).shards[0]?.address.port === replica.port;
+    await waitFor(chosen, { what: 'the replica to be listed' });
+    await from.wait(1, 5000);
+    for (const node of [master, replica]) await client(node).config('RESETSTAT');
+    const result = await migrate(preferring, endpointOf(target), {
+      scan: SCAN_ONCE,
+      snapshotOnly: true,
+    }).engine.ended;
+    expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, keys: 200 });
+    expect(await from.info('commandstats')).not.toMatch(/cmdstat_(scan|get|dump):/);
+    expect(await client(replica).info('commandstats')).toMatch(/cmdstat_scan:/);
+    const report = await compare([master], [target], { sourceCluster: true, targetCluster: false });
+    expect(report.differences).toEqual([]);
   });
 });
