@@ -7,8 +7,9 @@ export default defineConfig({
     pool: 'forks',
     // Three at a time, also on two cores: the tests start real servers, and wait for them most of the time.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A machine with more to do than it has cores for is slow, not wrong.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     env: { CI: 'false' },
     reporters: ['default', './test/support/count-reporter.ts'],
   },

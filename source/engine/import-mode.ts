@@ -82,6 +82,9 @@ export class ImportMode implements ExpiryCare {
     // Before the mode: killed between the two we leave a key, and not a server that never expires anything.
     await node.set(marker, this.#run);
     await turnOn(node);
+    // The writers' connections will need it: better refused here, where expiries can be held instead.
+    await node.call('CLIENT', 'IMPORT-SOURCE', 'ON');
+    await node.call('CLIENT', 'IMPORT-SOURCE', 'OFF');
   }
 
   async #isOnAlready(node: Redis, address: NodeAddress, marker: string, tell: Tell): Promise<boolean> {

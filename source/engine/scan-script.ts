@@ -212,6 +212,8 @@ export class ScanScript implements PumpScript {
     entry.expiresAtMs = values.expiresAtMs[place] as number;
     entry.bytes = bytes;
     if (values.found[place] === FOUND.text) {
+      // No payload has said yet of which version the source is; it is RESTOREd where SET takes no expiry (before 6.2).
+      if (this.#version < 0) this.#begin(FIRST_VERSION);
       entry.type = TYPE.string;
       entry.valueStart = putLength(bytes, start, end - start);
       entry.valueEnd = end;

@@ -71,6 +71,7 @@ test('each key asks as its danger demands, acts, is written down, and leaves the
 
   screen.press('p');
   await screen.until('(p undoes it)');
+  await screen.until('1 paused');
   await untilShard(run, 0, 'paused', ({ paused }) => paused);
   screen.press('p');
   await untilShard(run, 0, 'going on', ({ paused }) => !paused);

@@ -7,6 +7,7 @@ import type { ConflictPolicy } from '../../source/engine/contract.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
 import { shortOrLong } from '../support/long.ts';
 import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { DEBUG_ALLOWED } from '../support/server-version.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -40,7 +41,8 @@ function writeSource(i: number, add: Add, expiresAtMs: number): void {
       add('SET', key, `source ${i}`);
       break;
     case 1:
-      add('SET', key, `source ${i}`, 'PXAT', expiresAtMs);
+      add('SET', key, `source ${i}`);
+      add('PEXPIREAT', key, expiresAtMs);
       break;
     case 2:
       add('HSET', key, 'a', `source ${i}`, 'b', '2');
@@ -102,8 +104,8 @@ interface Stage {
 async function stage(): Promise<Stage> {
   const source = await testServer();
   // Other limits for small encodings: equal values in other bytes. No active expiry: the expired keys are still there.
-  const limits = ['hash', 'zset'].flatMap((type) => [`--${type}-max-listpack-entries`, '1']);
-  const target = await testServer({ args: [...limits, '--enable-debug-command', 'local'] });
+  const limits = ['hash', 'zset'].flatMap((type) => [`--${type}-max-ziplist-entries`, '1']);
+  const target = await testServer({ args: [...limits, ...DEBUG_ALLOWED] });
   const [from, to] = [client(source), client(target)];
   const expiresAtMs = Date.now() + 10 * HOUR_MS;
   await fill(from, (i, add) => writeSource(i, add, expiresAtMs));

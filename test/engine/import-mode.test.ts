@@ -165,19 +165,22 @@ describe('import-mode', () => {
     expect(await importMode(to)).toBe('no');
   });
 
-  it('gives way to held expiries where CONFIG is not allowed', async () => {
-    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
-    const [from, to] = [client(source), client(target)];
-    await to.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', '-config|set');
-    const exact = Date.now() + 3_600_000;
-    await from.set('k', 1, 'PXAT', exact);
-    const credentials = { username: 'plain', password: 'secret' };
-    const run = migrate(endpointOf(source), endpointOf(target, { credentials }), { snapshotOnly: true });
-    expect(await run.engine.ended).toMatchObject({ outcome: 'completed', exitCode: 0 });
-    expect(said(run)).toMatch(/does not let us use its import-mode.*expiries are held instead/);
-    expect(run.engine.snapshot().shards[0]?.held).toBe(1);
-    expect(await expiryOn(to, 'k')).toBe(exact);
-    expect(await importMode(to)).toBe('no');
-    expect(await to.keys('*')).toEqual(['k']);
-  });
+  it.each(['config|set', 'client|import-source'])(
+    'gives way to held expiries where %s is not allowed',
+    async (right) => {
+      const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
+      const [from, to] = [client(source), client(target)];
+      await to.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '&*', '+@all', `-${right}`);
+      const exact = Date.now() + 3_600_000;
+      await from.set('k', 1, 'PXAT', exact);
+      const credentials = { username: 'plain', password: 'secret' };
+      const run = migrate(endpointOf(source), endpointOf(target, { credentials }), { snapshotOnly: true });
+      expect(await run.engine.ended).toMatchObject({ outcome: 'completed', exitCode: 0 });
+      expect(said(run)).toMatch(/does not let us use its import-mode.*expiries are held instead/);
+      expect(run.engine.snapshot().shards[0]?.held).toBe(1);
+      expect(await expiryOn(to, 'k')).toBe(exact);
+      expect(await importMode(to)).toBe('no');
+      expect(await to.keys('*')).toEqual(['k']);
+    },
+  );
 });

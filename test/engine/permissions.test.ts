@@ -17,7 +17,7 @@ const PASSWORD = 'of-the-ferry';
 /** The rights of the rows for `side`, also the optional ones. */
 function rightsOf(side: 'source' | 'target'): readonly string[] {
   const rows = TABLE.split('\n').filter((row) => row.startsWith(`| ${side}`));
-  const listed = rows.flatMap((row) => row.replaceAll('\\|', '|').match(/\+[a-z@|]+/g) ?? []);
+  const listed = rows.flatMap((row) => row.replaceAll('\\|', '|').match(/\+[a-z@|-]+/g) ?? []);
   // "every write command the source's clients use".
   return side === 'target' ? [...listed, '+@write'] : listed;
 }

@@ -2,8 +2,8 @@
 import { Cluster, Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
-import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
 import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { DEBUG_ALLOWED } from '../support/server-version.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
@@ -80,9 +80,7 @@ describe('a shard begins anew', () => {
   });
 
   it('alone: the other shards go on', async () => {
-    const { major } = await binaryVersion(serverBinary(undefined));
-    const debug = major >= 7 ? ['--enable-debug-command', 'yes'] : [];
-    const source = await testCluster({ masters: 3, args: ['--repl-diskless-sync-delay', '0', ...debug] });
+    const source = await testCluster({ masters: 3, args: ['--repl-diskless-sync-delay', '0', ...DEBUG_ALLOWED] });
     const target = await testServer();
     await fillSample(source.masters, { keys: 3000, cluster: true, seed: 4, databases: [0] });
     const [entry, second] = source.masters;

@@ -5,6 +5,7 @@ import { fillSample } from '../../source/demo/sample-data.ts';
 import type { EngineResult } from '../../source/engine/contract.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { SERVER_KINDS } from '../support/other-servers.ts';
 import { client, SCAN_ONCE } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -34,6 +35,15 @@ describe('a scan', () => {
     const report = await compare(source.masters, target.masters, { sourceCluster: true, targetCluster: true });
     expect(report.differences.slice(0, 5)).toEqual([]);
     expect(report.checked).toBeGreaterThan(8000);
+  });
+
+  it('writes text that expires, before anything else, to a target whose SET takes no time', async () => {
+    const binary = SERVER_KINDS.find(({ label }) => label === 'redis-6.0')?.binary;
+    const [source, target] = await Promise.all([testServer(), testServer({ binary })]);
+    await client(source).set('text', 'value', 'PX', 3_600_000);
+    expect(await scanOnce(source, target)).toMatchObject({ outcome: 'completed', keys: 1, refused: 0 });
+    expect(await client(target).get('text')).toBe('value');
+    expect(await client(target).pttl('text')).toBeGreaterThan(3_000_000);
   });
 
   it('reads values above bigValue by elements and never fetches them whole', async () => {

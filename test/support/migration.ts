@@ -5,7 +5,6 @@ import { prepareRun, type RunSetup } from '../../source/commands/prepare-run.ts'
 import { validationSetup } from '../../source/commands/validation-setup.ts';
 import type { Place as RunPlace } from '../../source/config/place.ts';
 import { defaultSettings } from '../../source/config/schema.ts';
-import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
 import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
 import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
@@ -15,6 +14,7 @@ import type { Endpoint } from '../../source/topology/endpoint.ts';
 import { compareAll } from '../../source/validation/full-compare.ts';
 import type { CompareReport } from '../../source/validation/report.ts';
 import { TEST_WORKER } from './global-setup.ts';
+import { major } from './server-version.ts';
 import { noteSourceOffsets } from './source-offsets.ts';
 import { waitFor } from './wait.ts';
 
@@ -165,7 +165,6 @@ export async function compare(
   target: readonly Place[],
   kinds: { readonly sourceCluster: boolean; readonly targetCluster: boolean },
 ): Promise<CompareReport> {
-  const { major } = await binaryVersion(serverBinary(undefined));
   return compareAll({
     source: { addresses: source, cluster: kinds.sourceCluster },
     target: { addresses: target, cluster: kinds.targetCluster },
