@@ -16,7 +16,7 @@ import { SnapshotWriter } from '../writers/snapshot-writer.ts';
 import type { TargetNodes } from '../writers/target-nodes.ts';
 import type { Barrier } from './barrier.ts';
 import type { ConflictDesk, DeskHost } from './conflict-desk.ts';
-import { FerryError, messageOf } from './errors.ts';
+import { messageOf } from './errors.ts';
 import { HeldPayloads } from './held-payloads.ts';
 import { KeysBefore } from './keys-before.ts';
 import { lossSentence } from './loss-sentences.ts';
@@ -29,6 +29,7 @@ import { hasFunctions, nativeAbilities, takesExpiryInSet } from './target-abilit
 import { makeTargetCommands } from './target-commands.ts';
 import { makeConflictDesk } from './target-conflicts.ts';
 import { TargetEverywhere } from './target-everywhere.ts';
+import { asTargetLoss } from './target-loss.ts';
 import { TargetStream } from './target-stream.ts';
 import { makeTargetNodes } from './target-writers.ts';
 
@@ -304,7 +305,7 @@ export class ServerTarget implements ShardTarget {
       asks: () => host.once('warn', HALTED),
       refused: (command) => this.#refused(command),
       relieved: () => host.answered(0, 0),
-      failed: (error) => host.lost(toFerryError(error)),
+      failed: (error) => host.lost(asTargetLoss(error)),
     };
   }
 
@@ -341,7 +342,7 @@ export class ServerTarget implements ShardTarget {
       refused: ({ database, key }, reason) => host.refused(database, [Buffer.from('RESTORE'), key], reason),
       loss: (loss) => host.once('warn', lossSentence(loss, version.text)),
       lost: ({ database, key }, what) => host.refused(database, [Buffer.from('XCLAIM'), key], what),
-      failed: (error) => host.lost(toFerryError(error)),
+      failed: (error) => host.lost(asTargetLoss(error)),
     });
   }
 
@@ -373,8 +374,4 @@ export class ServerTarget implements ShardTarget {
 /** Whether this RESTORE may write over what is there. */
 function replacesOwn(args: readonly Buffer[]): boolean {
   return args.slice(4).some((arg) => arg.toString('latin1') === 'REPLACE');
-}
-
-function toFerryError(thrown: unknown): FerryError {
-  return thrown instanceof FerryError ? thrown : new FerryError(messageOf(thrown), { code: 'internal', cause: thrown });
 }
