@@ -72,7 +72,9 @@ describe('changes during and after a scan', () => {
     // A source that is full takes no command into a transaction, and is read all the same.
     await zero.lpop('from:full');
     const last = client(target, 11);
-    await expect.poll(async () => [await last.dbsize(), changesOf(run)?.waiting], { timeout: 30_000 }).toEqual([1, 0]);
+    // Not DBSIZE: a target in import-mode still counts keys whose time has come.
+    const left = async (): Promise<number> => (await last.keys('*')).length;
+    await expect.poll(async () => [await left(), changesOf(run)?.waiting], { timeout: 30_000 }).toEqual([1, 0]);
     const result = await run.stop();
     expect(result).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
     await zero.config('SET', 'maxmemory', '0');
