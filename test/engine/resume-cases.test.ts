@@ -1,6 +1,6 @@
 // A run that was stopped or killed at an awkward moment, or whose source changed while nobody looked: gone on with, equal in
 // the end, and no more copied anew than has to be.
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -23,6 +23,20 @@ function client({ host, port }: Place): Redis {
 async function fullSyncs(nodes: readonly Place[]): Promise<number[]> {
   const infos = await Promise.all(nodes.map((node) => client(node).info('stats')));
   return infos.map((info) => Number(/sync_full:(\d+)/.exec(info)?.[1] ?? 0));
+}
+
+/** The state of the only shard in that folder says that everything up to where the source is now has taken effect. */
+async function saved(folder: string, replication: string): Promise<void> {
+  const written = Number(/master_repl_offset:(\d+)/.exec(replication)?.[1]);
+  await waitFor(
+    () => {
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+      const file = files.find((name) => name.endsWith('shard-0.json')) ?? 'none';
+      const offset = /"offset":(\d+)/.exec(readFileSync(join(folder, file), 'utf8'))?.[1];
+      return Number(offset) >= written;
+    },
+    { what: `the state to say ${written}` },
+  );
 }
 
 async function expectEqualEnd(run: SyncProcess, source: readonly Place[], target: readonly Place[]): Promise<void> {
@@ -151,6 +165,7 @@ describe('a run that is gone on with', () => {
     for (const key of [moving, staying]) await redis.incr(key);
     // Nothing of the slot is behind what was saved: then nobody could say in which order it took effect.
     await run.caughtUp();
+    await saved(folder, await client(source).info('replication'));
     await run.kill('SIGKILL');
     const slot = Number(await client(from).call('CLUSTER', 'KEYSLOT', moving));
     const mover = new SlotMover();
