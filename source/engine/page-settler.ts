@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { HOLD_MS, isHeld } from '../protocol/held-expiry.ts';
 import { slotOf } from '../protocol/slot.ts';
-import { SETTLE_FIELDS, SETTLE_KEYS, SETTLE_KEYS_BY_TIME_LEFT } from './settle-scripts.ts';
+import { SETTLE_FIELDS, SETTLE_KEYS, SETTLE_KEYS_BY_TIME_LEFT, SETTLE_PAGE } from './settle-scripts.ts';
 
 export interface Settled {
   /** Keys, and fields of hashes, that have their exact expiry again or are gone since it has passed. */
@@ -21,6 +21,14 @@ export function sumOf(a: Settled, b: Settled): Settled {
 
 export type PageSettler = (page: readonly Buffer[]) => Promise<Settled>;
 
+/** What came of a page that the node found itself, and where the next one begins; '0' behind the last one. */
+export interface SettledPage {
+  readonly cursor: string;
+  readonly settled: Settled;
+}
+
+export type PageWalker = (cursor: string, count: number) => Promise<SettledPage>;
+
 export interface SettlerOptions {
   /** The node knows PEXPIRETIME (7.0). */
   readonly exact: boolean;
@@ -30,17 +38,37 @@ export interface SettlerOptions {
 
 /** @throws when the node takes no scripts. */
 export async function scriptSettler(node: Redis, { exact, fieldsExpire }: SettlerOptions): Promise<PageSettler> {
-  const load = async (script: string): Promise<string> => String(await node.call('SCRIPT', 'LOAD', script));
-  const ofKeys = await load(exact ? SETTLE_KEYS : SETTLE_KEYS_BY_TIME_LEFT);
-  const ofFields = fieldsExpire ? await load(SETTLE_FIELDS) : '';
+  const ofKeys = await load(node, exact ? SETTLE_KEYS : SETTLE_KEYS_BY_TIME_LEFT);
+  const ofFields = fieldsExpire ? await load(node, SETTLE_FIELDS) : '';
   return async (page) => {
     if (page.length === 0) return NOTHING;
     const reply = await node.callBuffer('EVALSHA', [ofKeys, '0', String(HOLD_MS), fieldsExpire ? '1' : '0', ...page]);
-    const [keys, missed, ...hashes] = reply as [number, number, ...Buffer[]];
-    let fields = 0;
-    for (const key of hashes) fields += await settleFields(node, ofFields, key);
-    return { keys, fields, missed };
+    return countOf(node, ofFields, reply as ScriptReply);
   };
+}
+
+/** Of a node with PEXPIRETIME, all of whose keys are meant. @throws when the node takes no scripts. */
+export async function scriptWalker(node: Redis, fieldsExpire: boolean): Promise<PageWalker> {
+  const ofPage = await load(node, SETTLE_PAGE);
+  const ofFields = fieldsExpire ? await load(node, SETTLE_FIELDS) : '';
+  return async (cursor, count) => {
+    const args = [ofPage, '0', String(HOLD_MS), fieldsExpire ? '1' : '0', cursor, String(count)];
+    const [next, ...reply] = (await node.callBuffer('EVALSHA', args)) as [Buffer, ...ScriptReply];
+    return { cursor: next.toString(), settled: await countOf(node, ofFields, reply) };
+  };
+}
+
+/** Settled, missed, and hashes to look into. */
+type ScriptReply = [number, number, ...Buffer[]];
+
+async function load(node: Redis, script: string): Promise<string> {
+  return String(await node.call('SCRIPT', 'LOAD', script));
+}
+
+async function countOf(node: Redis, ofFields: string, [keys, missed, ...hashes]: ScriptReply): Promise<Settled> {
+  let fields = 0;
+  for (const key of hashes) fields += await settleFields(node, ofFields, key);
+  return { keys, fields, missed };
 }
 
 async function settleFields(node: Redis, script: string, key: Buffer): Promise<number> {

@@ -8,7 +8,16 @@ import { discoverTopology } from '../topology/discover.ts';
 import { type Endpoint, formatAddress } from '../topology/endpoint.ts';
 import type { SlotRange, Topology } from '../topology/topology.ts';
 import { messageOf } from './errors.ts';
-import { NOTHING, type PageSettler, type Settled, scriptSettler, sumOf, watchSettler } from './page-settler.ts';
+import {
+  NOTHING,
+  type PageSettler,
+  type PageWalker,
+  type Settled,
+  scriptSettler,
+  scriptWalker,
+  sumOf,
+  watchSettler,
+} from './page-settler.ts';
 
 const SCAN_COUNT = 1000;
 /** A target that forbids scripts: by its user's rights, or because the service has none. */
@@ -51,12 +60,12 @@ async function settleNode(
       const fieldsExpire = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(facts);
       if (!expire && !fieldsExpire) continue;
       if (topology.kind !== 'cluster') await node.select(Number(database));
-      const settler = await settlerFor(node, topology, fieldsExpire, () =>
+      const walker = await walkerFor(node, topology, order, fieldsExpire, () =>
         order.once(
           `${formatAddress(address)} allows no scripts: held expiries are settled by WATCH, some keys at a time, which takes longer.`,
         ),
       );
-      settled = sumOf(settled, await settleDatabase(node, settler, order));
+      settled = sumOf(settled, await settleDatabase(walker, order));
     }
     return settled;
   } finally {
@@ -70,38 +79,46 @@ async function leasesOn(node: Redis, leases: readonly string[]): Promise<number>
   return there.reduce((sum, found) => sum + found, 0);
 }
 
-async function settlerFor(
+async function walkerFor(
   node: Redis,
   { kind, version }: Topology,
+  { slots }: SettleOrder,
   fieldsExpire: boolean,
   withoutScripts: () => void,
-): Promise<PageSettler> {
+): Promise<PageWalker> {
   const exact = version.product === 'Valkey' || version.major >= 7;
   try {
-    return await scriptSettler(node, { exact, fieldsExpire });
+    if (exact && slots.length === 0) return await scriptWalker(node, fieldsExpire);
+    return walkerOf(node, await scriptSettler(node, { exact, fieldsExpire }), slots);
   } catch (error) {
     if (!NO_SCRIPTS.test(messageOf(error))) throw error;
     withoutScripts();
-    return watchSettler(node, { exact, fieldsExpire, bySlot: kind === 'cluster' });
+    return walkerOf(node, watchSettler(node, { exact, fieldsExpire, bySlot: kind === 'cluster' }), slots);
   }
 }
 
-/** The next page is read while one is settled. */
-async function settleDatabase(node: Redis, settler: PageSettler, { slots, stopped }: SettleOrder): Promise<Settled> {
+/** Keys come here and go back: those of some slots only, or one by one. The next page is read while one is settled. */
+function walkerOf(node: Redis, settler: PageSettler, slots: readonly SlotRange[]): PageWalker {
+  let next: Promise<[Buffer, Buffer[]]> | null = null;
+  return async (from, count) => {
+    const [cursor, found] = await (next ?? node.scanBuffer(from, 'COUNT', count));
+    const to = cursor.toString();
+    next = to === '0' ? null : node.scanBuffer(to, 'COUNT', count);
+    next?.catch(() => {});
+    const settled = await settler(slots.length === 0 ? found : found.filter((key) => isIn(slots, key)));
+    return { cursor: to, settled };
+  };
+}
+
+async function settleDatabase(walker: PageWalker, { stopped }: SettleOrder): Promise<Settled> {
   let settled = NOTHING;
-  let page = await node.scanBuffer('0', 'COUNT', SCAN_COUNT);
-  for (;;) {
-    const [cursor, found] = page;
-    const last = cursor.toString() === '0';
-    const own = slots.length === 0 ? found : found.filter((key) => isIn(slots, key));
-    const [ofPage, next] = await Promise.all([
-      settler(own),
-      last || stopped() ? null : node.scanBuffer(cursor.toString(), 'COUNT', SCAN_COUNT),
-    ]);
-    settled = sumOf(settled, ofPage);
-    if (next === null) return settled;
-    page = next;
-  }
+  let cursor = '0';
+  do {
+    const page = await walker(cursor, SCAN_COUNT);
+    settled = sumOf(settled, page.settled);
+    cursor = page.cursor;
+  } while (cursor !== '0' && !stopped());
+  return settled;
 }
 
 function isIn(slots: readonly SlotRange[], key: Buffer): boolean {
