@@ -169,7 +169,9 @@ describe('an end', () => {
     await admin.call('ACL', 'SETUSER', 'ferry', '-scan');
     const result = await run.stop();
     expect(result).toMatchObject({ outcome: 'failed', exitCode: 1 });
-    expect(result.message).toMatch(/could not be settled \(.*(NOPERM|can't run this command|ACL failure).*redferry settle/);
+    expect(result.message).toMatch(
+      /could not be settled \(.*(NOPERM|can't run this command|ACL failure).*redferry settle/,
+    );
     expect(isHeld(await expiryOn(admin, 'k'))).toBe(true);
   });
 
