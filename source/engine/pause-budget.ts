@@ -26,6 +26,17 @@ const FOLLOW = 0.2;
 /** A queue is as good as full here: what is on its way into it does not stop at the byte. */
 const FULL_SHARE = 0.97;
 
+/** Of a shard that nobody holds back: from here on its queue is worth a countdown. */
+const UNHELD_SHARE = 0.25;
+
+/**
+ * Whether there is anything to count down to. What the target takes more slowly than it comes, a snapshot for a while, is
+ * nothing yet. @param held somebody has paused or slowed the shard.
+ */
+export function countsDown({ queued, room }: Pick<BudgetFacts, 'queued' | 'room'>, held: boolean): boolean {
+  return held || queued >= room * UNHELD_SHARE;
+}
+
 interface Second {
   readonly atMs: number;
   readonly bytesReceived: number;

@@ -8,7 +8,7 @@ import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-con
 import type { ConflictPolicy, PauseBudget, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
 import { DrainClock } from './drain-clock.ts';
 import { LagMarks } from './lag-marks.ts';
-import { BudgetClock, type BudgetFacts } from './pause-budget.ts';
+import { BudgetClock, type BudgetFacts, countsDown } from './pause-budget.ts';
 import { UNLIMITED } from './rate-gate.ts';
 import {
   destinationNames,
@@ -372,8 +372,8 @@ export class ShardRecord {
   #budgetOf(sample: ShardSample | null): PauseBudget | null {
     const { origin } = this.job;
     if (sample === null || this.final || origin.kind !== 'server' || origin.scan !== null) return null;
-    if (!sample.paused && !sample.slowed && sample.spoolBytes === 0) return null;
-    return this.#budget.budget(this.#budgetFacts(sample));
+    const facts = this.#budgetFacts(sample);
+    return countsDown(facts, sample.paused || sample.slowed) ? this.#budget.budget(facts) : null;
   }
 
   /** A snapshot and a file have an end, a stream has none. */

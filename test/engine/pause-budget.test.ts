@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { BudgetAlarm } from '../../source/engine/budget-alarm.ts';
 import type { PauseBudget } from '../../source/engine/contract.ts';
 import { DrainClock } from '../../source/engine/drain-clock.ts';
-import { BudgetClock, type BudgetFacts, parseBufferLimits } from '../../source/engine/pause-budget.ts';
+import { BudgetClock, type BudgetFacts, countsDown, parseBufferLimits } from '../../source/engine/pause-budget.ts';
 
 const MB = 1_000_000;
 const LIMITS = { hardBytes: 256 * MB, softBytes: 64 * MB, softSeconds: 60 };
@@ -85,4 +85,10 @@ test('the way back to lag 0 is estimated from what shrinks, not from what has gr
   expect(clock.etaSeconds).toBeNull();
   clock.second(null, 6000);
   expect(clock.etaSeconds).toBeNull();
+});
+
+test('a snapshot that comes faster than it goes is no countdown until a quarter of the queue is full', () => {
+  expect(countsDown({ queued: 24 * MB, room: 100 * MB }, false)).toBe(false);
+  expect(countsDown({ queued: 25 * MB, room: 100 * MB }, false)).toBe(true);
+  expect(countsDown({ queued: 0, room: 100 * MB }, true)).toBe(true);
 });
