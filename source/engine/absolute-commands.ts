@@ -3,66 +3,39 @@
 
 import type { ExpiryRewriter } from '../protocol/absolute-expiry.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
-import { ByteWindow } from '../readers/byte-window.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
+import type { StreamParser } from '../readers/stream-parser.ts';
+import { CommandRelay, readCommand } from './command-relay.ts';
 import type { CommandTaker } from './shard-target.ts';
 
 const MULTI = encodeCommand(['MULTI']);
 const EXEC = encodeCommand(['EXEC']);
 
-export class AbsoluteCommands implements CommandTaker {
-  readonly #inner: CommandTaker;
+export class AbsoluteCommands extends CommandRelay {
   readonly #rewriter: ExpiryRewriter;
   readonly #executedAtMs: () => number;
 
   /** @param executedAtMs when the source executed the command read last, of that many bytes; unix ms by its own clock. */
   constructor(inner: CommandTaker, rewriter: ExpiryRewriter, executedAtMs: () => number) {
-    this.#inner = inner;
+    super(inner);
     this.#rewriter = rewriter;
     this.#executedAtMs = executedAtMs;
   }
 
-  get insideBlock(): boolean {
-    return this.#inner.insideBlock;
-  }
-
-  get database(): number {
-    return this.#inner.database;
-  }
-
-  set database(database: number) {
-    this.#inner.database = database;
-  }
-
-  handle(command: StreamParser): void {
+  override handle(command: StreamParser): void {
     if (!this.#rewriter.needsRewrite(command)) {
-      this.#inner.handle(command);
+      this.inner.handle(command);
       return;
     }
     const instead = this.#rewriter.rewrite(command, this.#executedAtMs());
-    if (instead === null) this.#inner.handle(command);
+    if (instead === null) this.inner.handle(command);
     else this.#pass(instead);
-  }
-
-  inject(command: StreamParser): void {
-    this.#inner.inject(command);
-  }
-
-  oversized(command: StreamParser): void {
-    this.#inner.oversized(command);
-  }
-
-  discardBlock(): void {
-    this.#inner.discardBlock();
   }
 
   /** Several commands in place of one take effect together. */
   #pass(commands: readonly Buffer[]): void {
-    const together = commands.length > 1 && !this.#inner.insideBlock;
+    const together = commands.length > 1 && !this.inner.insideBlock;
     for (const bytes of together ? [MULTI, ...commands, EXEC] : commands) {
-      const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
-      parser.next();
-      this.#inner.handle(parser);
+      this.inner.handle(readCommand(bytes));
     }
   }
 }

@@ -3,10 +3,10 @@
 import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
 import type { CommandTable } from '../protocol/command-table.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
-import { ByteWindow } from '../readers/byte-window.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
+import type { StreamParser } from '../readers/stream-parser.ts';
 import type { KeptKeys } from '../writers/kept-keys.ts';
 import { CommandKeys } from './command-keys.ts';
+import { CommandRelay, readCommand } from './command-relay.ts';
 import type { CommandTaker } from './shard-target.ts';
 
 export interface KeptHost {
@@ -24,8 +24,7 @@ export interface KeptRules {
   readonly makeTable: () => CommandTable;
 }
 
-export class KeptCommands implements CommandTaker {
-  readonly #inner: CommandTaker;
+export class KeptCommands extends CommandRelay {
   readonly #kept: KeptKeys;
   readonly #rules: KeptRules;
   readonly #host: KeptHost;
@@ -36,31 +35,19 @@ export class KeptCommands implements CommandTaker {
   #counted = Number.NEGATIVE_INFINITY;
 
   constructor(inner: CommandTaker, kept: KeptKeys, rules: KeptRules, host: KeptHost) {
-    this.#inner = inner;
+    super(inner);
     this.#kept = kept;
     this.#rules = rules;
     this.#host = host;
   }
 
-  get insideBlock(): boolean {
-    return this.#inner.insideBlock;
-  }
-
-  get database(): number {
-    return this.#inner.database;
-  }
-
-  set database(database: number) {
-    this.#inner.database = database;
-  }
-
-  handle(command: StreamParser): void {
-    if (this.#kept.size === 0) this.#inner.handle(command);
+  override handle(command: StreamParser): void {
+    if (this.#kept.size === 0) this.inner.handle(command);
     else this.#judge(command);
   }
 
   /** Somebody wants the source's value: from here on the key is the source's. */
-  inject(command: StreamParser): void {
+  override inject(command: StreamParser): void {
     if (this.#kept.size > 0) {
       const keys = this.#keysOf(command, this.#specOf(command));
       for (let i = 0; i < keys.count; i++)
@@ -71,15 +58,7 @@ export class KeptCommands implements CommandTaker {
           keys.lengths[i] as number,
         );
     }
-    this.#inner.inject(command);
-  }
-
-  oversized(command: StreamParser): void {
-    this.#inner.oversized(command);
-  }
-
-  discardBlock(): void {
-    this.#inner.discardBlock();
+    this.inner.inject(command);
   }
 
   #judge(command: StreamParser): void {
@@ -88,7 +67,7 @@ export class KeptCommands implements CommandTaker {
     const { flush, swapdb } = this.#rules;
     if (kind === COMMAND_KIND.FLUSHALL || kind === COMMAND_KIND.FLUSHDB) {
       if (flush) this.#refuse(command, `it would remove keys that "ignore" has kept on the target`);
-      else this.#inner.handle(command);
+      else this.inner.handle(command);
       return;
     }
     if (kind === COMMAND_KIND.SWAPDB && swapdb) {
@@ -98,7 +77,7 @@ export class KeptCommands implements CommandTaker {
     const keys = this.#keysOf(command, kind === COMMAND_KIND.SPUBLISH ? null : spec);
     let kept = 0;
     for (let i = 0; i < keys.count; i++) if (this.#isKept(command, i)) kept++;
-    if (kept === 0) this.#inner.handle(command);
+    if (kept === 0) this.inner.handle(command);
     else if (kept === keys.count) this.#drop();
     else if (kind === COMMAND_KIND.SPLITTABLE && spec !== null) this.#withoutKept(command, spec);
     else this.#refuse(command, `it goes to a key that "ignore" has kept on the target, and to others`);
@@ -114,10 +93,7 @@ export class KeptCommands implements CommandTaker {
       const first = keys.first + i * keys.step;
       for (let part = 0; part < keys.step; part++) args.push(argument(command, first + part));
     }
-    const bytes = encodeCommand(args);
-    const rest = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
-    rest.next();
-    this.#inner.handle(rest);
+    this.inner.handle(readCommand(encodeCommand(args)));
   }
 
   #isKept(command: StreamParser, index: number): boolean {
@@ -132,7 +108,7 @@ export class KeptCommands implements CommandTaker {
 
   #keysOf(command: StreamParser, spec: CommandSpec | null): CommandKeys {
     this.#keys ??= new CommandKeys();
-    return this.#keys.find(command, spec, this.#inner.database);
+    return this.#keys.find(command, spec, this.inner.database);
   }
 
   #drop(): void {
@@ -142,7 +118,7 @@ export class KeptCommands implements CommandTaker {
   #refuse(command: StreamParser, reason: string): void {
     if (!this.#isFirst()) return;
     const args = Array.from({ length: command.count }, (_, index) => Buffer.from(argument(command, index)));
-    this.#host.refused(this.#inner.database, args, reason);
+    this.#host.refused(this.inner.database, args, reason);
   }
 
   #isFirst(): boolean {

@@ -6,14 +6,14 @@ import type { CommandTable } from '../protocol/command-table.ts';
 import { KeyHash } from '../readers/scan/key-hash.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import { CommandKeys } from './command-keys.ts';
+import { CommandRelay } from './command-relay.ts';
 import type { KeysBefore } from './keys-before.ts';
 import type { CommandTaker } from './shard-target.ts';
 
 const REMEMBERED = 65_536;
 const SCRIPTS = /^(EVAL|FCALL)/;
 
-export class NotedCommands implements CommandTaker {
-  readonly #inner: CommandTaker;
+export class NotedCommands extends CommandRelay {
   readonly #before: KeysBefore;
   readonly #swaps: boolean;
   readonly #table: CommandTable;
@@ -24,47 +24,27 @@ export class NotedCommands implements CommandTaker {
 
   /** @param swaps SWAPDB goes to the target. */
   constructor(inner: CommandTaker, before: KeysBefore, table: CommandTable, swaps: boolean) {
-    this.#inner = inner;
+    super(inner);
     this.#before = before;
     this.#table = table;
     this.#swaps = swaps;
   }
 
-  get insideBlock(): boolean {
-    return this.#inner.insideBlock;
-  }
-
-  get database(): number {
-    return this.#inner.database;
-  }
-
-  set database(database: number) {
-    this.#inner.database = database;
-  }
-
-  handle(command: StreamParser): void {
+  override handle(command: StreamParser): void {
     this.#note(command);
-    this.#inner.handle(command);
+    this.inner.handle(command);
   }
 
-  inject(command: StreamParser): void {
+  override inject(command: StreamParser): void {
     this.#note(command);
-    this.#inner.inject(command);
-  }
-
-  oversized(command: StreamParser): void {
-    this.#inner.oversized(command);
-  }
-
-  discardBlock(): void {
-    this.#inner.discardBlock();
+    this.inner.inject(command);
   }
 
   #note(command: StreamParser): void {
     const spec = this.#table.lookup(command.bytes, command.offsets, command.lengths, command.count);
     if (spec === null || spec.kind === COMMAND_KIND.SPUBLISH) return;
     if (spec.kind === COMMAND_KIND.SWAPDB && this.#swaps) this.#before.databasesSwapped();
-    const { count, starts, lengths, databases } = this.#keys.find(command, spec, this.#inner.database);
+    const { count, starts, lengths, databases } = this.#keys.find(command, spec, this.inner.database);
     // RENAME writes all of its keys, but SUNIONSTORE only one; a script may write none.
     const isCertain = spec.kind === COMMAND_KIND.SPLITTABLE || (count === 1 && !SCRIPTS.test(spec.name));
     for (let i = 0; i < count; i++) {

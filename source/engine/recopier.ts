@@ -5,12 +5,11 @@
 import type { CommandTable } from '../protocol/command-table.ts';
 import { slotOf } from '../protocol/slot.ts';
 import type { Loss } from '../rdb/encode-goal.ts';
-import { ByteWindow } from '../readers/byte-window.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
 import type { NodeAddress } from '../topology/endpoint.ts';
 import { formatSlots } from '../topology/slots.ts';
 import type { ServerVersion } from '../topology/topology.ts';
 import type { Barrier } from './barrier.ts';
+import { readCommand } from './command-relay.ts';
 import type { RecopyCounts } from './contract.ts';
 import { messageOf } from './errors.ts';
 import type { OwnedSlots } from './owned-slots.ts';
@@ -364,10 +363,8 @@ export class Recopier {
     }
     const commands = this.#commands as CommandTaker;
     const before = commands.database;
-    const parser = new StreamParser(new ByteWindow(command.bytes), { commandBytes: command.bytes.length });
-    parser.next();
     commands.database = watched.database;
-    commands.inject(parser);
+    commands.inject(readCommand(command.bytes));
     commands.database = before;
     const how = command.kind === 'restore' ? 'rewritten' : 'removed';
     this.#written.push({ key: watched, how });

@@ -6,9 +6,9 @@ import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
 import type { CommandTable } from '../protocol/command-table.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
-import { ByteWindow } from '../readers/byte-window.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
+import type { StreamParser } from '../readers/stream-parser.ts';
 import { CommandKeys } from './command-keys.ts';
+import { CommandRelay, readCommand } from './command-relay.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import type { CommandTaker } from './shard-target.ts';
 import type { DatabaseKey } from './watched-keys.ts';
@@ -30,8 +30,7 @@ export interface GateHost {
   boundary(): void;
 }
 
-export class RecopyGate implements CommandTaker {
-  readonly #inner: CommandTaker;
+export class RecopyGate extends CommandRelay {
   readonly #host: GateHost;
   readonly #makeTable: () => CommandTable;
   /** Made for the first re-copy: few runs have any. */
@@ -39,45 +38,20 @@ export class RecopyGate implements CommandTaker {
   #keys: CommandKeys | null = null;
 
   constructor(inner: CommandTaker, makeTable: () => CommandTable, host: GateHost) {
-    this.#inner = inner;
+    super(inner);
     this.#makeTable = makeTable;
     this.#host = host;
   }
 
-  get insideBlock(): boolean {
-    return this.#inner.insideBlock;
-  }
-
-  get database(): number {
-    return this.#inner.database;
-  }
-
-  set database(database: number) {
-    this.#inner.database = database;
-  }
-
-  handle(command: StreamParser): void {
+  override handle(command: StreamParser): void {
     if (this.#host.attentive || this.#host.slots !== null) this.#judge(command);
-    else this.#inner.handle(command);
-  }
-
-  inject(command: StreamParser): void {
-    this.#inner.inject(command);
-  }
-
-  oversized(command: StreamParser): void {
-    this.#inner.oversized(command);
-  }
-
-  discardBlock(): void {
-    this.#inner.discardBlock();
+    else this.inner.handle(command);
   }
 
   /** The keys of a command that runs in `database`; none where they can not be told. */
   keysOf(args: readonly Buffer[], database: number): readonly DatabaseKey[] {
     const bytes = encodeCommand(args);
-    const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
-    parser.next();
+    const parser = readCommand(bytes);
     this.#keys ??= new CommandKeys();
     return listOf(parser, this.#keys.find(parser, this.#specOf(parser), database));
   }
@@ -94,13 +68,13 @@ export class RecopyGate implements CommandTaker {
   #judge(command: StreamParser): void {
     const spec = this.#specOf(command);
     this.#keys ??= new CommandKeys();
-    const keys = this.#keys.find(command, spec, this.#inner.database);
+    const keys = this.#keys.find(command, spec, this.inner.database);
     if (!this.#isForeign(command, keys) && !this.#hold(command, keys)) {
       if (spec?.name === 'RESTORE-ASKING') this.#restore(command);
-      else this.#inner.handle(command);
+      else this.inner.handle(command);
       if (spec?.kind === COMMAND_KIND.SWAPDB) this.#host.swapped(numberAt(command, 1), numberAt(command, 2));
     }
-    if (this.#host.attentive && !this.#inner.insideBlock) this.#host.boundary();
+    if (this.#host.attentive && !this.inner.insideBlock) this.#host.boundary();
   }
 
   /** All keys of a cluster's command share a slot. */
@@ -115,9 +89,7 @@ export class RecopyGate implements CommandTaker {
     const args = Array.from({ length: command.count }, (_, i) => argumentAt(command, i));
     const rest = args.slice(4).filter((option) => option.toString('latin1').toUpperCase() !== 'REPLACE');
     const bytes = encodeCommand(['RESTORE', ...args.slice(1, 4), 'REPLACE', ...rest]);
-    const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
-    parser.next();
-    this.#inner.handle(parser);
+    this.inner.handle(readCommand(bytes));
   }
 
   #hold(command: StreamParser, keys: CommandKeys): boolean {

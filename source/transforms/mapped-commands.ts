@@ -1,9 +1,9 @@
 // The stream's commands on their way to a target whose databases have other numbers: SELECT, MOVE and COPY name them. What
 // comes behind this knows the target's numbers only.
+import { readCommand } from '../engine/command-relay.ts';
 import type { CommandTaker } from '../engine/shard-target.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
-import { ByteWindow } from '../readers/byte-window.ts';
-import { StreamParser } from '../readers/stream-parser.ts';
+import type { StreamParser } from '../readers/stream-parser.ts';
 import type { DatabaseMap } from './database-map.ts';
 
 export class MappedCommands implements CommandTaker {
@@ -90,10 +90,7 @@ export class MappedCommands implements CommandTaker {
     if (mapped === database) return command;
     const args = argumentsOf(command);
     args[place] = Buffer.from(String(mapped));
-    const bytes = encodeCommand(args);
-    const parser = new StreamParser(new ByteWindow(bytes), { commandBytes: bytes.length });
-    parser.next();
-    return parser;
+    return readCommand(encodeCommand(args));
   }
 }
 
