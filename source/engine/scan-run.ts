@@ -16,6 +16,7 @@ import { sweep } from './scan-sweep.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
 import type { ScanOrder, ServerOrigin, ShardJob } from './shard-job.ts';
 import { refreshOrigin } from './shard-restart.ts';
+import { SingleScan } from './single-scan.ts';
 import { WrittenKeys } from './written-keys.ts';
 
 const SWEEP_RETRY_MS = 2000;
@@ -35,6 +36,9 @@ export class ScanRun implements ShardFeed {
   readonly #reader: ScanReader;
   /** null: one scan, and what changes meanwhile is not followed. */
   readonly #changes: ScanChanges | null;
+  /** Of a cluster's node, where no changes are followed. */
+  readonly #single: SingleScan | null;
+  #ending = false;
   readonly #written: WrittenKeys;
   readonly #streams = new StreamNames();
   readonly #databases: DatabaseMap;
@@ -62,6 +66,10 @@ export class ScanRun implements ShardFeed {
     this.#databases = new DatabaseMap(job.databases);
     this.#reader = this.#makeReader();
     this.#changes = order.changes === 'none' || job.snapshotOnly ? null : this.#makeChanges();
+    this.#single =
+      this.#changes === null && this.#isCluster
+        ? new SingleScan({ ...this.#link, clientName: `${this.#name}:slots` })
+        : null;
     this.#sweepWanted = order.sweeps;
     this.#written = new WrittenKeys(job);
     this.script = this.#makeScript();
@@ -114,7 +122,7 @@ export class ScanRun implements ShardFeed {
     }
     if (this.#repairing !== 'no') return;
     if (this.#changes === null) {
-      this.#host.end({ reason: 'snapshot-done', message: null });
+      void this.#endSingle();
       return;
     }
     if (this.#draining) {
@@ -304,6 +312,7 @@ export class ScanRun implements ShardFeed {
     life.on('connected');
     life.waitFor('the source is asked to tell of changes before anything is scanned');
     await this.#changes?.start();
+    await this.#single?.begins(this.#address);
     if (this.#closed) return;
     life.waitFor(null);
     life.on('handshaken');
@@ -366,13 +375,22 @@ export class ScanRun implements ShardFeed {
     // Of an earlier process; what is found is asked of the source, so that nobody needs to have told of it.
     if (this.#sweepWanted) void this.#sweep();
     if (changes === null) {
-      if (this.#repairing === 'no') this.#host.end({ reason: 'snapshot-done', message: null });
+      if (this.#repairing === 'no') void this.#endSingle();
       return;
     }
     if (!changes.following) life.waitFor(changes.verdict);
     this.#streamsTimer = setInterval(() => this.#fetchStreams(), STREAMS_MS);
     this.#repair();
     this.#pull();
+  }
+
+  async #endSingle(): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    const missing = (await this.#single?.ended(this.#address)) ?? null;
+    if (this.#closed) return;
+    if (missing !== null) this.#host.refused(0, [Buffer.from('SCAN')], missing);
+    this.#host.end({ reason: 'snapshot-done', message: null });
   }
 
   get #wantsRepair(): boolean {

@@ -1,4 +1,5 @@
 // Slots of a scanned cluster move while it is scanned and written to: whoever owns a key at last has its value.
+import { Cluster } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { slotOf } from '../../source/protocol/slot.ts';
 import { compare, endpointOf, migrate } from '../support/migration.ts';
@@ -56,5 +57,24 @@ describe('slots that move during a scan', () => {
     const report = await compare(source.masters, [target], { sourceCluster: true, targetCluster: false });
     expect(report.differences.slice(0, 5)).toEqual([]);
     expect(report.checked).toBeGreaterThan(2000);
+  });
+
+  it('whose changes nobody follows: said, and no success', async () => {
+    const [source, target] = [await testCluster({ masters: 2 }), await testServer()];
+    const [one, two] = source.masters;
+    if (one === undefined || two === undefined) throw new Error('no node');
+    const from = new Cluster([one]);
+    onTestFinished(() => from.disconnect());
+    await Promise.all(Array.from({ length: 600 }, (_, n) => from.set(`key:{${n}}`, n)));
+    const mover = new SlotMover();
+    onTestFinished(() => mover.close());
+    const run = migrate(endpointOf(one), endpointOf(target), { scan: { ...SCAN_ONCE, keysPerSecond: 150 } });
+    const begun = (): number => run.engine.snapshot().shards.filter(({ keys }) => keys.done > 10).length;
+    await waitFor(() => begun() === 2, { what: 'the scan' });
+    const [slot = 0] = busySlots();
+    await mover.move(slot, one, two, source.masters);
+    expect(await run.engine.ended).toMatchObject({ exitCode: 6, refused: 1 });
+    const came = `slots ${slot} came to this node`;
+    expect(run.notices.map(({ message }) => message).join('\n')).toContain(came);
   });
 });

@@ -1,0 +1,42 @@
+// A scan of a cluster's node whose changes nobody follows. A slot that comes to the node meanwhile may bring its keys behind
+// the cursor here when they are already gone from the other node's: that can not be made good, but it can be told.
+
+import { SourceLink, type SourceLinkOptions } from '../readers/scan/source-link.ts';
+import { askOwnSlots } from '../readers/scan/source-questions.ts';
+import type { NodeAddress } from '../topology/endpoint.ts';
+import { formatSlots } from '../topology/slots.ts';
+import { messageOf } from './errors.ts';
+
+export class SingleScan {
+  readonly #link: Omit<SourceLinkOptions, 'address'>;
+  #before: ReadonlySet<number> | null = null;
+
+  constructor(link: Omit<SourceLinkOptions, 'address'>) {
+    this.#link = link;
+  }
+
+  /** Before the first key is read. @throws FerryError when the node can not be asked. */
+  async begins(address: NodeAddress): Promise<void> {
+    this.#before = await this.#slotsOf(address);
+  }
+
+  /** Behind the last key: why keys may be missing, or null. */
+  async ended(address: NodeAddress): Promise<string | null> {
+    const now = await this.#slotsOf(address).catch((error: unknown) => messageOf(error));
+    if (typeof now === 'string') return `whether slots have moved during the scan could not be asked: ${now}`;
+    const gained = [...(now ?? [])].filter((slot) => this.#before !== null && !this.#before.has(slot));
+    if (gained.length === 0) return null;
+    const slots = formatSlots(gained.map((slot) => ({ first: slot, last: slot })));
+    return `slots ${slots} came to this node while it was scanned: keys of theirs may be missing; scan again, or compare with redferry validate`;
+  }
+
+  async #slotsOf(address: NodeAddress): Promise<ReadonlySet<number> | null> {
+    const link = new SourceLink({ ...this.#link, address });
+    try {
+      await link.open();
+      return await askOwnSlots(link);
+    } finally {
+      link.close();
+    }
+  }
+}
