@@ -1,5 +1,5 @@
-// `npm run build && node bench/validate.ts`: how many keys a second the full comparison does, in both directions, on two servers with the same
-// strings of 473 bytes; beside it redis-full-check where its binary is given (it looks in one direction). Processor time is
+// `npm run build && node bench/validate.ts`: how many keys a second the full comparison does, in both directions and in one, on two
+// servers with the same strings of 473 bytes; beside it redis-full-check where its binary is given (it looks in one direction). Processor time is
 // told for each side, since on a machine that has other work to do it is the only figure that stays.
 // Options: --keys N, --rounds N, --redis-full-check PATH.
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -38,7 +38,8 @@ try {
   await Promise.all([fill(source.server, keys), fill(target.server, keys)]);
   const figures: Figure[] = [];
   for (let round = 0; round < rounds; round++) {
-    figures.push(await redferry(source, target));
+    figures.push(await redferry(source, target, 'both directions'));
+    figures.push(await redferry(source, target, 'one direction'));
     const binary = values['redis-full-check'];
     if (binary !== undefined) figures.push(await fullCheck(binary, source, target));
   }
@@ -80,9 +81,14 @@ async function measure(
   };
 }
 
-function redferry(source: BenchServer, target: BenchServer): Promise<Figure> {
-  return measure('redferry, both directions', [source, target], async () => {
+function redferry(
+  source: BenchServer,
+  target: BenchServer,
+  looks: 'both directions' | 'one direction',
+): Promise<Figure> {
+  return measure(`redferry, ${looks}`, [source, target], async () => {
     const args = [CLI, 'validate', '--full', '--json', '--source', address(source), '--target', address(target)];
+    if (looks === 'one direction') args.push('--source-only');
     const watched = new WatchedProcess(process.execPath, args);
     const code = await watched.ended;
     const line: unknown = JSON.parse(watched.stdout.trim().split('\n').at(-1) ?? 'null');
