@@ -46,9 +46,12 @@ async function readGroups(value: BigKey, sink: ValueSink): Promise<void> {
     const read = group.get('entries-read');
     const entriesRead = read === undefined ? null : read === '' ? -1n : BigInt(read);
     sink.group(whole(name), idOf(group.get('last-delivered-id') ?? '0-0'), entriesRead);
-    for (const consumer of await maps(value, ['XINFO', 'CONSUMERS', key, name])) {
+    const replies = await value.query([['TIME'], ['XINFO', 'CONSUMERS', key, name]]);
+    const nowMs = readTime(value);
+    const consumers = readMaps(value);
+    value.done(replies);
+    for (const consumer of consumers) {
       const consumerName = Buffer.from(consumer.get('name') ?? '', 'latin1');
-      const nowMs = Date.now();
       sink.consumer(whole(consumerName), nowMs - Number(consumer.get('idle') ?? 0), null);
       await readPending(value, sink, name, consumerName);
     }
@@ -57,9 +60,9 @@ async function readGroups(value: BigKey, sink: ValueSink): Promise<void> {
 
 async function readPending(value: BigKey, sink: ValueSink, group: Buffer, consumer: Buffer): Promise<void> {
   for (let from = '-'; ; ) {
-    const replies = await value.query([['XPENDING', value.key, group, from, '+', String(ENTRIES), consumer]]);
+    const replies = await value.query([['TIME'], ['XPENDING', value.key, group, from, '+', String(ENTRIES), consumer]]);
+    const nowMs = readTime(value);
     const count = value.array();
-    const nowMs = Date.now();
     for (let i = 0; i < count; i++) {
       value.array();
       const id = idOf(value.text());
@@ -89,9 +92,19 @@ async function maps(
   command: readonly (string | Buffer)[],
 ): Promise<readonly ReadonlyMap<string, string>[]> {
   const replies = await value.query([command]);
-  const all = Array.from({ length: value.array() }, () => readPairs(value));
+  const all = readMaps(value);
   value.done(replies);
   return all;
+}
+
+function readMaps(value: BigKey): readonly ReadonlyMap<string, string>[] {
+  return Array.from({ length: value.array() }, () => readPairs(value));
+}
+
+/** The reply to TIME, milliseconds: how long something is idle counts back from the server's own clock. */
+function readTime(value: BigKey): number {
+  value.array();
+  return Number(value.text()) * 1000 + Math.floor(Number(value.text()) / 1000);
 }
 
 function readPairs(value: BigKey): ReadonlyMap<string, string> {
