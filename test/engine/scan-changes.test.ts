@@ -1,6 +1,7 @@
 // The scan reader with live changes: whatever is written while it scans and afterwards arrives, and whatever goes, goes.
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { Cluster } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import { compare, endpointOf, type Migration, migrate, TEST_LIMITS } from '../support/migration.ts';
@@ -183,6 +184,26 @@ describe('changes during and after a scan', () => {
     expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
     const report = await compare([source], [target], { sourceCluster: false, targetCluster: false });
     expect(report.differences.slice(0, 5)).toEqual([]);
+  });
+
+  it('of a cluster: a master that is flushed loses its keys on the target, and no other one does', async () => {
+    const [source, target] = await Promise.all([testCluster({ masters: 2 }), testServer()]);
+    const [flushed, other] = source.masters;
+    if (flushed === undefined || other === undefined) throw new Error('no node');
+    const from = new Cluster([flushed]);
+    onTestFinished(() => from.disconnect());
+    await Promise.all(Array.from({ length: 400 }, (_, n) => from.set(`key:{${n}}`, n)));
+    const run = migrate(endpointOf(flushed), endpointOf(target), following());
+    await run.streaming();
+    const [kept, to] = [await client(other).dbsize(), client(target)];
+    await client(flushed).flushall();
+    const copied = async (): Promise<number> => (await to.dbsize()) - (await to.keys('redferry:*')).length;
+    await expect.poll(copied, { timeout: 20_000 }).toBe(kept);
+    await Promise.all(Array.from({ length: 50 }, (_, n) => from.set(`key:{${n}}`, 'again')));
+    expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
+    const report = await compare(source.masters, [target], { sourceCluster: true, targetCluster: false });
+    expect(report.differences.slice(0, 5)).toEqual([]);
+    expect(report.checked).toBeGreaterThan(kept);
   });
 
   it('missed while the subscription was cut are found by another scan and a sweep', async () => {
