@@ -35,6 +35,8 @@ export interface RecopyHost {
   handedOver(): void;
   /** Lets the pump run when it stands. */
   run(): void;
+  /** `busy` holds from now on: a process that goes on after a kill has to know, as no marker tells of it. */
+  begun(): void;
   refused(database: number, args: readonly Buffer[], reason: string): void;
   /** Said once for a shard. */
   once(level: 'info' | 'warn', message: string): void;
@@ -198,7 +200,7 @@ export class Recopier {
         counts: { rewritten: 0, removed: 0, failed: 0 },
         done: () => resolve(!this.#closed),
       };
-      this.#takes.add({ slots, sweep, asker: request });
+      this.#rousing(() => this.#takes.add({ slots, sweep, asker: request }));
       this.#goOn();
     });
   }
@@ -391,10 +393,18 @@ export class Recopier {
   }
 
   #watch(keys: readonly DatabaseKey[], request: Request | null): void {
-    for (const key of keys) {
-      const watched = this.#watched.watch(key, request);
-      if (watched !== null) this.#waiting.push(watched);
-    }
+    this.#rousing(() => {
+      for (const key of keys) {
+        const watched = this.#watched.watch(key, request);
+        if (watched !== null) this.#waiting.push(watched);
+      }
+    });
+  }
+
+  #rousing(work: () => void): void {
+    const before = this.busy;
+    work();
+    if (!before && this.busy) this.#host.begun();
   }
 
   /** What is watched in one of two databases that changed places has its old value in the other from now on. */

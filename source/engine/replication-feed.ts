@@ -303,6 +303,7 @@ export class ReplicationFeed implements ShardFeed {
         },
         handedOver: () => host.parts.handedOver(),
         run: () => host.pump.run(),
+        begun: () => host.outOfOrder(),
         refused: (database, args, reason) => host.refused(database, args, reason),
         once: (level, message) => host.once(level, message),
         lost: (loss) => host.once('warn', lossSentence(loss, destination.topology.version.text)),

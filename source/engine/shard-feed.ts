@@ -73,6 +73,8 @@ export interface FeedHost {
   /** What a script works with, but for the bytes. */
   readonly parts: Omit<ScriptParts, 'bytes'>;
   received(bytes: number): void;
+  /** Writes are being made good that no marker tells of: to be kept for a later process at once. */
+  outOfOrder(): void;
   /** A write that will never take effect, with the reason. */
   refused(database: number, args: readonly Buffer[], reason: string): void;
   notice(level: 'info' | 'warn' | 'error', message: string): void;

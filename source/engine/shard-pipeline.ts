@@ -252,6 +252,10 @@ export class ShardPipeline {
     if (conflicts.length > 0) this.#post({ type: 'conflicts', shard: this.#job.id, conflicts });
   }
 
+  #tellSample(): void {
+    this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() });
+  }
+
   #passageHost(): PassageHost {
     return {
       gate: this.#gate,
@@ -270,7 +274,7 @@ export class ShardPipeline {
           dropped: () => this.#conflicts.dropped(),
         },
         mayWrite: () => this.#askLease(),
-        outOfOrder: () => this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() }),
+        outOfOrder: () => this.#tellSample(),
         notice: (level, message) => this.#notice(level, message),
         leftOver: (leftovers) => this.#post({ type: 'left-over', shard: this.#job.id, leftovers }),
         once: (level, message) => this.#once(level, message),
@@ -281,6 +285,7 @@ export class ShardPipeline {
         received: (bytes) => {
           this.#bytesReceived += bytes;
         },
+        outOfOrder: () => this.#tellSample(),
         refused: (database, args, reason) => this.#refusals.add(database, args, reason),
         notice: (level, message) => this.#notice(level, message),
         once: (level, message) => this.#once(level, message),
@@ -380,7 +385,7 @@ export class ShardPipeline {
     try {
       await former.release();
       // In this order: the state says that the shard is copied anew before anything of it is taken off the target.
-      this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() });
+      this.#tellSample();
       if (!(await this.#askLease())) throw new FerryError(NOT_OURS, { code: 'lease', retriable: true });
       this.#job = { ...(await refreshJob(this.#carried())), attempt: this.#attempt, resume: null };
     } catch (error) {
@@ -437,7 +442,7 @@ export class ShardPipeline {
     void this.#complete(end).then(async (final) => {
       await passage.release();
       this.tellRefusals();
-      this.#post({ type: 'sample', shard: this.#job.id, sample: this.sample() });
+      this.#tellSample();
       this.#post({ type: 'ended', shard: this.#job.id, end: final });
     });
   }

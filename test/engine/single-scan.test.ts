@@ -7,7 +7,7 @@ const NOWHERE = { host: '127.0.0.1', port: 1 };
 test('is told at the end, and breaks nothing', async () => {
   const scan = new SingleScan({
     tls: null,
-    credentials: null,
+    credentials: { username: null, password: null },
     connectTimeoutMs: 1000,
     readsReplica: false,
     clientName: 'redferry:test:slots',
