@@ -1,6 +1,7 @@
 // Compares batches of keys, quickly where bytes prove them equal and thoroughly where they do not, and keeps the tallies.
 // What differs at first sight is a suspect: suspects.ts finds out what it is.
 import { sourcesOf } from './database-numbers.ts';
+import type { KeyBalance } from './key-balance.ts';
 import { type KeyBatch, keyAt, oneCommand } from './key-batch.ts';
 import { KeySet } from './key-set.ts';
 import { type LinkedSides, onlyNode } from './linked-sides.ts';
@@ -14,6 +15,8 @@ import { addDifferent, addEqual, addTally, emptyTally, type Tally } from './tall
 
 export interface ExamineOptions extends SettleOptions {
   readonly sides: LinkedSides;
+  /** Where all keys of both sides are gone through: what keeps the account of them. */
+  readonly balance?: KeyBalance | null;
   /** Every confirmed difference, once. */
   readonly onDifference: (difference: Difference, stratum: number) => void;
   readonly onSkipped: (suspect: Suspect, reason: string) => void;
@@ -31,6 +34,7 @@ export class Examiner {
   readonly #sources: readonly LinkedSide[];
   /** By node of the source. */
   readonly #habits: readonly PlainHabit[];
+  readonly #balance: KeyBalance | null;
   readonly tallies: Tally[];
   /** Waiting to be looked at again. */
   readonly #suspects = new Set<Suspect>();
@@ -46,6 +50,7 @@ export class Examiner {
       ...options,
       same: (key, places) => (command) => sameAnswerTo(source, target, key, places, command),
     };
+    this.#balance = options.balance ?? null;
     this.#ofTarget = strata.map(({ side }) => side === 'target');
     this.#sources = options.sides.source.side.nodes.map((_, node) => onlyNode(options.sides.source, node));
     this.#habits = this.#sources.map(() => new PlainHabit());
@@ -66,6 +71,12 @@ export class Examiner {
   /** Keys of a node of the source: everything about them. Keys of a node of the target: whether the source has them. */
   examine(place: StratumPlace, batch: KeyBatch): Promise<Examined> {
     return place.side === 'source' ? this.#compare(place, batch) : this.#findExtras(place, batch);
+  }
+
+  /** Keys of a node of the target, for the account alone. */
+  async count({ database, number }: StratumPlace, batch: KeyBatch): Promise<Examined> {
+    this.#balance?.onTarget(database, batch);
+    return { stratum: number, tally: emptyTally(), suspects: [] };
   }
 
   /** Puts what was found into the tallies. */
@@ -103,13 +114,16 @@ export class Examiner {
       batch,
     );
     for (const [type, count] of equal) addEqual(tally, type, count);
+    this.#balance?.onBoth(place.database, batch, doubtful);
     await eachOf(doubtful, async (index) => {
       // A copy: the batch is a view into a buffer that will be read into again.
       const key = Buffer.from(keyAt(batch, index));
       const suspect: Suspect = { side: 'source', database: place.database, key, stratum: place.number };
       const verdict = await lookAt(suspect, this.#options);
-      if (verdict.verdict === 'equal') addEqual(tally, verdict.type, 1);
-      else if (verdict.verdict === 'expiring') tally.expiring += 1;
+      if (verdict.verdict === 'equal') {
+        addEqual(tally, verdict.type, 1);
+        this.#balance?.oneOnBoth(place.database, key);
+      } else if (verdict.verdict === 'expiring') tally.expiring += 1;
       else if (verdict.verdict !== 'gone') suspects.push(suspect);
     });
     return { stratum: place.number, tally, suspects };
@@ -118,7 +132,7 @@ export class Examiner {
   async #findExtras(place: StratumPlace, batch: KeyBatch): Promise<Examined> {
     const { sides } = this.#options;
     const { database, number } = place;
-    let absent = Array.from({ length: batch.count }, (_, index) => index);
+    let absent = this.#balance?.openIn(database, batch) ?? Array.from({ length: batch.count }, (_, index) => index);
     for (const from of sourcesOf(sides.target.side.description.databases, database)) {
       absent = await absentFrom(sides.source, from, batch, absent);
     }
@@ -137,7 +151,9 @@ export class Examiner {
   #note(suspect: Suspect, settled: Settled): void {
     const tally = this.tallies[suspect.stratum];
     if (tally === undefined) return;
-    if (this.#ofTarget[suspect.stratum] === true && this.#isSourcesBusiness(settled)) return;
+    if (this.#ofTarget[suspect.stratum] === true) {
+      if (this.#isSourcesBusiness(settled)) return;
+    } else if (isOnBoth(settled)) this.#balance?.oneOnBoth(suspect.database, suspect.key);
     switch (settled.outcome) {
       case 'different':
         if (!this.#known.add(nameOf(settled.difference))) break;
@@ -159,6 +175,11 @@ export class Examiner {
         break;
     }
   }
+}
+
+function isOnBoth(settled: Settled): boolean {
+  if (settled.outcome === 'different') return !settled.difference.aspects.includes('missing');
+  return settled.outcome === 'equal';
 }
 
 /** The number of an extra key's database is the target's. */

@@ -86,9 +86,18 @@ export function batchOf(keys: readonly Buffer[]): KeyBatch {
 const LINE_END = Buffer.from('\r\n');
 
 /** A view of one key. */
-export function keyAt({ bytes, starts }: KeyBatch, index: number): Buffer {
-  const body = lineEnd(bytes, starts[index] as number);
-  return bytes.subarray(body, (starts[index + 1] as number) - 2);
+export function keyAt(batch: KeyBatch, index: number): Buffer {
+  return batch.bytes.subarray(keyStart(batch, index), keyEnd(batch, index));
+}
+
+/** Where the bytes of one key begin in those of the batch. */
+export function keyStart({ bytes, starts }: KeyBatch, index: number): number {
+  return lineEnd(bytes, starts[index] as number);
+}
+
+/** Behind the last byte of a key. */
+export function keyEnd({ starts }: KeyBatch, index: number): number {
+  return (starts[index + 1] as number) - 2;
 }
 
 /** The keys as views that are made when they are asked for. */
@@ -108,23 +117,31 @@ export function oneCommand(name: string, batch: KeyBatch, from: number, to: numb
 }
 
 /** A command for each of these keys: `head` + key + `tail`. */
-export function eachKey(head: string, tail: string, batch: KeyBatch, indexes: Indexes): Buffer {
-  let size = indexes.length * (head.length + tail.length);
-  for (let i = 0; i < indexes.length; i++) {
+export function eachKey(head: string, tail: string, { bytes, starts }: KeyBatch, indexes: Indexes): Buffer {
+  const count = indexes.length;
+  let size = count * (head.length + tail.length);
+  for (let i = 0; i < count; i++) {
     const index = indexes[i] as number;
-    size += (batch.starts[index + 1] as number) - (batch.starts[index] as number);
+    size += (starts[index + 1] as number) - (starts[index] as number);
   }
+  const before = Buffer.from(head, 'latin1');
+  const behind = Buffer.from(tail, 'latin1');
   const out = Buffer.allocUnsafe(size);
   let at = 0;
-  for (let i = 0; i < indexes.length; i++) {
+  for (let i = 0; i < count; i++) {
     const index = indexes[i] as number;
-    at = writeText(out, at, head);
-    const end = batch.starts[index + 1] as number;
-    // Keys are short: a loop beats the call of copy().
-    for (let from = batch.starts[index] as number; from < end; from++) out[at++] = batch.bytes[from] as number;
-    at = writeText(out, at, tail);
+    at = append(out, at, before, 0, before.length);
+    at = append(out, at, bytes, starts[index] as number, starts[index + 1] as number);
+    at = append(out, at, behind, 0, behind.length);
   }
   return out;
+}
+
+/** What is appended is short: a loop beats the call of copy(). */
+function append(out: Uint8Array, at: number, bytes: Uint8Array, from: number, to: number): number {
+  let place = at;
+  for (let i = from; i < to; i++) out[place++] = bytes[i] as number;
+  return place;
 }
 
 export type Indexes = ArrayLike<number>;
@@ -136,11 +153,6 @@ export function isOwnKey(key: Buffer): boolean {
 function isOwn(bytes: Buffer, at: number, length: number): boolean {
   if (length < OWN_KEYS.length || bytes[at] !== OWN_KEYS[0]) return false;
   return OWN_KEYS.compare(bytes, at, at + OWN_KEYS.length) === 0;
-}
-
-function writeText(out: Buffer, from: number, text: string): number {
-  for (let i = 0; i < text.length; i++) out[from + i] = text.charCodeAt(i);
-  return from + text.length;
 }
 
 /** Where the line that begins at `from` has ended. */

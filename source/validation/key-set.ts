@@ -1,12 +1,15 @@
-// Which keys have been drawn already: 64-bit hashes in an open table, 16 to 32 bytes a key. Two keys of one hash are taken
+// Which keys have been drawn already: their hashes in an open table, 16 to 32 bytes a key. Two keys of one hash are taken
 // for one, which leaves a key out of a sample once in 10^19 pairs.
+import { KeyHash } from './key-hash.ts';
 
 const FIRST_SLOTS = 1024;
 /** Full to this share it is doubled. */
 const MOST_FULL = 0.5;
 
 export class KeySet {
+  readonly #hash = new KeyHash();
   #high = new Uint32Array(FIRST_SLOTS);
+  /** 0 marks a free place. */
   #low = new Uint32Array(FIRST_SLOTS);
   #size = 0;
 
@@ -16,16 +19,7 @@ export class KeySet {
 
   /** false when it was there already. */
   add(key: Uint8Array): boolean {
-    let high = 0x811c9dc5;
-    let low = 0x9747b28c;
-    for (let i = 0; i < key.length; i++) {
-      const byte = key[i] as number;
-      high = Math.imul(high ^ byte, 0x01000193);
-      low = Math.imul((low << 5) ^ (low >>> 27) ^ byte, 0x5bd1e995);
-    }
-    high = scatter(high ^ low);
-    // Never 0, which marks a free place.
-    low = scatter(low + high) || 1;
+    const { high, low } = this.#hash.of(key, 0, key.length, 0);
     if (!insert(this.#high, this.#low, high, low)) return false;
     this.#size += 1;
     if (this.#size > this.#low.length * MOST_FULL) this.#grow();
@@ -55,12 +49,4 @@ function insert(highs: Uint32Array, lows: Uint32Array, high: number, low: number
     }
     if (there === low && highs[at] === high) return false;
   }
-}
-
-/** The finish of MurmurHash3: every bit reaches every other. */
-function scatter(hash: number): number {
-  let mixed = hash;
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }

@@ -1,5 +1,6 @@
 // Both sides of a comparison with all their connections: those that parse replies for single keys, those that take replies
 // as bytes for whole batches. What the clocks of both sides say is measured here once.
+import { BufferPool } from './buffer-pool.ts';
 import { clockOf } from './expiry.ts';
 import type { LinkedSide } from './located-replies.ts';
 import { ReplyLink } from './reply-link.ts';
@@ -15,9 +16,11 @@ export interface LinkedSides {
 
 /** Throws when a node cannot be reached; nothing is left open then. */
 export async function openSides(source: CompareSide, target: CompareSide): Promise<LinkedSides> {
-  const opened = await Promise.allSettled([openLinked(source), openLinked(target)]);
+  const pool = new BufferPool();
+  const opened = await Promise.allSettled([openLinked(source, pool), openLinked(target, pool)]);
   const close = (): void => {
     for (const one of opened) if (one.status === 'fulfilled') closeLinked(one.value);
+    pool.clear();
   };
   const [ours, theirs] = opened;
   if (ours.status === 'fulfilled' && theirs.status === 'fulfilled') {
@@ -28,11 +31,13 @@ export async function openSides(source: CompareSide, target: CompareSide): Promi
   throw ours.status === 'rejected' ? ours.reason : theirs.status === 'rejected' ? theirs.reason : null;
 }
 
-async function openLinked(description: CompareSide): Promise<LinkedSide> {
+async function openLinked(description: CompareSide, pool: BufferPool): Promise<LinkedSide> {
   const side = await openSide(description);
   const links: ReplyLink[] = [];
   try {
-    for (const place of description.addresses) links.push(await ReplyLink.open(connectionOptions(description, place)));
+    for (const place of description.addresses) {
+      links.push(await ReplyLink.open(connectionOptions(description, place), pool));
+    }
     // As openSide does: a replica answers for its master's slots.
     if (description.cluster) for (const link of links) link.release(await link.request([READONLY], 1));
     return { side, links };

@@ -2,6 +2,7 @@
 // parts. Requests are pipelined; each gets its replies in one buffer, which goes back by `release`. Parsing 1,000 values of
 // 473 bytes into objects costs five times what this does (bench/validate.ts).
 import type { Socket } from 'node:net';
+import type { BufferPool } from './buffer-pool.ts';
 import { type ConnectionOptions, encode, greeting } from './connection.ts';
 import { formatPlace, openSocket } from './socket.ts';
 
@@ -43,9 +44,6 @@ interface Request {
 
 const READ_BYTES = 256 * 1024;
 const FIRST_BYTES = 64 * 1024;
-/** Buffers above this are not kept for the next request. */
-const KEPT_BYTES = 2 * 1024 * 1024;
-const KEPT_BUFFERS = 3;
 const MOST_AT_ONCE = 4 * 1024 * 1024;
 
 const CR = 0x0d;
@@ -56,20 +54,21 @@ const ARRAY = 0x2a;
 
 export class ReplyLink {
   readonly address: string;
+  readonly #pool: BufferPool;
   #socket: Socket | null = null;
-  readonly #spare: Buffer[] = [];
   /** In wire order. Few at a time: shift() costs nothing. */
   readonly #open: Request[] = [];
   #database = 0;
   #failure: Error | null = null;
 
-  private constructor(address: string) {
+  private constructor(address: string, pool: BufferPool) {
     this.address = address;
+    this.#pool = pool;
   }
 
   /** Connects and logs in. @throws FerryError or Error naming the address. */
-  static async open(options: ConnectionOptions): Promise<ReplyLink> {
-    const link = new ReplyLink(formatPlace(options));
+  static async open(options: ConnectionOptions, pool: BufferPool): Promise<ReplyLink> {
+    const link = new ReplyLink(formatPlace(options), pool);
     const socket = await openSocket(options, {
       buffer: Buffer.allocUnsafeSlow(READ_BYTES),
       callback: (count, buffer) => {
@@ -108,7 +107,7 @@ export class ReplyLink {
     this.#database = database;
     return new Promise((resolve, reject) => {
       const preamble = selecting ? 1 : 0;
-      const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(FIRST_BYTES);
+      const buffer = this.#pool.take(FIRST_BYTES);
       const progress = { remaining: replies, preamble, held: 0, at: 0, start: 0, dropped: 0 };
       this.#open.push({ ...progress, bytes: buffer, mostBytes, resolve, reject });
       socket.cork();
@@ -120,14 +119,12 @@ export class ReplyLink {
 
   /** Gives the buffer back: nobody may look at it any more. */
   release({ bytes }: Replies): void {
-    if (this.#failure === null && bytes.length <= KEPT_BYTES && this.#spare.length < KEPT_BUFFERS)
-      this.#spare.push(bytes);
+    // The whole of it, where the reply to a SELECT was taken off its beginning.
+    this.#pool.give(bytes.byteOffset === 0 ? bytes : Buffer.from(bytes.buffer));
   }
 
   close(): void {
     this.#failure ??= new Error(`the link to ${this.address} was closed`);
-    // Who keeps the outcome of a comparison keeps its links, and need not keep megabytes with each.
-    this.#spare.length = 0;
     this.#socket?.destroy();
   }
 
@@ -140,7 +137,7 @@ export class ReplyLink {
         return;
       }
       const part = from === 0 && count === chunk.length ? chunk : chunk.subarray(from, count);
-      append(request, part);
+      append(request, part, this.#pool);
       if (!this.#advance(request)) {
         if (request.held > request.mostBytes || request.at - request.held > request.mostBytes) drop(request);
         return;
@@ -208,13 +205,14 @@ function drop(request: Request): void {
   request.start = 0;
 }
 
-function append(request: Request, part: Uint8Array): void {
+function append(request: Request, part: Uint8Array, pool: BufferPool): void {
   const wanted = request.held + part.length;
   if (wanted > request.bytes.length) {
     // What is known to come in one step, but not more on the word of a length alone.
     const coming = Math.min(request.at, MOST_AT_ONCE);
-    const grown = Buffer.allocUnsafeSlow(Math.max(wanted, coming, request.bytes.length * 2));
+    const grown = pool.take(Math.max(wanted, coming, request.bytes.length * 2));
     request.bytes.copy(grown, 0, 0, request.held);
+    pool.give(request.bytes);
     request.bytes = grown;
   }
   request.bytes.set(part, request.held);

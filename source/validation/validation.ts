@@ -5,7 +5,8 @@ import type { WaitForApplied } from './barrier.ts';
 import { readBothSides, type SideLine } from './both-sides.ts';
 import { Examiner } from './examine.ts';
 import { heldNote, toleranceFor } from './expiry.ts';
-import { type WalkPlace, walkSide } from './full-walk.ts';
+import { countTarget, type WalkPlace, walkSide } from './full-walk.ts';
+import { KeyBalance } from './key-balance.ts';
 import { EVERY_KEY, type KeyScope, scopeNote } from './key-scope.ts';
 import { type LinkedSides, openSides } from './linked-sides.ts';
 import { Pace } from './pace.ts';
@@ -100,6 +101,8 @@ export class Validation {
   #waitForApplied: WaitForApplied | undefined;
   #looking: ValidateProgress['looking'] = 'source';
   #walked: WalkPlace[] = [];
+  /** The target's places while its keys are counted up against those found on both sides. */
+  #counted: WalkPlace[] = [];
   #plan: Drawn[] = [];
   #examiner: Examiner | null = null;
   #marks: { readonly atMs: number; readonly done: number }[] = [];
@@ -179,9 +182,12 @@ export class Validation {
             looked,
             own: 0,
           }));
+    // What was counted is not in a state: a comparison that is gone on with asks the source for every key of the target.
+    const balance = state === null && !sourceOnly ? this.#openBalance(sides, places) : null;
     const examiner = this.#makeExaminer(
       sides,
       this.#walked.map(({ place }) => place),
+      balance,
     );
     if (state !== null) this.#restore(state, examiner);
     else this.#options.exported?.cutTo(0);
@@ -194,9 +200,13 @@ export class Validation {
       const options = { sides, examiner, pace: this.#pace, scope: this.#scope, signal };
       // What was suspected when it was stopped.
       await examiner.settle();
-      await walkSide('source', this.#walked, options);
-      this.#looking = 'target';
-      await walkSide('target', this.#walked, options);
+      if (balance !== null) this.#counted = ofTarget(this.#walked).map((walked) => ({ ...walked }));
+      await Promise.all([walkSide('source', this.#walked, options), countTarget(this.#counted, options)]);
+      if (balance?.isEven === true) this.#takeCounted();
+      else {
+        this.#looking = 'target';
+        await walkSide('target', this.#walked, options);
+      }
     } catch (error) {
       save();
       throw error;
@@ -251,6 +261,17 @@ export class Validation {
     return buildResult({ mode: 'sample', confidence: confidenceOf(size), parts, extras, ...common });
   }
 
+  #openBalance({ target }: LinkedSides, places: readonly StratumPlace[]): KeyBalance {
+    const keys = places.reduce((sum, place) => sum + place.keys, 0) / 2;
+    return new KeyBalance(target.side.description.databases, keys);
+  }
+
+  /** Counting them was looking for them: none is the target's own. */
+  #takeCounted(): void {
+    for (const [index, walked] of ofTarget(this.#walked).entries()) Object.assign(walked, this.#counted[index]);
+    this.#counted = [];
+  }
+
   /** What else must be the same for a state to be gone on with. */
   #asked(sides: LinkedSides): string {
     const { databases = {} } = sides.target.side.description;
@@ -261,13 +282,14 @@ export class Validation {
     return toleranceFor(source.side.exactExpiry && target.side.exactExpiry, this.#options.toleranceMs);
   }
 
-  #makeExaminer(sides: LinkedSides, places: readonly StratumPlace[]): Examiner {
+  #makeExaminer(sides: LinkedSides, places: readonly StratumPlace[], balance: KeyBalance | null = null): Examiner {
     const { settle = {}, signal, onDifference, maxDifferences = MAX_DIFFERENCES } = this.#options;
     const examiner = new Examiner(
       {
         ...settle,
         waitForApplied: this.#waitForApplied,
         sides,
+        balance,
         source: sides.source.side,
         target: sides.target.side,
         toleranceMs: this.#tolerance(sides),
@@ -376,7 +398,9 @@ export class Validation {
   #counts(): { done: number; total: number } {
     let done = 0;
     let total = 0;
-    for (const { looked, own, place } of this.#walked) {
+    const counting = this.#looking === 'source' && this.#counted.length > 0;
+    const walked = counting ? this.#walked.filter(({ place }) => place.side === 'source') : this.#walked;
+    for (const { looked, own, place } of [...walked, ...this.#counted]) {
       // INFO counts them all.
       done += looked + own;
       total += place.keys;
@@ -387,6 +411,10 @@ export class Validation {
     }
     return { done, total };
   }
+}
+
+function ofTarget(walked: readonly WalkPlace[]): WalkPlace[] {
+  return walked.filter(({ place }) => place.side === 'target');
 }
 
 /** The signal's reason for a person who pressed Ctrl-C. */
