@@ -5,7 +5,7 @@ import { chooseRun } from '../control/choose-run.ts';
 import { clientName } from '../control/client-name.ts';
 import { ControlLink } from '../control/control-link.ts';
 import { runsFolder } from '../control/run-registry.ts';
-import type { CommandOutcome } from '../engine/contract.ts';
+import type { CommandOutcome } from '../engine/contract/command.ts';
 import { EXIT } from '../engine/errors.ts';
 
 /**

@@ -2,7 +2,7 @@
 // sync that may become needed. A target that does not let itself be read is told of, and the run goes on without.
 import { copyFileSync, linkSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { NoticeLevel } from '../engine/contract.ts';
+import type { NoticeLevel } from '../engine/contract/notice.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { unfinishedKeysFile } from '../engine/keys-before.ts';
 import { steadyMs } from '../engine/steady-clock.ts';

@@ -13,7 +13,7 @@ import { SlotBitmap } from '../checkpoint/slot-bitmap.ts';
 import { openMigrationFolder, stateRoot } from '../checkpoint/state-directory.ts';
 import { keptKeysFile, keysBeforeFile, readShardState } from '../checkpoint/state-store.ts';
 import { TargetAsker } from '../checkpoint/target-asker.ts';
-import type { ConflictPolicy } from '../engine/contract.ts';
+import type { ConflictPolicy } from '../engine/contract/conflict.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { filesBeside, tellsOwnKeys } from '../engine/keys-before.ts';
 import { busyError, newProgress, RunCheckpoints } from '../engine/run-checkpoints.ts';

@@ -2,7 +2,8 @@
 // plan it. Throws a FerryError with one sentence when it can not.
 import { leaseKey } from '../checkpoint/lease.ts';
 import type { Place } from '../config/place.ts';
-import type { ConflictPolicy, NoticeLevel } from '../engine/contract.ts';
+import type { ConflictPolicy } from '../engine/contract/conflict.ts';
+import type { NoticeLevel } from '../engine/contract/notice.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { type ExpiryCare, HeldExpiries } from '../engine/expiry-care.ts';
 import { hasImportMode, ImportMode } from '../engine/import-mode.ts';

@@ -1,6 +1,7 @@
 // Shows a run to whoever looks on: the screen, plain lines or JSON lines. Takes the signals, waits for the end, prints
 // the result, and gives the exit code.
-import type { Engine, EngineResult } from '../engine/contract.ts';
+import type { Engine } from '../engine/contract/engine.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
 import { EXIT } from '../engine/errors.ts';
 import { runJson } from '../headless/json-lines.ts';
 import { runPlain } from '../headless/plain-lines.ts';

@@ -11,7 +11,7 @@ import { settingsFrom } from '../config/settings-from.ts';
 import type { DetachedOrder } from '../control/detached-run.ts';
 import { runsFolder } from '../control/run-registry.ts';
 import { ControlServer } from '../control/server.ts';
-import type { EngineSnapshot } from '../engine/contract.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
 import { EXIT, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
 import { keyspaceFolder } from '../engine/keyspace-settings.ts';

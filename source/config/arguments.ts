@@ -2,7 +2,7 @@
 // a secret. Help and version are printed here, since the parser makes them.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
+import { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { passwordIn } from './address.ts';
 import {
@@ -19,6 +19,7 @@ import { addControlCommands, parseShards } from './control-arguments.ts';
 import { LANGUAGES } from './language.ts';
 import { nearest } from './nearest.ts';
 import type { ParsedCommand } from './parsed-command.ts';
+import { READERS } from './reader.ts';
 
 const MOST_VALIDATE_RATE = 10_000_000;
 const MOST_SEED = 2 ** 32 - 1;

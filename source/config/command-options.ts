@@ -1,8 +1,10 @@
 // From a command's options to the command: only what was given, and nothing that contradicts itself.
-import type { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
+
+import type { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { describeAddress } from './address.ts';
 import type { DemoCommand, PasswordOrigin, RunCommand, SyncCommand, ValidateCommand } from './parsed-command.ts';
+import type { READERS } from './reader.ts';
 import type { SettingsInput } from './schema.ts';
 
 /** As the parser gives them, whatever the command. */

@@ -1,6 +1,7 @@
 // The arguments of the commands that speak to a run which is going on: attach, status, ctl.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { CONFLICT_POLICIES, type EngineCommand, type ShardSelection } from '../engine/contract.ts';
+import type { EngineCommand, ShardSelection } from '../engine/contract/command.ts';
+import { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
 import { parseRate } from '../engine/rate-words.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, type Language } from './language.ts';

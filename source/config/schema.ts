@@ -1,7 +1,7 @@
 // The one description of redferry's settings: it gives the type, the checks, the defaults and config.schema.json.
 import { availableParallelism, tmpdir } from 'node:os';
 import { z } from 'zod';
-import { CONFLICT_POLICIES, READERS } from '../engine/contract.ts';
+import { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
 import type { RunLimits } from '../engine/run-plan.ts';
 import type { ScanOrder } from '../engine/shard-job.ts';
 import type { ThrottleSettings } from '../engine/throttle.ts';
@@ -9,6 +9,7 @@ import { KEY_NAMES } from '../telemetry/hidden-keys.ts';
 import { parseNodeAddress } from '../topology/endpoint.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, systemLanguage } from './language.ts';
+import { READERS } from './reader.ts';
 import { optionalSize, sizeSetting } from './size.ts';
 
 const nodeAddress = z

@@ -1,6 +1,7 @@
 // Every command of the engine as the socket takes it: what comes from another process is checked field by field.
 import { z } from 'zod';
-import { CONFLICT_POLICIES, type EngineCommand } from '../engine/contract.ts';
+import type { EngineCommand } from '../engine/contract/command.ts';
+import { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
 
 const MOST_SHARDS = 100_000;
 const shards = z.union([z.literal('all'), z.array(z.int().min(0)).min(1).max(MOST_SHARDS)]);

@@ -1,6 +1,7 @@
 // The client's side of one connection to a run: asks, gets answers, and is told of new pictures.
 import { connect, type Socket } from 'node:net';
-import type { CommandOutcome, EngineCommand, EngineSnapshot } from '../engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../engine/contract/command.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { LineCutter } from './lines.ts';
 import {

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { EngineResult } from '../engine/contract.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
 import { clientName } from './client-name.ts';
 import { RemoteEngine } from './remote-engine.ts';

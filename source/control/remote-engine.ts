@@ -3,8 +3,12 @@
 // without having told its end, that is the end it tells.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { addConflicts, NO_CONFLICTS } from '../engine/conflict-contract.ts';
-import type { CommandOutcome, Engine, EngineCommand, EngineResult, EngineSnapshot, Order } from '../engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../engine/contract/command.ts';
+import { addConflicts, NO_CONFLICTS } from '../engine/contract/conflict.ts';
+import type { Engine } from '../engine/contract/engine.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Order } from '../engine/contract/order.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { ControlLink } from './control-link.ts';
 import type { RunRecord } from './run-registry.ts';

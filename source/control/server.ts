@@ -4,7 +4,10 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { thisProcess } from '../checkpoint/process-identity.ts';
-import type { CommandOutcome, Engine, EngineCommand, EngineSnapshot, Order } from '../engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../engine/contract/command.ts';
+import type { Engine } from '../engine/contract/engine.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Order } from '../engine/contract/order.ts';
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { ClientLink } from './client-link.ts';
 import { COMMAND_TYPES, commandIn } from './command-schema.ts';

@@ -11,7 +11,9 @@
 //   server  {"v":1,"id":9,"type":"error","message":"..."}
 import { z } from 'zod';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { CommandOutcome, Confirmation, EngineCommand, EngineSnapshot } from '../engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../engine/contract/command.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Confirmation } from '../engine/contract/order.ts';
 
 /** Grows when a program of one version could misread a line of the other. */
 export const PROTOCOL_VERSION = 1;

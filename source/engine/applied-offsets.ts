@@ -1,7 +1,7 @@
 // How far the target has come, for who compares both sides while the run goes on: waits until the shards have applied what
 // their sources had.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ShardSnapshot } from './contract.ts';
+import type { ShardSnapshot } from './contract/shard-snapshot.ts';
 
 /** A shard that does not get there within this time is paused, or far behind: its keys are looked at again later. */
 const PATIENCE_MS = 10_000;

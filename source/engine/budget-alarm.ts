@@ -1,5 +1,6 @@
 // Says in time that a shard that is held back runs out of room: once at each step, and anew when there was room between.
-import type { NoticeLevel, ShardSnapshot } from './contract.ts';
+import type { NoticeLevel } from './contract/notice.ts';
+import type { ShardSnapshot } from './contract/shard-snapshot.ts';
 
 /** Seconds left at which something is said. */
 const STEPS = [300, 60, 0] as const;

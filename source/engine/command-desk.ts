@@ -1,15 +1,9 @@
 // Takes every command of every screen and script: asks for the confirmation that it needs, has it obeyed, and writes down
 // what came of it. What the process does by itself (a signal) is written down too.
 import { isConfirmed, levelOf } from './confirmation.ts';
-import type {
-  AuditEntry,
-  CommandOutcome,
-  ConfirmationLevel,
-  EngineCommand,
-  EngineSnapshot,
-  Order,
-} from './contract.ts';
-import { AUDIT_KEPT } from './contract.ts';
+import type { CommandOutcome, EngineCommand } from './contract/command.ts';
+import type { EngineSnapshot } from './contract/engine-snapshot.ts';
+import { AUDIT_KEPT, type AuditEntry, type ConfirmationLevel, type Order } from './contract/order.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
 import { targetName } from './target-name.ts';
 

@@ -7,16 +7,14 @@ import type { CompareSide } from '../validation/side.ts';
 import type { SettleOptions } from '../validation/suspects.ts';
 import type { ShardVerdict, ValidateResult } from '../validation/validate-result.ts';
 import { type Validated, type ValidateProgress, Validation } from '../validation/validation.ts';
+import type { KeyName, RepairKind, ValidationSize } from './contract/command.ts';
 import {
   DIFFERENCES_SHOWN,
   type DifferencePicture,
-  type KeyName,
-  type RepairKind,
   type RepairState,
   type ValidatedShard,
   type ValidationPicture,
-  type ValidationSize,
-} from './contract.ts';
+} from './contract/validation-picture.ts';
 import { FerryError, messageOf } from './errors.ts';
 
 export interface ComparisonOrder {

@@ -1,6 +1,8 @@
 // How far a command has to be confirmed before it is obeyed, whoever asks (design, section 9): the screens choose their
 // question by it, a script has to say it in words, and the engine checks both.
-import type { Confirmation, ConfirmationLevel, EngineCommand, EngineSnapshot } from './contract.ts';
+import type { EngineCommand } from './contract/command.ts';
+import type { EngineSnapshot } from './contract/engine-snapshot.ts';
+import type { Confirmation, ConfirmationLevel } from './contract/order.ts';
 import { UNLIMITED } from './rate-gate.ts';
 import { isHigher } from './rate-words.ts';
 import { namesTarget } from './target-name.ts';

@@ -1,6 +1,6 @@
 // The person's commands about conflicts, as the engine passes them to the shards.
-import type { ConflictDecision } from './conflict-contract.ts';
-import type { CommandOutcome, EngineCommand } from './contract.ts';
+import type { CommandOutcome, EngineCommand } from './contract/command.ts';
+import type { ConflictDecision } from './contract/conflict.ts';
 import { keyInWords } from './refusal.ts';
 import type { ToWorker } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';

@@ -8,7 +8,6 @@ import type { NativeKey } from '../writers/native-writer.ts';
 import type { RefusedCommand } from '../writers/node-writer.ts';
 import { overwriting } from '../writers/snapshot-writer.ts';
 import { judgeReply } from '../writers/target-replies.ts';
-import type { ConflictDecision, ConflictDifference, ConflictSide, ConflictStanding } from './conflict-contract.ts';
 import { ConflictFile, type PutAside } from './conflict-file.ts';
 import { ConflictJudge, type Judgement, type QuestionText } from './conflict-judge.ts';
 import {
@@ -21,7 +20,13 @@ import {
   shownExpiry,
   showPresent,
 } from './conflict-sides.ts';
-import type { ConflictPolicy } from './contract.ts';
+import type {
+  ConflictDecision,
+  ConflictDifference,
+  ConflictPolicy,
+  ConflictSide,
+  ConflictStanding,
+} from './contract/conflict.ts';
 import { FerryError } from './errors.ts';
 import type { NodeLinks } from './node-links.ts';
 import { printableKey } from './refusal.ts';

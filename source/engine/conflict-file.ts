@@ -3,7 +3,7 @@
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { directoryDisk, type SpoolFile } from '../spool/spool-disk.ts';
 import { Batch } from '../writers/batch.ts';
-import { CONFLICT_DIFFERENCES, type ConflictDifference } from './conflict-contract.ts';
+import { CONFLICT_DIFFERENCES, type ConflictDifference } from './contract/conflict.ts';
 
 export interface PutAside {
   readonly database: number;

@@ -1,7 +1,6 @@
 // Says what becomes of a snapshot key that the target has already: the policy in force decides, or the person is asked.
 // One question at a time; a change of the policy answers the open one.
-import type { ConflictDecision, ConflictQuestion } from './conflict-contract.ts';
-import type { ConflictPolicy } from './contract.ts';
+import type { ConflictDecision, ConflictPolicy, ConflictQuestion } from './contract/conflict.ts';
 
 /** defer: put aside until the snapshot is through; panic: nobody can be asked, and the run ends. */
 export type Judgement = 'rewrite' | 'ignore' | 'defer' | 'panic';

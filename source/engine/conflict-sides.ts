@@ -8,7 +8,7 @@ import { typeName } from '../rdb/type-names.ts';
 import { digestValue, type ValueDigest } from '../rdb/value-digest.ts';
 import { type BlockLink, type BlockReply, TargetRefusal } from '../writers/block-link.ts';
 import { readRestore } from '../writers/refused-restores.ts';
-import type { ConflictDifference, ConflictSide } from './conflict-contract.ts';
+import type { ConflictDifference, ConflictSide } from './contract/conflict.ts';
 import { printableKey } from './refusal.ts';
 
 /** What the snapshot wanted to write. */

@@ -6,7 +6,7 @@ import { recheck } from '../validation/recheck.ts';
 import { type Difference, sidedKey } from '../validation/report.ts';
 import type { CompareSide } from '../validation/side.ts';
 import type { Settled, SettleOptions } from '../validation/suspects.ts';
-import type { CommandOutcome, KeyName, RepairKind } from './contract.ts';
+import type { CommandOutcome, KeyName, RepairKind } from './contract/command.ts';
 import { copyDirectly } from './direct-copy.ts';
 import { FerryError } from './errors.ts';
 

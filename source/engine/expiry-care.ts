@@ -3,7 +3,7 @@ import { openControl } from '../topology/control-connection.ts';
 import { discoverTopology } from '../topology/discover.ts';
 import type { Endpoint } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
-import type { NoticeLevel } from './contract.ts';
+import type { NoticeLevel } from './contract/notice.ts';
 import { messageOf } from './errors.ts';
 import { runsAt } from './runs-at-target.ts';
 import { settleExpiries } from './settle-expiries.ts';

@@ -6,20 +6,12 @@ import type { SlotRange } from '../topology/topology.ts';
 import { BudgetAlarm } from './budget-alarm.ts';
 import { CommandDesk } from './command-desk.ts';
 import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
-import type {
-  AuditEntry,
-  CommandOutcome,
-  EndpointSnapshot,
-  Engine,
-  EngineCommand,
-  EngineResult,
-  EngineSnapshot,
-  KeyName,
-  NoticeLevel,
-  Order,
-  RunPhase,
-  ShardSelection,
-} from './contract.ts';
+import type { CommandOutcome, EngineCommand, KeyName, ShardSelection } from './contract/command.ts';
+import type { Engine } from './contract/engine.ts';
+import type { EndpointSnapshot, EngineSnapshot, RunPhase } from './contract/engine-snapshot.ts';
+import type { NoticeLevel } from './contract/notice.ts';
+import type { AuditEntry, Order } from './contract/order.ts';
+import type { EngineResult } from './contract/result.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
 import { KeyspaceDesk } from './keyspace-desk.ts';

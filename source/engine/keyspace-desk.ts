@@ -1,6 +1,7 @@
 // What a person may do about the keyspace events of a source that is scanned: switch them, and have a shard scanned once more.
 import type { NodeAddress } from '../topology/endpoint.ts';
-import type { CommandOutcome, NoticeLevel, ShardSelection } from './contract.ts';
+import type { CommandOutcome, ShardSelection } from './contract/command.ts';
+import type { NoticeLevel } from './contract/notice.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';
 import type { ToWorker } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';

@@ -10,7 +10,8 @@ import { stateRoot } from '../checkpoint/state-directory.ts';
 import { sufficientFlags } from '../readers/scan/keyspace-flags.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
-import type { CommandOutcome, NoticeLevel } from './contract.ts';
+import type { CommandOutcome } from './contract/command.ts';
+import type { NoticeLevel } from './contract/notice.ts';
 import { messageOf } from './errors.ts';
 
 export interface KeyspaceNode {

@@ -1,6 +1,6 @@
 // How long a shard can be held back at the present write rate: first until its queue is full, then until the source gives
 // its link up, which costs another full sync. Pure but for its own smoothed rates.
-import type { PauseBudget } from './contract.ts';
+import type { PauseBudget } from './contract/shard-snapshot.ts';
 
 /** client-output-buffer-limit of the class for replicas: bytes and seconds, 0 for no limit. */
 export interface ReplicaBufferLimits {

@@ -10,7 +10,7 @@ import { formatSlots } from '../topology/slots.ts';
 import type { ServerVersion } from '../topology/topology.ts';
 import type { Barrier } from './barrier.ts';
 import { readCommand } from './command-relay.ts';
-import type { RecopyCounts } from './contract.ts';
+import type { RecopyCounts } from './contract/command.ts';
 import { messageOf } from './errors.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import { RecopyGate } from './recopy-gate.ts';

@@ -1,6 +1,6 @@
 // Keys that are to be copied again, on their way from the main thread to the shards that own them, and the answers back.
 import { slotOf } from '../protocol/slot.ts';
-import type { CommandOutcome, KeyName, RecopyCounts } from './contract.ts';
+import type { CommandOutcome, KeyName, RecopyCounts } from './contract/command.ts';
 import type { SentKey, ToWorker } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';
 

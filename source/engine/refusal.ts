@@ -1,5 +1,5 @@
 // Refused writes in words: which key, which command, why.
-import type { Refusal } from './contract.ts';
+import type { Refusal } from './contract/result.ts';
 
 const LONGEST_KEY = 200;
 

@@ -1,5 +1,5 @@
 // The writes of one shard that do not reach the target: counted all, told to the main thread in bunches.
-import type { Refusal } from './contract.ts';
+import type { Refusal } from './contract/result.ts';
 import { refusalOf } from './refusal.ts';
 
 /** Refusals told in full between two samples; what is above that is only counted. */

@@ -1,14 +1,8 @@
 // What a run has to tell: notices, settled conflicts, refused writes. The last of each are kept for the screen; all of them go
 // to whoever writes files.
-import type { ConflictRecord, ToldConflict } from './conflict-contract.ts';
-import {
-  CONFLICTS_KEPT,
-  NOTICES_KEPT,
-  type Notice,
-  type NoticeLevel,
-  REFUSALS_KEPT,
-  type Refusal,
-} from './contract.ts';
+import { CONFLICTS_KEPT, type ConflictRecord, type ToldConflict } from './contract/conflict.ts';
+import { NOTICES_KEPT, type Notice, type NoticeLevel } from './contract/notice.ts';
+import { REFUSALS_KEPT, type Refusal } from './contract/result.ts';
 import { keyInWords } from './refusal.ts';
 
 /** Who gets all of it. */

@@ -2,7 +2,8 @@
 import type { NodeAddress } from '../topology/endpoint.ts';
 import type { SlotRange } from '../topology/topology.ts';
 import type { DatabaseNumbers } from '../transforms/database-map.ts';
-import type { ConflictPolicy, EndpointKind } from './contract.ts';
+import type { ConflictPolicy } from './contract/conflict.ts';
+import type { EndpointKind } from './contract/engine-snapshot.ts';
 import type { ExpiryCare } from './expiry-care.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';
 import type { RunCheckpoints } from './run-checkpoints.ts';

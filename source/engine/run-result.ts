@@ -1,6 +1,6 @@
 // How the run ended, from how its shards ended: the outcome, the exit code, one sentence when it did not complete.
-import { addConflicts, NO_CONFLICTS } from './conflict-contract.ts';
-import type { EngineResult, Outcome, Refusal } from './contract.ts';
+import { addConflicts, NO_CONFLICTS } from './contract/conflict.ts';
+import type { EngineResult, Outcome, Refusal } from './contract/result.ts';
 import { EXIT, type ExitCode } from './errors.ts';
 import type { ShardEnd } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';

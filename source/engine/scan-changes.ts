@@ -13,7 +13,7 @@ import {
   askUsedDatabases,
 } from '../readers/scan/source-questions.ts';
 import { ElasticQueue } from '../spool/elastic-queue.ts';
-import type { ShardChanges } from './contract.ts';
+import type { ShardChanges } from './contract/shard-snapshot.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { LagMarks } from './lag-marks.ts';
 import type { KeylessRule, ScanOrder, ShardLimits } from './shard-job.ts';

@@ -7,7 +7,7 @@ import type { SourceLinkOptions } from '../readers/scan/source-link.ts';
 import { StreamNames } from '../readers/scan/stream-names.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { DatabaseMap } from '../transforms/database-map.ts';
-import type { ShardChanges } from './contract.ts';
+import type { ShardChanges } from './contract/shard-snapshot.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { nextAttempt } from './next-attempt.ts';
 import { ScanChanges } from './scan-changes.ts';

@@ -2,7 +2,7 @@
 // master that joins becomes a shard of the run, one that owns nothing any more is finished. Slots that move between shards
 // need no more than that: their new node's shard fetches their keys (scan-changes.ts).
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
-import type { NoticeLevel } from './contract.ts';
+import type { NoticeLevel } from './contract/notice.ts';
 import type { JoinedNode } from './run-plan.ts';
 import type { ToWorker } from './shard-job.ts';
 import { ShardMasters } from './shard-masters.ts';

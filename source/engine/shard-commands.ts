@@ -1,5 +1,5 @@
 // What a person can do about one shard in trouble: try again at once, copy it anew, go on without it.
-import type { CommandOutcome, EngineCommand } from './contract.ts';
+import type { CommandOutcome, EngineCommand } from './contract/command.ts';
 import { FerryError } from './errors.ts';
 import type { ShardJob, ToWorker } from './shard-job.ts';
 import type { ShardRecord } from './shard-record.ts';

@@ -1,6 +1,7 @@
 // The settled conflicts of one shard: counted all, and told to the main thread in bunches for the view and the file.
-import type { ConflictCounts, ToldConflict } from './conflict-contract.ts';
+
 import type { Settled } from './conflict-desk.ts';
+import type { ConflictCounts, ToldConflict } from './contract/conflict.ts';
 import { printableKey } from './refusal.ts';
 
 export class ShardConflicts {

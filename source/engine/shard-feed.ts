@@ -3,7 +3,7 @@
 import type { SourceHistory } from '../checkpoint/marker.ts';
 import type { NodeAddress } from '../topology/endpoint.ts';
 import type { Barrier } from './barrier.ts';
-import type { ShardChanges } from './contract.ts';
+import type { ShardChanges } from './contract/shard-snapshot.ts';
 import type { FerryError } from './errors.ts';
 import type { ScriptParts } from './pump-script.ts';
 import type { Recopier } from './recopier.ts';

@@ -5,8 +5,17 @@ import type { FileFormat } from '../config/address.ts';
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { ServerVersion, SlotRange, Topology } from '../topology/topology.ts';
 import type { DatabaseNumbers } from '../transforms/database-map.ts';
-import type { ConflictCounts, ConflictDecision, ConflictStanding, ToldConflict } from './conflict-contract.ts';
-import type { ConflictPolicy, NoticeLevel, RecopyCounts, Refusal, ShardChanges, ShardState } from './contract.ts';
+import type { RecopyCounts } from './contract/command.ts';
+import type {
+  ConflictCounts,
+  ConflictDecision,
+  ConflictPolicy,
+  ConflictStanding,
+  ToldConflict,
+} from './contract/conflict.ts';
+import type { NoticeLevel } from './contract/notice.ts';
+import type { Refusal } from './contract/result.ts';
+import type { ShardChanges, ShardState } from './contract/shard-snapshot.ts';
 import type { Rate } from './rate-gate.ts';
 
 /** What to do with a command that has no key: send it on, drop and count it, or record it as refused. */

@@ -1,5 +1,5 @@
 // The present state of one shard, since when, and why it waits. Only the table of shard-state.ts moves it.
-import type { ShardState } from './contract.ts';
+import type { ShardState } from './contract/shard-snapshot.ts';
 import { nextShardState, type ShardEvent } from './shard-state.ts';
 import { steadyMs } from './steady-clock.ts';
 

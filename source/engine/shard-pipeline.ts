@@ -2,8 +2,8 @@
 // of them tells becomes the shard's state, a counter, a notice, or the end. One thread, no locks.
 
 import type { NodeAddress } from '../topology/endpoint.ts';
-import { type ConflictDecision, NO_STANDING } from './conflict-contract.ts';
-import type { ConflictPolicy, RecopyCounts } from './contract.ts';
+import type { RecopyCounts } from './contract/command.ts';
+import { type ConflictDecision, type ConflictPolicy, NO_STANDING } from './contract/conflict.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { nextAttempt } from './next-attempt.ts';
 import { OwnedSlots } from './owned-slots.ts';

@@ -4,8 +4,9 @@
 import { type Endpoint, formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import { formatSlots } from '../topology/slots.ts';
 import type { SlotRange } from '../topology/topology.ts';
-import { type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './conflict-contract.ts';
-import type { ConflictPolicy, PauseBudget, Progress, ShardResult, ShardSnapshot, ShardState } from './contract.ts';
+import { type ConflictPolicy, type ConflictStanding, NO_CONFLICTS, NO_STANDING } from './contract/conflict.ts';
+import type { ShardResult } from './contract/result.ts';
+import type { PauseBudget, Progress, ShardSnapshot, ShardState } from './contract/shard-snapshot.ts';
 import { DrainClock } from './drain-clock.ts';
 import { LagMarks } from './lag-marks.ts';
 import { BudgetClock, type BudgetFacts, countsDown } from './pause-budget.ts';

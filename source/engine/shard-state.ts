@@ -1,6 +1,6 @@
 // The life of a shard as one table: in which state which event leads where. Everything else about a shard is a flag or
 // a number beside the state. An event that a state does not know is a programmer's mistake and throws.
-import type { ShardState } from './contract.ts';
+import type { ShardState } from './contract/shard-snapshot.ts';
 
 export type ShardEvent =
   | 'connected'

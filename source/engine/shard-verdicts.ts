@@ -1,5 +1,5 @@
 // What the last comparison said of each source shard, and for how long that may be relied upon.
-import type { ShardSnapshot, ShardState, ShardVerified } from './contract.ts';
+import type { ShardSnapshot, ShardState, ShardVerified } from './contract/shard-snapshot.ts';
 
 /** A day, as PlanetScale's checks have it: who cuts over wants to have looked today. */
 const STALE_AFTER_MS = 24 * 3600 * 1000;

@@ -1,7 +1,7 @@
 // When a source sends nothing, say so: a shard that hangs without a word is what people lost nights to. A source sends a
 // newline every second to a replica that waits for its snapshot, and a PING every ten seconds (repl-ping-replica-period)
 // into its stream (replicationCron of Redis 7).
-import type { ShardState } from './contract.ts';
+import type { ShardState } from './contract/shard-snapshot.ts';
 
 /** How long each state may be without a byte before it is worth a word, ms; states that are not named expect none. */
 const PATIENCE_MS: Readonly<Partial<Record<ShardState, number>>> = {

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { openControl } from '../topology/control-connection.ts';
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
-import type { ShardState } from './contract.ts';
+import type { ShardState } from './contract/shard-snapshot.ts';
 import { parseBufferLimits, type ReplicaBufferLimits } from './pause-budget.ts';
 import { steadyMs } from './steady-clock.ts';
 

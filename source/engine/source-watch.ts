@@ -5,7 +5,7 @@
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
 import { formatSlots, normalizeSlots } from '../topology/slots.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';
-import type { NoticeLevel } from './contract.ts';
+import type { NoticeLevel } from './contract/notice.ts';
 import type { ShardJob, ToWorker } from './shard-job.ts';
 import { ShardMasters } from './shard-masters.ts';
 import type { ShardRecord } from './shard-record.ts';

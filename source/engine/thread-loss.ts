@@ -1,6 +1,6 @@
 // What becomes of a shard whose worker thread died, by a mistake of ours or for lack of memory: nothing of it is
 // acknowledged that was not applied, so another thread may begin it anew.
-import { addConflicts } from './conflict-contract.ts';
+import { addConflicts } from './contract/conflict.ts';
 import { FerryError } from './errors.ts';
 import type { ShardJob, ShardSample } from './shard-job.ts';
 import { obstacleToRestart } from './shard-restart.ts';

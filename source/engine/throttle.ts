@@ -1,6 +1,7 @@
 // Decides how fast each shard may go: the rate of the whole run (a person's, a window of the schedule, or the configured
 // one), what the target bears at present, and the shard's own rate. The shards keep to it themselves (rate-gate.ts).
-import type { Change, CommandOutcome, RatePicture, ShardSelection } from './contract.ts';
+import type { Change, CommandOutcome, ShardSelection } from './contract/command.ts';
+import type { RatePicture } from './contract/engine-snapshot.ts';
 import { type Rate, UNLIMITED } from './rate-gate.ts';
 import { type RateWindow, windowAt } from './rate-schedule.ts';
 import { shareRate } from './rate-shares.ts';

@@ -9,17 +9,10 @@ import type { CompareSide } from '../validation/side.ts';
 import type { Validated } from '../validation/validation.ts';
 import { waitForApplied } from './applied-offsets.ts';
 import { Comparison } from './comparison.ts';
-import type {
-  CommandOutcome,
-  KeyName,
-  NoticeLevel,
-  ShardSnapshot,
-  ShardState,
-  ShardVerified,
-  ValidationCommand,
-  ValidationPicture,
-  ValidationSize,
-} from './contract.ts';
+import type { CommandOutcome, KeyName, ValidationCommand, ValidationSize } from './contract/command.ts';
+import type { NoticeLevel } from './contract/notice.ts';
+import type { ShardSnapshot, ShardState, ShardVerified } from './contract/shard-snapshot.ts';
+import type { ValidationPicture } from './contract/validation-picture.ts';
 import { repairDifferences } from './difference-repair.ts';
 import { FerryError, messageOf } from './errors.ts';
 import { ShardVerdicts } from './shard-verdicts.ts';

@@ -1,5 +1,6 @@
 // Each notice of a run exactly once, however often a picture repeats it.
-import type { EngineSnapshot, Notice } from '../engine/contract.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Notice } from '../engine/contract/notice.ts';
 
 /** A function that gives the notices of a picture which none before it had, oldest first. */
 export const createNoticeReader = (): ((snapshot: EngineSnapshot) => readonly Notice[]) => {

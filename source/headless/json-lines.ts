@@ -1,7 +1,11 @@
 // The run as JSON lines, the contract of the design's section 7: scripts depend on every name here. Fields may be added,
 // never renamed; what is not known is null.
-import type { ConflictCounts } from '../engine/conflict-contract.ts';
-import type { Engine, EngineResult, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
+import type { ConflictCounts } from '../engine/contract/conflict.ts';
+import type { Engine } from '../engine/contract/engine.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Notice } from '../engine/contract/notice.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { createNoticeReader } from './every-notice.ts';
 
 /** Version of the lines' shape. */

@@ -1,6 +1,10 @@
 // The run as plain lines for log files, pipes and screen readers: one when something changes, a summary now and then, and
 // the result. Words only: no colours, no bars, nothing that is overwritten.
-import type { Engine, EngineResult, EngineSnapshot, ShardSnapshot } from '../engine/contract.ts';
+
+import type { Engine } from '../engine/contract/engine.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { printable } from '../ui/cell-width.ts';
 import {
   formatByteRate,

@@ -1,5 +1,5 @@
 // The end of a run in plain words, printed after the screen has gone and at the end of the plain lines.
-import type { EngineResult } from '../engine/contract.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
 import { printable } from '../ui/cell-width.ts';
 import { formatBytes, formatDuration, formatExact } from '../ui/format.ts';
 import type { Messages } from '../ui/messages.ts';

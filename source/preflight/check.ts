@@ -1,7 +1,7 @@
 // What a preflight check is: one question to both sides before a byte is copied, its evidence, its verdict and what to
 // do. Checks read only.
 import type { Redis } from 'ioredis';
-import type { ConflictPolicy } from '../engine/contract.ts';
+import type { ConflictPolicy } from '../engine/contract/conflict.ts';
 import type { Endpoint, NodeAddress } from '../topology/endpoint.ts';
 import type { ServerInfo } from '../topology/server-info.ts';
 import type { Topology } from '../topology/topology.ts';

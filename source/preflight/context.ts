@@ -1,5 +1,6 @@
 // Opens one connection to each node that the preflight asks, and closes them all again.
-import type { ConflictPolicy, Reader } from '../engine/contract.ts';
+import type { Reader } from '../config/reader.ts';
+import type { ConflictPolicy } from '../engine/contract/conflict.ts';
 import { connectionError } from '../topology/connection-error.ts';
 import { openControl } from '../topology/control-connection.ts';
 import type { Endpoint } from '../topology/endpoint.ts';

@@ -1,5 +1,5 @@
 // Asks every check before a run begins. Reads only; a check that cannot be asked is told as such and stops nothing.
-import type { Reader } from '../engine/contract.ts';
+import type { Reader } from '../config/reader.ts';
 import { messageOf } from '../engine/errors.ts';
 import { warn } from './answers.ts';
 import type { Check, Finding, PreflightContext, Verdict } from './check.ts';

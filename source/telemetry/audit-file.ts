@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makePrivateFolder } from '../checkpoint/durable-file.ts';
 import { stateRoot } from '../checkpoint/state-directory.ts';
-import type { AuditEntry } from '../engine/contract.ts';
+import type { AuditEntry } from '../engine/contract/order.ts';
 import { type KeyNames, withoutKeys } from './hidden-keys.ts';
 import { LogFile } from './log-file.ts';
 

@@ -1,6 +1,6 @@
 // Every settled conflict of a run as one JSON line, beside its log file, from the first on: a view on the screen holds the
 // newest only. Not made before there is one.
-import { type ConflictRecord, conflictFile } from '../engine/conflict-contract.ts';
+import { type ConflictRecord, conflictFile } from '../engine/contract/conflict.ts';
 import { messageOf } from '../engine/errors.ts';
 import { hashedKey, type KeyNames } from './hidden-keys.ts';
 import { LogFile } from './log-file.ts';

@@ -1,7 +1,7 @@
 // Key names often hold names, addresses and tokens of people. With log.keys "hash" the log shows a hash in the place of
 // each: the same for the same key, so that lines can still be put together, and a key that is known can be looked for.
 import { createHash } from 'node:crypto';
-import type { EngineResult, Refusal } from '../engine/contract.ts';
+import type { EngineResult, Refusal } from '../engine/contract/result.ts';
 
 export const KEY_NAMES = ['plain', 'hash'] as const;
 export type KeyNames = (typeof KEY_NAMES)[number];

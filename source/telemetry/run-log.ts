@@ -1,7 +1,8 @@
 // The run's log file: every notice and every refusal as one JSON line, so that nothing is lost when the screen scrolls
 // or the session dies. Never written to stdout.
 import { pino } from 'pino';
-import type { Notice, Refusal } from '../engine/contract.ts';
+import type { Notice } from '../engine/contract/notice.ts';
+import type { Refusal } from '../engine/contract/result.ts';
 import { type KeyNames, refusalWithoutKeys, withoutKeys } from './hidden-keys.ts';
 import { LogFile } from './log-file.ts';
 

@@ -1,5 +1,5 @@
 // The audit log as a page of lines: when, who, what, how it was confirmed, what came of it. Pure.
-import type { AuditEntry } from '../engine/contract.ts';
+import type { AuditEntry } from '../engine/contract/order.ts';
 import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import { cutLine, type Line, segment } from './cells.ts';
 import { formatTime } from './format.ts';

@@ -1,5 +1,5 @@
 // The conflicts of the run as a page of lines: when, where, what became of the key, what differed. Pure.
-import type { ConflictRecord } from '../engine/conflict-contract.ts';
+import type { ConflictRecord } from '../engine/contract/conflict.ts';
 import { padRight, printable } from './cell-width.ts';
 import { cutLine, type Line, segment } from './cells.ts';
 import { formatTime } from './format.ts';

@@ -1,8 +1,14 @@
 // The dialogs about conflicts with more answers than yes and no: a key of which both sides are shown, the conflicts that
 // were put aside, and the choice of a policy. What rewrites asks once more.
-import type { CollectedQuestion, ConflictQuestion, ConflictSide, KeyQuestion } from '../engine/conflict-contract.ts';
-import { CONFLICT_DIFFERENCES } from '../engine/conflict-contract.ts';
-import type { ConflictPolicy, ShardSnapshot } from '../engine/contract.ts';
+import {
+  CONFLICT_DIFFERENCES,
+  type CollectedQuestion,
+  type ConflictPolicy,
+  type ConflictQuestion,
+  type ConflictSide,
+  type KeyQuestion,
+} from '../engine/contract/conflict.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { padRight, printable, truncate, wrap } from './cell-width.ts';
 import { cutLine, type Line, segment } from './cells.ts';
 import { formatBytes, formatDateTime, formatExact, UNKNOWN } from './format.ts';

@@ -1,6 +1,6 @@
 // The questions before conflicts are rewritten: of one key, of a shard, of all. What they mean was fixed when they opened,
 // so that an answer never meets another key.
-import type { EngineCommand } from '../engine/contract.ts';
+import type { EngineCommand } from '../engine/contract/command.ts';
 import { printable } from './cell-width.ts';
 import type { Question } from './confirm.ts';
 import type { ScreenState } from './screen-model.ts';

@@ -1,5 +1,6 @@
 // Everything about one shard, as lines: facts with their labels, then histories over the whole width, then its notices. Pure.
-import type { Notice, ShardSnapshot } from '../engine/contract.ts';
+import type { Notice } from '../engine/contract/notice.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import { cutLine, type Line, lineWidth, type Segment, segment } from './cells.ts';
 import {

@@ -1,5 +1,5 @@
 // The foot of the screen: the result when there is one, else a passing sentence, else the keys that act here. Pure.
-import type { EngineResult } from '../engine/contract.ts';
+import type { EngineResult } from '../engine/contract/result.ts';
 import { printable, wrap } from './cell-width.ts';
 import { type Cell, cell, cutLine, fitCells, type Line, segment } from './cells.ts';
 import { formatDuration } from './format.ts';

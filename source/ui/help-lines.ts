@@ -1,5 +1,5 @@
 // The help, made from the keymap and the looks of the states: what is not in those tables cannot be in here. Pure.
-import { SHARD_STATES } from '../engine/contract.ts';
+import { SHARD_STATES } from '../engine/contract/shard-snapshot.ts';
 import { cellWidth, padRight } from './cell-width.ts';
 import { type Line, padLine, segment } from './cells.ts';
 import { KEYMAP } from './keymap.ts';

@@ -1,6 +1,7 @@
 // The keys as data. Footer, help and what happens on a press all come from this one table, so that they can't disagree.
 // Rules: single letters never destroy; whatever cannot be undone by the same key is `dangerous` and asks first.
-import type { Confirmation, EngineCommand } from '../engine/contract.ts';
+import type { EngineCommand } from '../engine/contract/command.ts';
+import type { Confirmation } from '../engine/contract/order.ts';
 import { foundConflicts } from './conflict-lines.ts';
 import type { KeyName } from './key-parser.ts';
 import { askEvents, isScanned } from './keyspace-questions.ts';

@@ -1,5 +1,6 @@
 // The questions before notify-keyspace-events of a scanned source is changed, and before it is scanned once more.
-import type { EngineCommand, ShardSelection, ShardSnapshot } from '../engine/contract.ts';
+import type { EngineCommand, ShardSelection } from '../engine/contract/command.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { printable } from './cell-width.ts';
 import type { Question } from './confirm.ts';
 import type { Acting } from './keymap.ts';

@@ -1,6 +1,6 @@
 // Who gets which lines of the terminal. Pure: the same function serves the drawing and the keys, which must agree on how
 // many panels stand side by side. No plan is ever taller than the terminal: Ink rewrites such a frame whole each time.
-import type { ShardSnapshot } from '../engine/contract.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { severity } from './state-look.ts';
 import type { UiState } from './ui-state.ts';
 

@@ -1,5 +1,5 @@
 // The notices of the whole run as a page of lines that ends with the notice the person scrolled to. Pure.
-import type { Notice } from '../engine/contract.ts';
+import type { Notice } from '../engine/contract/notice.ts';
 import { type Line, segment } from './cells.ts';
 import type { Look } from './look.ts';
 import { noticeLines, ruleLine } from './notice-lines.ts';

@@ -1,7 +1,10 @@
 // Every word that the screen, the plain lines and the final result print, as one type: a language that misses a word does
 // not compile. Contract words (panic, rewrite, ignore, settings, reasons from the engine) are not translated.
-import type { ConflictDifference, ConflictRecord } from '../engine/conflict-contract.ts';
-import type { ConflictPolicy, EndpointSnapshot, NoticeLevel, Outcome, ShardState } from '../engine/contract.ts';
+import type { ConflictDifference, ConflictPolicy, ConflictRecord } from '../engine/contract/conflict.ts';
+import type { EndpointSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { NoticeLevel } from '../engine/contract/notice.ts';
+import type { Outcome } from '../engine/contract/result.ts';
+import type { ShardState } from '../engine/contract/shard-snapshot.ts';
 import { MESSAGES_EN } from './messages-en.ts';
 import { MESSAGES_ZH } from './messages-zh.ts';
 import type { ValidationBindingId, ValidationMessages } from './validation-messages.ts';

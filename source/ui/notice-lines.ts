@@ -1,5 +1,5 @@
 // Notices as lines: time, level in words, shard, message; wrapped in the log, cut in the short strip. Pure.
-import type { Notice } from '../engine/contract.ts';
+import type { Notice } from '../engine/contract/notice.ts';
 import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import { cutLine, type Line, segment } from './cells.ts';
 import { formatTime } from './format.ts';

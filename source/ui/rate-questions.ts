@@ -1,5 +1,5 @@
 // The questions about rates: what is typed for a shard or for the run, and a yes before a shard goes faster.
-import type { ShardSnapshot } from '../engine/contract.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { type Rate, UNLIMITED } from '../engine/rate-gate.ts';
 import { parseRate, rateInWords } from '../engine/rate-words.ts';
 import type { Question } from './confirm.ts';

@@ -1,5 +1,5 @@
 // The questions before anything is written to the target because of a comparison: what it is, and the target's name typed.
-import type { EngineCommand, RepairKind } from '../engine/contract.ts';
+import type { EngineCommand, RepairKind } from '../engine/contract/command.ts';
 import type { Question } from './confirm.ts';
 import { formatExact } from './format.ts';
 import type { ScreenState } from './screen-model.ts';

@@ -1,7 +1,9 @@
 // Runs the screen from its first frame until the person has left it. It knows the engine by its three methods only, and
 // gives the terminal back clean however it ends.
 import { type Instance, render } from 'ink';
-import type { CommandOutcome, Confirmation, Engine, EngineCommand } from '../engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../engine/contract/command.ts';
+import type { Engine } from '../engine/contract/engine.ts';
+import type { Confirmation } from '../engine/contract/order.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS, unicodeWanted } from './glyphs.ts';
 import type { KeyName } from './key-parser.ts';
 import { FLASH_MS, pressKey } from './key-press.ts';

@@ -2,8 +2,11 @@
 // It polls at a calm rate instead of following each wake-up of the engine, publishes only what differs for the eye, and
 // waits while the terminal has not taken the last frame: fewer bytes are the only cure for a slow link.
 import { isDeepStrictEqual } from 'node:util';
-import type { ConflictRecord } from '../engine/conflict-contract.ts';
-import type { Engine, EngineSnapshot, Notice, ShardSnapshot } from '../engine/contract.ts';
+import type { ConflictRecord } from '../engine/contract/conflict.ts';
+import type { Engine } from '../engine/contract/engine.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Notice } from '../engine/contract/notice.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { changeUi, INITIAL_UI, type UiAction, type UiState } from './ui-state.ts';
 
 /** Notices, and conflicts, kept for their views; a snapshot carries only the newest, older ones are in the log file. */

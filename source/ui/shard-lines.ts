@@ -1,6 +1,6 @@
 // What a panel says about a shard, as lines of a given width: state, progress, rates, lag, conflicts, the reason for
 // slowness. Pure; the panel and the tests print them, the detail view has its own, longer lines.
-import type { PauseBudget, ShardSnapshot } from '../engine/contract.ts';
+import type { PauseBudget, ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { rateInWords } from '../engine/rate-words.ts';
 import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import {

@@ -1,5 +1,5 @@
 // The questions before something is done about one shard: once more after a failure, anew from its beginning, without it.
-import type { EngineCommand } from '../engine/contract.ts';
+import type { EngineCommand } from '../engine/contract/command.ts';
 import type { Question } from './confirm.ts';
 import { formatExact } from './format.ts';
 import type { Acting } from './keymap.ts';

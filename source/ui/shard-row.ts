@@ -1,6 +1,6 @@
 // One shard in one line, for many shards or small terminals, and the heads above the columns. Which columns there are
 // depends on the width only, so that figures stay under each other. Pure.
-import type { ShardSnapshot } from '../engine/contract.ts';
+import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { cellWidth, padLeft, padRight, printable } from './cell-width.ts';
 import { cutLine, type Line, type Segment, segment } from './cells.ts';
 import { formatByteRate, formatBytes, formatCount, formatDuration, formatLag, formatPercent } from './format.ts';

@@ -1,6 +1,6 @@
 // How each state of a shard looks: one ASCII glyph and a tone beside its word, so that nobody needs colours to tell them
 // apart, and how urgent it is. Adding a state to the contract breaks the compile here until it has a look.
-import type { ShardSnapshot, ShardState } from '../engine/contract.ts';
+import type { ShardSnapshot, ShardState } from '../engine/contract/shard-snapshot.ts';
 import type { Tone } from './theme.ts';
 
 interface StateLook {

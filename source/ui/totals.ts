@@ -1,5 +1,6 @@
 // What the header and the plain lines say about the whole run, added up from its shards. Pure.
-import type { EngineSnapshot, Progress, ShardSnapshot } from '../engine/contract.ts';
+import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
+import type { Progress, ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 
 export interface Totals {
   readonly shards: number;

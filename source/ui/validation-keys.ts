@@ -1,6 +1,7 @@
 // The keys of the validation view. Steering is undone by the same key or harmless; whatever writes to the target asks for
 // the target's name first.
-import type { DifferencePicture, ValidationPicture, ValidationSize } from '../engine/contract.ts';
+import type { ValidationSize } from '../engine/contract/command.ts';
+import type { DifferencePicture, ValidationPicture } from '../engine/contract/validation-picture.ts';
 import type { Acting, Binding } from './keymap.ts';
 import type { ScreenState } from './screen-model.ts';
 

@@ -1,6 +1,6 @@
 // The validation view as lines: what v would look at, how it goes or what it came to, by shard and type, the keys that differ,
 // and what both sides have of the chosen one. Pure.
-import type { DifferencePicture, ValidatedShard, ValidationPicture } from '../engine/contract.ts';
+import type { DifferencePicture, ValidatedShard, ValidationPicture } from '../engine/contract/validation-picture.ts';
 import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import { cutLine, type Line, type Segment, segment } from './cells.ts';
 import { formatAge, formatCount, formatDuration, formatExact, formatPercent } from './format.ts';

@@ -1,6 +1,6 @@
 // The words of the validation view, as one type: a language that misses a word does not compile. Sentences of the engine
 // (verdicts, what differs, answers to commands) are not translated.
-import type { ValidationState } from '../engine/contract.ts';
+import type { ValidationState } from '../engine/contract/validation-picture.ts';
 
 export type ValidationBindingId =
   | 'validate'

@@ -1,5 +1,6 @@
 // Small texts of the validation, shared by its view, its questions and the shards' panels. Pure.
-import type { ShardSnapshot, ShardVerified, ValidationSize } from '../engine/contract.ts';
+import type { ValidationSize } from '../engine/contract/command.ts';
+import type { ShardSnapshot, ShardVerified } from '../engine/contract/shard-snapshot.ts';
 import { printable } from './cell-width.ts';
 import { type Segment, segment } from './cells.ts';
 import { formatAge, formatExact } from './format.ts';

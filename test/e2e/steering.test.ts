@@ -9,7 +9,7 @@ import { chooseRun } from '../../source/control/choose-run.ts';
 import { RemoteEngine } from '../../source/control/remote-engine.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
-import type { ShardSnapshot } from '../../source/engine/contract.ts';
+import type { ShardSnapshot } from '../../source/engine/contract/shard-snapshot.ts';
 import { compare } from '../support/migration.ts';
 import { type Program, spawnProgram } from '../support/pty.ts';
 import { waitFor } from '../support/wait.ts';

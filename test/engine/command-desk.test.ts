@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { CommandDesk } from '../../source/engine/command-desk.ts';
 import { isConfirmed } from '../../source/engine/confirmation.ts';
-import type { AuditEntry, EngineCommand, Order, ShardSnapshot } from '../../source/engine/contract.ts';
-import { AUDIT_KEPT } from '../../source/engine/contract.ts';
+import type { EngineCommand } from '../../source/engine/contract/command.ts';
+import { AUDIT_KEPT, type AuditEntry, type Order } from '../../source/engine/contract/order.ts';
+import type { ShardSnapshot } from '../../source/engine/contract/shard-snapshot.ts';
 import { targetName } from '../../source/engine/target-name.ts';
 import { createFakeEngine } from '../support/fake-engine.ts';
 

@@ -2,8 +2,7 @@
 // its time says, and the counts add up: 100,000 keys in the long form (REDFERRY_LONG=1).
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
-import type { ConflictPolicy } from '../../source/engine/contract.ts';
+import type { ConflictPolicy, ConflictRecord } from '../../source/engine/contract/conflict.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
 import { shortOrLong } from '../support/long.ts';
 import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';

@@ -9,7 +9,7 @@ import { parseFileAddress } from '../../source/config/address.ts';
 import type { FilePlace } from '../../source/config/place.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
-import type { EngineResult } from '../../source/engine/contract.ts';
+import type { EngineResult } from '../../source/engine/contract/result.ts';
 import { compare, endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { writeTypedData } from '../support/typed-data.ts';

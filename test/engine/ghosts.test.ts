@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
-import type { ConflictPolicy } from '../../source/engine/contract.ts';
+import type { ConflictPolicy } from '../../source/engine/contract/conflict.ts';
 import { endpointOf, type Migration, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { addressOf, SyncProcess, stateFolder } from '../support/sync-process.ts';

@@ -1,7 +1,7 @@
 // The countdown of a pause: until the queue is full, until the source gives the link up, and what is said on the way.
 import { expect, test } from 'vitest';
 import { BudgetAlarm } from '../../source/engine/budget-alarm.ts';
-import type { PauseBudget } from '../../source/engine/contract.ts';
+import type { PauseBudget } from '../../source/engine/contract/shard-snapshot.ts';
 import { DrainClock } from '../../source/engine/drain-clock.ts';
 import { BudgetClock, type BudgetFacts, countsDown, parseBufferLimits } from '../../source/engine/pause-budget.ts';
 

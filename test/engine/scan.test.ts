@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
-import type { EngineResult } from '../../source/engine/contract.ts';
+import type { EngineResult } from '../../source/engine/contract/result.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { SERVER_KINDS } from '../support/other-servers.ts';

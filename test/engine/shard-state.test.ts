@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SHARD_STATES } from '../../source/engine/contract.ts';
+import { SHARD_STATES } from '../../source/engine/contract/shard-snapshot.ts';
 import { isFinal, nextShardState, SHARD_TABLE, type ShardEvent } from '../../source/engine/shard-state.ts';
 
 describe('the life of a shard', () => {

@@ -1,7 +1,7 @@
 // How long a verdict may be relied upon, and when a shard has come far enough to be read.
 import { expect, test } from 'vitest';
 import { waitForApplied } from '../../source/engine/applied-offsets.ts';
-import type { ShardSnapshot } from '../../source/engine/contract.ts';
+import type { ShardSnapshot } from '../../source/engine/contract/shard-snapshot.ts';
 import { ShardVerdicts } from '../../source/engine/shard-verdicts.ts';
 import { createFakeEngine } from '../support/fake-engine.ts';
 

@@ -1,6 +1,6 @@
 // The JSON contract that scripts depend on, and the plain lines.
 import { expect, test } from 'vitest';
-import type { EngineResult, Refusal } from '../../source/engine/contract.ts';
+import type { EngineResult, Refusal } from '../../source/engine/contract/result.ts';
 import { runJson } from '../../source/headless/json-lines.ts';
 import { runPlain } from '../../source/headless/plain-lines.ts';
 import { resultLines } from '../../source/headless/result-lines.ts';

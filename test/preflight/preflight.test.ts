@@ -1,7 +1,7 @@
 // The preflight against real servers: everything it must refuse or warn of, and nothing where all is well.
 import { describe, expect, test } from 'vitest';
 import { askServer } from '../../source/demo/ask-server.ts';
-import type { ConflictPolicy } from '../../source/engine/contract.ts';
+import type { ConflictPolicy } from '../../source/engine/contract/conflict.ts';
 import type { Finding } from '../../source/preflight/check.ts';
 import { findingLines, type PreflightReport, runPreflight } from '../../source/preflight/preflight.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';

@@ -1,22 +1,13 @@
 // An engine without sockets for the tests of screens: its clock moves only when told, every figure follows from the clock,
 // and every shard passes through all states of a life. Tests may overrule single fields.
-import type {
-  AuditEntry,
-  CommandOutcome,
-  Engine,
-  EngineCommand,
-  EngineResult,
-  EngineSnapshot,
-  Notice,
-  NoticeLevel,
-  Order,
-  RatePicture,
-  RunPhase,
-  ShardSnapshot,
-  ShardState,
-  ValidationPicture,
-} from '../../source/engine/contract.ts';
-import { NOTICES_KEPT } from '../../source/engine/contract.ts';
+import type { CommandOutcome, EngineCommand } from '../../source/engine/contract/command.ts';
+import type { Engine } from '../../source/engine/contract/engine.ts';
+import type { EngineSnapshot, RatePicture, RunPhase } from '../../source/engine/contract/engine-snapshot.ts';
+import { NOTICES_KEPT, type Notice, type NoticeLevel } from '../../source/engine/contract/notice.ts';
+import type { AuditEntry, Order } from '../../source/engine/contract/order.ts';
+import type { EngineResult } from '../../source/engine/contract/result.ts';
+import type { ShardSnapshot, ShardState } from '../../source/engine/contract/shard-snapshot.ts';
+import type { ValidationPicture } from '../../source/engine/contract/validation-picture.ts';
 import { UNLIMITED } from '../../source/engine/rate-gate.ts';
 
 /** When each state begins, seconds after the shard's start. */

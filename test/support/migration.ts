@@ -5,8 +5,9 @@ import { prepareRun, type RunSetup } from '../../source/commands/prepare-run.ts'
 import { validationSetup } from '../../source/commands/validation-setup.ts';
 import type { Place as RunPlace } from '../../source/config/place.ts';
 import { defaultSettings } from '../../source/config/schema.ts';
-import type { ConflictRecord } from '../../source/engine/conflict-contract.ts';
-import type { EngineResult, Notice, Refusal } from '../../source/engine/contract.ts';
+import type { ConflictRecord } from '../../source/engine/contract/conflict.ts';
+import type { Notice } from '../../source/engine/contract/notice.ts';
+import type { EngineResult, Refusal } from '../../source/engine/contract/result.ts';
 import { FerryEngine } from '../../source/engine/ferry-engine.ts';
 import type { RunLimits } from '../../source/engine/run-plan.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';

@@ -3,7 +3,7 @@ import { renderToString } from 'ink';
 import { render } from 'ink-testing-library';
 import type { ReactElement } from 'react';
 import { expect, test } from 'vitest';
-import { SHARD_STATES, type ShardSnapshot } from '../../source/engine/contract.ts';
+import { SHARD_STATES, type ShardSnapshot } from '../../source/engine/contract/shard-snapshot.ts';
 import { cellWidth } from '../../source/ui/cell-width.ts';
 import type { Line } from '../../source/ui/cells.ts';
 import { Header } from '../../source/ui/components/header.tsx';

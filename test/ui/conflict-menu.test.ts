@@ -1,6 +1,6 @@
 // The dialogs about conflicts: they fit, in both languages, and what each key asks of the engine.
 import { expect, test } from 'vitest';
-import type { ConflictQuestion } from '../../source/engine/conflict-contract.ts';
+import type { ConflictQuestion } from '../../source/engine/contract/conflict.ts';
 import { openSession } from './screen-session.ts';
 
 const SIDE = { type: 'hash', size: 2, bytes: 38, expiresAtMs: null, encoding: 'listpack', preview: ['user', 'alice'] };

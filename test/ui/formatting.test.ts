@@ -1,7 +1,7 @@
 // The pure parts: widths, figures, charts, layouts, the reducer, the totals.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Notice } from '../../source/engine/contract.ts';
+import type { Notice } from '../../source/engine/contract/notice.ts';
 import { cellWidth, padLeft, padRight, printable, truncate, wrap } from '../../source/ui/cell-width.ts';
 import { cell, fitCells, lineWidth, segment, spread } from '../../source/ui/cells.ts';
 import {

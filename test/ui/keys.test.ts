@@ -1,7 +1,7 @@
 // What the keys do, through the real input path: coalesced, pasted, confirmed, refused.
 import type { Key } from 'ink';
 import { expect, test } from 'vitest';
-import type { AuditEntry } from '../../source/engine/contract.ts';
+import type { AuditEntry } from '../../source/engine/contract/order.ts';
 import { keyNames } from '../../source/ui/key-parser.ts';
 import { openSession, type Session } from './screen-session.ts';
 

@@ -1,7 +1,7 @@
 // The validation view through the real input path: begun by v, steered, looked through; nothing is written to the target
 // before its name has been typed.
 import { expect, test } from 'vitest';
-import type { DifferencePicture, ValidationPicture } from '../../source/engine/contract.ts';
+import type { DifferencePicture, ValidationPicture } from '../../source/engine/contract/validation-picture.ts';
 import { cellWidth } from '../../source/ui/cell-width.ts';
 import { DEFAULT_LOOK } from '../../source/ui/look.ts';
 import { LANGUAGES, messagesFor } from '../../source/ui/messages.ts';

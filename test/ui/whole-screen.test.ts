@@ -6,7 +6,7 @@ vi.hoisted(() => {
   process.env['FORCE_COLOR'] = '1';
 });
 
-import type { ShardState } from '../../source/engine/contract.ts';
+import type { ShardState } from '../../source/engine/contract/shard-snapshot.ts';
 import { cellWidth } from '../../source/ui/cell-width.ts';
 import { openSession } from './screen-session.ts';
 

@@ -1,6 +1,6 @@
 // The head of every screen.
 import { memo, type ReactElement } from 'react';
-import type { EngineSnapshot } from '../../engine/contract.ts';
+import type { EngineSnapshot } from '../../engine/contract/engine-snapshot.ts';
 import { headerLines } from '../header-lines.ts';
 import { useLook } from '../look.ts';
 import { TextLines } from './text-lines.tsx';

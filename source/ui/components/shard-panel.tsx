@@ -1,7 +1,7 @@
 // The bordered panel of one shard. The upper border is a line of our own, because Ink's boxes have no titles.
 import { Box } from 'ink';
 import { memo, type ReactElement } from 'react';
-import type { ShardSnapshot } from '../../engine/contract.ts';
+import type { ShardSnapshot } from '../../engine/contract/shard-snapshot.ts';
 import { type Line, segment, spread } from '../cells.ts';
 import { useLook } from '../look.ts';
 import { panelLines, panelTitle } from '../shard-lines.ts';

@@ -1,6 +1,6 @@
 // The conflicts of the run and what became of them; they stand still while the person reads.
 import type { ReactElement } from 'react';
-import { conflictFile } from '../../engine/conflict-contract.ts';
+import { conflictFile } from '../../engine/contract/conflict.ts';
 import { TextLines } from '../components/text-lines.tsx';
 import { conflictLines } from '../conflict-lines.ts';
 import type { Plan } from '../layout.ts';

@@ -1,7 +1,7 @@
 // All shards: panels where they fit, one line each otherwise, and the newest notices below them.
 import { Box } from 'ink';
 import type { ReactElement } from 'react';
-import type { ShardSnapshot } from '../../engine/contract.ts';
+import type { ShardSnapshot } from '../../engine/contract/shard-snapshot.ts';
 import { type Line, segment, spread } from '../cells.ts';
 import { ShardPanel } from '../components/shard-panel.tsx';
 import { TextLines } from '../components/text-lines.tsx';

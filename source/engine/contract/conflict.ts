@@ -1,5 +1,4 @@
-// The part of the engine's contract that is about conflicts: keys of the snapshot that the target has already, with
-// another value. Plain readonly data, as all of the contract.
+// Conflicts: keys of the snapshot that the target has already, with another value.
 
 /**
  * What differs between the snapshot's key and the target's: the type, the value, or only the expiry. not-compared: one of
@@ -7,6 +6,10 @@
  */
 export const CONFLICT_DIFFERENCES = ['type', 'value', 'expiry', 'not-compared'] as const;
 export type ConflictDifference = (typeof CONFLICT_DIFFERENCES)[number];
+
+/** What happens to a snapshot key that already exists on the target. */
+export const CONFLICT_POLICIES = ['panic', 'rewrite', 'ignore'] as const;
+export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number];
 
 export interface ConflictCounts {
   /** The target's key was replaced. */
@@ -84,6 +87,9 @@ export function addConflicts(some: ConflictCounts, others: ConflictCounts): Conf
 }
 
 export const NO_STANDING: ConflictStanding = { question: null, collected: 0, kept: 0 };
+
+/** How many conflicts a snapshot carries. */
+export const CONFLICTS_KEPT = 200;
 
 /** Where all conflicts of a run stand, by its log file. */
 export function conflictFile(logFile: string): string {
