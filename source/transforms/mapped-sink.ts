@@ -1,49 +1,24 @@
 // Keys of a snapshot on their way to a target whose databases have other numbers.
-import type { HashTemplates } from '../rdb/hash-templates.ts';
 import { MutableEntry } from '../readers/mutable-entry.ts';
-import type { BigValueTaker, SnapshotEntry, SnapshotHeader, SnapshotSink } from '../readers/snapshot-sink.ts';
+import { SinkRelay } from '../readers/sink-relay.ts';
+import type { BigValueTaker, SnapshotEntry, SnapshotSink } from '../readers/snapshot-sink.ts';
 import type { DatabaseMap } from './database-map.ts';
 
-export class MappedSink implements SnapshotSink {
-  readonly #inner: SnapshotSink;
+export class MappedSink extends SinkRelay {
   readonly #map: DatabaseMap;
   readonly #entry = new MutableEntry();
 
   constructor(inner: SnapshotSink, map: DatabaseMap) {
-    this.#inner = inner;
+    super(inner);
     this.#map = map;
   }
 
-  get saturated(): boolean {
-    return this.#inner.saturated;
+  override entry(entry: SnapshotEntry): void {
+    this.inner.entry(this.#mapped(entry));
   }
 
-  header(header: SnapshotHeader, templates: HashTemplates): void {
-    this.#inner.header(header, templates);
-  }
-
-  entry(entry: SnapshotEntry): void {
-    this.#inner.entry(this.#mapped(entry));
-  }
-
-  beginBig(entry: SnapshotEntry): BigValueTaker {
-    return this.#inner.beginBig(this.#mapped(entry));
-  }
-
-  announcedKeys(count: number): void {
-    this.#inner.announcedKeys(count);
-  }
-
-  aux(name: string, value: Buffer): void {
-    this.#inner.aux(name, value);
-  }
-
-  functionLibrary(code: Buffer): void {
-    this.#inner.functionLibrary(code);
-  }
-
-  leftOut(what: string): void {
-    this.#inner.leftOut(what);
+  override beginBig(entry: SnapshotEntry): BigValueTaker {
+    return this.inner.beginBig(this.#mapped(entry));
   }
 
   #mapped(entry: SnapshotEntry): SnapshotEntry {
