@@ -143,23 +143,38 @@ export class ExactStream {
     if (history !== null) this.follow(history.replid);
     const offset = places.offsetAt(places.settledPosition);
     for (const writer of nodes.writers) {
-      if ((this.#marked.get(writer)?.offset ?? Number.NEGATIVE_INFINITY) < (writer.sentOffset ?? 0)) {
-        this.#markNode(writer, offset);
-      }
+      if (!this.#isCovered(writer)) this.#markNode(writer, offset);
     }
     nodes.flush(false);
   }
 
   #markNode(writer: NodeWriter, offset: number): void {
-    const { run, shard, nodes } = this.#parts;
-    const known = this.#marked.get(writer);
-    const slot =
-      known !== undefined && nodes.ofSlot(known.slot) === writer ? known.slot : nodes.slotsOf(writer)[0]?.first;
+    const { run, shard } = this.#parts;
+    const slot = this.#markerSlot(writer);
     if (slot === undefined || writer.nodeId === null) return;
     const name = connectionMarkerName(run, shard, slot, writer.nodeId);
     this.#names.set(name, slot);
     writer.wrap.own(encodeConnectionMarker(name, { replid: this.#replid, offset, db: 0 }), 0);
     this.#marked.set(writer, { offset, slot });
+  }
+
+  /** Everything sent to the node is behind its marker, and that was not refused. */
+  #isCovered(writer: NodeWriter): boolean {
+    const marked = this.#marked.get(writer);
+    return marked !== undefined && marked.offset >= (writer.sentOffset ?? 0) && !writer.replies.barred.has(marked.slot);
+  }
+
+  /** A slot of the node, the same as before while that is possible: one between two nodes may refuse a new key. */
+  #markerSlot(writer: NodeWriter): number | undefined {
+    const { nodes, router } = this.#parts;
+    const known = this.#marked.get(writer)?.slot;
+    const takesKeys = (slot: number): boolean => !router.parked.has(slot) && !writer.replies.barred.has(slot);
+    if (known !== undefined && nodes.ofSlot(known) === writer && takesKeys(known)) return known;
+    const owned = nodes.slotsOf(writer);
+    for (const { first, last } of owned) {
+      for (let slot = first; slot <= last; slot++) if (takesKeys(slot)) return slot;
+    }
+    return owned[0]?.first;
   }
 }
 

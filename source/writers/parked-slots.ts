@@ -17,6 +17,10 @@ export class ParkedSlots {
     return [...this.#slots.keys()];
   }
 
+  has(slot: number): boolean {
+    return this.#slots.has(slot);
+  }
+
   park(slot: number): void {
     if (!this.#slots.has(slot)) this.#slots.set(slot, []);
   }

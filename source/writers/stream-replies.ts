@@ -1,6 +1,7 @@
 // What the replies to the stream's commands mean. A command that the target refuses for good is recorded. One that it
 // could not take now, or that belongs to another node, is noted by slot and offset: the owner lets all replies come in and
 // plays the stream again from there, without what has taken effect.
+import { slotOf } from '../protocol/slot.ts';
 import type { Batch } from './batch.ts';
 import { LINE } from './line-record.ts';
 import type { RefusedCommand } from './node-writer.ts';
@@ -39,6 +40,7 @@ export class StreamReplies {
   #missing: MissingWrite[] = [];
   #moves: SlotMove[] = [];
   readonly #openSlots = new Set<number>();
+  readonly #barred = new Set<number>();
 
   constructor(host: StreamRepliesHost) {
     this.#host = host;
@@ -52,6 +54,11 @@ export class StreamReplies {
   /** Something is to be sent again. */
   get troubled(): boolean {
     return this.#reason !== null;
+  }
+
+  /** Slots in which the node has refused a key of our own, as they were between two nodes. */
+  get barred(): ReadonlySet<number> {
+    return this.#barred;
   }
 
   /** What went wrong since the last call; null when nothing did. Everything is answered. */
@@ -114,6 +121,11 @@ export class StreamReplies {
         break;
       }
       case 'open-slot':
+        if (kind === LINE.own && beginOfBlock(batch, line) < 0) {
+          // A key of ours: nothing of the stream is missing, and it may stand elsewhere.
+          this.#barred.add(slotOfOwn(batch, line));
+          break;
+        }
         if (kind < LINE.exec) this.#openSlots.add(kind);
         else this.#slotOfBlock(batch, line);
         this.#again(batch, line, `the target ${address} ${verdict.remedy} (${text})`);
@@ -226,6 +238,11 @@ function beginOfBlock({ lines, firstLine }: Batch, line: number): number {
     if (lines.slots[at] === LINE.exec) break;
   }
   return -1;
+}
+
+function slotOfOwn(batch: Batch, line: number): number {
+  const [, name] = batch.commandAt(line - batch.firstLine);
+  return name === undefined ? 0 : slotOf(name, 0, name.length);
 }
 
 function databaseAt(batch: Batch, line: number): number {
