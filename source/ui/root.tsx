@@ -67,7 +67,7 @@ export const Root = ({ model, logFile, onKey, onPaste }: RootProps): ReactElemen
       <Header snapshot={state.snapshot} width={width} height={plan.headerHeight} nowMs={state.nowMs} />
       <Body state={state} plan={plan} width={width} logFile={logFile} />
       <TextLines lines={footer} height={plan.footerHeight} />
-      {dialog === null ? null : <Dialog name={dialog} state={state} size={size} />}
+      {dialog === null ? null : <Dialog name={dialog} state={model.expected()} size={size} />}
     </Box>
   );
 };

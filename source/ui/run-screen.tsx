@@ -67,8 +67,10 @@ const ask = async (
   messages: Messages,
 ): Promise<void> => {
   if (command.type === 'stop') flash(model, messages.stopAsked, 'warn');
+  const answered = model.expect(command);
   try {
     const outcome: CommandOutcome = await engine.dispatch(command, { client: SCREEN, confirmed });
+    answered(outcome.accepted);
     const isUndoable = outcome.accepted && undoneBy !== null;
     flash(
       model,
@@ -76,6 +78,7 @@ const ask = async (
       outcome.accepted ? 'good' : 'bad',
     );
   } catch (error) {
+    answered(false);
     flash(model, messages.engineGaveNoAnswer(error instanceof Error ? error.message : String(error)), 'bad');
   }
   model.refresh();
@@ -127,7 +130,7 @@ export const runScreen = async (
           logFile={options.logFile}
           onKey={(key, plan) => {
             const acting: Acting = {
-              state: model.get(),
+              state: model.expected(),
               plan,
               change: model.change,
               ask: (command, confirmed = 'no', undoneBy) => {

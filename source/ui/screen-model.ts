@@ -2,11 +2,13 @@
 // It polls at a calm rate instead of following each wake-up of the engine, publishes only what differs for the eye, and
 // waits while the terminal has not taken the last frame: fewer bytes are the only cure for a slow link.
 import { isDeepStrictEqual } from 'node:util';
+import type { EngineCommand } from '../engine/contract/command.ts';
 import type { ConflictRecord } from '../engine/contract/conflict.ts';
 import type { Engine } from '../engine/contract/engine.ts';
 import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
 import type { Notice } from '../engine/contract/notice.ts';
 import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
+import { type Asked, expected, isUnseen } from './expected.ts';
 import { changeUi, INITIAL_UI, type UiAction, type UiState } from './ui-state.ts';
 
 /** Notices, and conflicts, kept for their views; a snapshot carries only the newest, older ones are in the log file. */
@@ -23,6 +25,10 @@ export interface ScreenState {
 
 export interface ScreenModel {
   readonly get: () => ScreenState;
+  /** The same with what was asked for and no picture shows yet: what keys and questions go by. */
+  readonly expected: () => ScreenState;
+  /** Counts on a command that is sent now; what it answers is called with whether the engine has accepted it. */
+  readonly expect: (command: EngineCommand) => (isAccepted: boolean) => void;
   readonly subscribe: (listener: () => void) => () => void;
   /** Changes what the person looks at; seen at once. */
   readonly change: (action: UiAction) => void;
@@ -118,6 +124,7 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
   let isDirty = false;
   let pauseUntilMs = 0;
   let sentBefore = options.bytesWritten();
+  let asked: readonly Asked[] = [];
   const listeners = new Set<() => void>();
   const publish = (next: ScreenState): void => {
     state = next;
@@ -137,6 +144,7 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
     const taken = engine.snapshot();
     const shards = shareShards(state.snapshot.shards, taken.shards);
     const snapshot: EngineSnapshot = { ...taken, shards };
+    asked = asked.filter((one) => isUnseen(one, snapshot));
     const notices = addNewer(state.notices, taken.notices);
     const conflicts = addNewer(state.conflicts, taken.conflicts);
     const ui = agedUi(shards);
@@ -168,6 +176,18 @@ export const createScreenModel = (engine: Engine, options: ScreenModelOptions): 
 
   return {
     get: () => state,
+    expected: () => ({ ...state, snapshot: expected(state.snapshot, asked) }),
+    expect: (command) => {
+      const one: Asked = { command, answeredAtMs: null };
+      asked = [...asked, one];
+      return (isAccepted) => {
+        const { takenAtMs } = engine.snapshot();
+        asked = asked.flatMap((other) => {
+          if (other !== one) return [other];
+          return isAccepted ? [{ ...one, answeredAtMs: takenAtMs }] : [];
+        });
+      };
+    },
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

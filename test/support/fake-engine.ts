@@ -48,6 +48,8 @@ export interface FakeEngine {
   readonly edit: (id: number, fields: Partial<ShardSnapshot>) => void;
   /** Who asked for each of the commands. */
   readonly orders: readonly (Order | null)[];
+  /** Refuses every command from now on, for this reason. */
+  readonly refuse: (reason: string) => void;
   /** Shows this as the run's rate from now on. */
   readonly setRate: (picture: RatePicture) => void;
   /** Shows these as the audit log from now on. */
@@ -87,6 +89,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   let rate: RatePicture = { limit: UNLIMITED, origin: 'configured', automatic: null };
   let audit: readonly AuditEntry[] = [];
   let validation: ValidationPicture | null = null;
+  let refusal: string | null = null;
 
   const opsAt = (id: number, age: number): number => {
     const { state } = stateAt(age);
@@ -181,6 +184,7 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
   const dispatch = async (command: EngineCommand, order?: Order): Promise<CommandOutcome> => {
     commands.push(command);
     orders.push(order ?? null);
+    if (refusal !== null) return { accepted: false, message: refusal };
     if (command.type === 'stop') {
       phase = 'draining';
       wake();
@@ -210,6 +214,9 @@ export const createFakeEngine = (options: FakeEngineOptions = {}): FakeEngine =>
     },
     commands,
     orders,
+    refuse: (reason) => {
+      refusal = reason;
+    },
     setRate: (picture) => {
       rate = picture;
       wake();

@@ -67,6 +67,41 @@ test('p pauses the selected shard and resumes it, and says what undoes it', asyn
   await finish();
 });
 
+test('a second press goes by what was asked for, not by a picture that does not show it yet', async () => {
+  const { terminal, fake, finish } = await openSession();
+  for (const id of [0, 1, 2]) fake.edit(id, { paused: false });
+  terminal.press('p');
+  await terminal.until('the answer', (text) => text.includes('p undoes it'));
+  terminal.press('p');
+  await terminal.until('the second command', () => fake.commands.length === 2);
+  terminal.press('pp');
+  await terminal.until('all of them', () => fake.commands.length === 4);
+  expect(fake.commands.map(({ type }) => type)).toEqual(['pause', 'resume', 'pause', 'resume']);
+  terminal.press('pjpjp');
+  await terminal.until('every shard', () => fake.commands.length === 7);
+  terminal.press('P');
+  await terminal.until('the opposite', (text) => text.includes('Resume 3 paused shards?'));
+  terminal.press('n');
+  fake.advance(1500);
+  fake.edit(1, { state: 'retrying' });
+  await terminal.until('a newer picture', (text) => text.includes('retrying') && !text.includes('paused shards?'));
+  terminal.press('P');
+  await terminal.until('what the pictures tell', (text) => text.includes('Pause all 3 shards?'));
+  terminal.press('n');
+  await finish();
+});
+
+test('a command that was refused is not counted on', async () => {
+  const { terminal, fake, finish } = await openSession();
+  fake.refuse('there is no such shard.');
+  terminal.press('p');
+  await terminal.until('the refusal', (text) => text.includes('no such shard'));
+  terminal.press('p');
+  await terminal.until('the second command', () => fake.commands.length === 2);
+  expect(fake.commands.map(({ type }) => type)).toEqual(['pause', 'pause']);
+  await finish();
+});
+
 test('P asks first; enter, escape and n mean no', async () => {
   const { terminal, fake, finish } = await openSession();
   for (const no of ['\r', '\x1b', 'n', 'q']) {
@@ -222,6 +257,8 @@ test('the help is paged where it is longer than the terminal', async () => {
 
 test('t and T take a rate as text, - halves at once, + asks', async () => {
   const { terminal, fake, finish } = await openSession();
+  terminal.press('+');
+  await terminal.until('nothing to raise', (text) => text.includes('no limit of its own'));
   terminal.press('t');
   await terminal.until('the question', (text) => text.includes('How fast may shard-0 go? Now: no limit'));
   terminal.press('very fast\r');
@@ -229,16 +266,16 @@ test('t and T take a rate as text, - halves at once, + asks', async () => {
   terminal.press('\x15');
   terminal.press('20mb 5000op\r');
   await terminal.until('no question', (text) => !text.includes('How fast'));
-  terminal.press('+');
-  await terminal.until('nothing to raise', (text) => text.includes('no limit of its own'));
-  fake.edit(0, { rate: { bytesPerSecond: 20 * 2 ** 20, operationsPerSecond: null } });
+  fake.edit(0, { rate: { bytesPerSecond: 20 * 2 ** 20, operationsPerSecond: 5000 } });
   await terminal.until('its limit', (text) => text.includes('max 20mb/s'));
   terminal.press('-');
   await terminal.until('the answer', (text) => text.includes('(+ undoes it)'));
   terminal.press('+');
-  await terminal.until('the question', (text) => text.includes('shard-0 from 20mb/s to 40mb/s?'));
+  await terminal.until('the way back', (text) =>
+    text.includes('shard-0 from 10mb/s and 2500 op/s to 20mb/s and 5000 op/s?'),
+  );
   terminal.press('y');
-  await terminal.until('no question', (text) => !text.includes('40mb/s?'));
+  await terminal.until('no question', (text) => !text.includes('5000 op/s?'));
   terminal.press('T');
   await terminal.until('the question', (text) => text.includes('How fast may the whole run go?'));
   terminal.press('configured\r');
@@ -246,8 +283,8 @@ test('t and T take a rate as text, - halves at once, + asks', async () => {
   const rate = (mb: number, op: number | null) => ({ bytesPerSecond: mb * 2 ** 20, operationsPerSecond: op });
   expect(fake.commands).toEqual([
     { type: 'setRate', shards: [0], rate: rate(20, 5000) },
-    { type: 'setRate', shards: [0], rate: rate(10, null) },
-    { type: 'setRate', shards: [0], rate: rate(40, null) },
+    { type: 'setRate', shards: [0], rate: rate(10, 2500) },
+    { type: 'setRate', shards: [0], rate: rate(20, 5000) },
     { type: 'setRate', shards: 'all', rate: null },
   ]);
   expect(fake.orders.map((order) => order?.confirmed)).toEqual(['yes', 'no', 'yes', 'yes']);

@@ -96,7 +96,7 @@ test('a comparison under way is shown, paused, made slower and faster, cancelled
   expect(fake.commands).toEqual([
     { type: 'steer-validation', act: 'pause' },
     { type: 'set-validation-rate', keysPerSecond: 25_000 },
-    { type: 'set-validation-rate', keysPerSecond: 100_000 },
+    { type: 'set-validation-rate', keysPerSecond: 50_000 },
     { type: 'steer-validation', act: 'cancel' },
   ]);
   await finish();
