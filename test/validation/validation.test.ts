@@ -360,6 +360,38 @@ test('a state of other servers is refused', async () => {
   expect((await validate({ source: one, target: other, stateFile })).result.missing).toBe(5000);
 });
 
+/** How often the nodes of a side have been sent this command since the last time it was asked. */
+async function callsOf(command: string, description: CompareSide): Promise<number> {
+  const side = await openSide(description);
+  let calls = 0;
+  for (const node of side.nodes) {
+    const stats = text(await node.call(['INFO', 'commandstats']));
+    calls += Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+    await node.call(['CONFIG', 'RESETSTAT']);
+  }
+  side.close();
+  return calls;
+}
+
+test.each(PAIRS)('%s: the target is walked once, and again only when it may have own keys', async (_, from, to) => {
+  const source = from();
+  const target = to();
+  await write(source, strings(3000));
+  await write(target, [...strings(3000), ['SET', 'redferry:own', 'x']]);
+  await callsOf('scan', target);
+  expect((await validate({ source, target })).result).toMatchObject({ different: 0, targetChecked: 3000 });
+  const once = await callsOf('scan', target);
+  await write(target, [['SET', 'equal:7', 'other']]);
+  expect((await validate({ source, target })).result).toMatchObject({ different: 1, extra: 0, targetChecked: 3000 });
+  expect(await callsOf('scan', target)).toBe(once);
+  await callsOf('exists', source);
+  await write(target, [['SET', 'extra', 'x']]);
+  expect((await validate({ source, target })).result).toMatchObject({ different: 2, extra: 1, targetChecked: 3001 });
+  expect(await callsOf('scan', target)).toBeGreaterThan(once);
+  // The few of its account, and those about which something was found.
+  expect(await callsOf('exists', source)).toBeLessThan(100);
+});
+
 test('the rate holds it back, a pause stops it, progress is told', async () => {
   await write(one, strings(6000));
   await write(other, strings(6000));
