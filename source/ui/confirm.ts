@@ -3,11 +3,11 @@
 import { levelOf } from '../engine/confirmation.ts';
 import type { EngineCommand } from '../engine/contract/command.ts';
 import { namesTarget } from '../engine/target-name.ts';
+import type { Acting } from './binding.ts';
 import { printable } from './cell-width.ts';
 import { askedNow, isMenu, pressMenu } from './conflict-menu.ts';
 import { CONFLICT_QUESTIONS } from './conflict-questions.ts';
 import type { KeyName } from './key-parser.ts';
-import type { Acting } from './keymap.ts';
 import { KEYSPACE_QUESTIONS } from './keyspace-questions.ts';
 import type { Look } from './look.ts';
 import type { Messages } from './messages.ts';

@@ -9,11 +9,11 @@ import {
   type KeyQuestion,
 } from '../engine/contract/conflict.ts';
 import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
+import type { Acting } from './binding.ts';
 import { padRight, printable, truncate, wrap } from './cell-width.ts';
 import { cutLine, type Line, segment } from './cells.ts';
 import { formatBytes, formatDateTime, formatExact, UNKNOWN } from './format.ts';
 import type { KeyName } from './key-parser.ts';
-import type { Acting } from './keymap.ts';
 import type { Look } from './look.ts';
 import type { ScreenState } from './screen-model.ts';
 import type { ConflictSubject, DialogName, MenuName } from './ui-state.ts';

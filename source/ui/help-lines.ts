@@ -24,6 +24,9 @@ const legendLines = ({ messages }: Look): Line[] => [
   [segment(`${FLAG_LOOKS.throttled.glyph} ${messages.throttled}`, FLAG_LOOKS.throttled.tone)],
 ];
 
+/** How many rows the help has: as many as there are keys, or signs. */
+export const HELP_ROWS = Math.max(KEYMAP.length, SHARD_STATES.length + Object.keys(FLAG_LOOKS).length);
+
 /** The help in `height` lines, from key number `top` on: keys at the left, signs at the right. */
 export const helpLines = (
   { width, height, top }: { readonly width: number; readonly height: number; readonly top: number },
@@ -35,13 +38,13 @@ export const helpLines = (
   const legend = legendLines(look);
   const legendWidth = Math.max(...legend.map((line) => cellWidth(line.map((piece) => piece.text).join('')))) + 2;
   const left = Math.min(60, width - legendWidth);
-  const rows = Math.max(keys.length, legend.length);
-  const below = rows - top - (height - 1);
+  const below = HELP_ROWS - top - (height - 1);
   const parts = [messages.helpTitle];
   if (top > 0) parts.push(`${glyphs.above} ${messages.moreAbove(top)}`);
   if (below > 0) parts.push(`${glyphs.below} ${messages.moreBelow(below)}`);
   if (logFile !== null) parts.push(messages.logFile(logFile));
   const lines: Line[] = [ruleLine(parts.join('  '), width, look)];
-  for (let row = top; row < rows; row += 1) lines.push([...padLine(keys[row] ?? [], left), ...(legend[row] ?? [])]);
+  for (let row = top; row < HELP_ROWS; row += 1)
+    lines.push([...padLine(keys[row] ?? [], left), ...(legend[row] ?? [])]);
   return lines.slice(0, height);
 };

@@ -1,8 +1,10 @@
 // What one key does: an open question first, then ctrl+c, then the keymap. Kept apart from React, so that it is tested as
 // a plain function.
+
+import type { Acting } from './binding.ts';
 import { answer, openDialog } from './confirm.ts';
 import type { KeyName } from './key-parser.ts';
-import { type Acting, bindingFor, isHeldBack } from './keymap.ts';
+import { bindingFor, isHeldBack } from './keymap.ts';
 import type { Messages } from './messages.ts';
 
 /** Within this time a second ctrl+c means it. */

@@ -1,20 +1,17 @@
 // The questions before notify-keyspace-events of a scanned source is changed, and before it is scanned once more.
 import type { EngineCommand, ShardSelection } from '../engine/contract/command.ts';
 import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
+import type { Acting } from './binding.ts';
 import { printable } from './cell-width.ts';
 import type { Question } from './confirm.ts';
-import type { Acting } from './keymap.ts';
-import type { ScreenState } from './screen-model.ts';
+import { type ScreenState, selectedShard } from './screen-model.ts';
 
 export type KeyspaceDialog = 'events-on' | 'events-on-all' | 'events-off' | 'events-off-all' | 'rescan';
-
-const selected = ({ snapshot, ui }: ScreenState): ShardSnapshot | undefined =>
-  snapshot.shards.find(({ id }) => id === ui.selected);
 
 const shown = (flags: string | null): string => (flags === '' ? '(empty)' : printable(flags ?? '?'));
 
 /** Whether the source of the selected shard is scanned. */
-export const isScanned = (state: ScreenState): boolean => (selected(state)?.changes ?? null) !== null;
+export const isScanned = (state: ScreenState): boolean => (selectedShard(state)?.changes ?? null) !== null;
 
 const only = (state: ScreenState): ShardSelection => (state.ui.selected === null ? [] : [state.ui.selected]);
 
@@ -34,7 +31,7 @@ const values = (
 
 /** Adds what is missing; where nothing is, puts back what was. */
 export const askEvents = ({ state, change, say }: Acting, isAll: boolean): void => {
-  const shards = isAll ? state.snapshot.shards : [selected(state)].filter((shard) => shard !== undefined);
+  const shards = isAll ? state.snapshot.shards : [selectedShard(state)].filter((shard) => shard !== undefined);
   const changes = shards.flatMap((shard) => shard.changes ?? []);
   if (changes.every(({ flags }) => flags === null)) {
     say((messages) => messages.keyspace.forbidden);
@@ -48,7 +45,7 @@ export const askEvents = ({ state, change, say }: Acting, isAll: boolean): void 
 export const KEYSPACE_QUESTIONS: Readonly<Record<KeyspaceDialog, Question>> = {
   'events-on': {
     title: (state, { messages, glyphs }) => {
-      const shard = selected(state);
+      const shard = selectedShard(state);
       const [before, after] = values(state, shard === undefined ? [] : [shard]);
       return messages.keyspace.onTitle(printable(shard?.address ?? ''), `${before} ${glyphs.arrow} ${after}`);
     },
@@ -64,7 +61,7 @@ export const KEYSPACE_QUESTIONS: Readonly<Record<KeyspaceDialog, Question>> = {
     command: set(true, true),
   },
   'events-off': {
-    title: (state, { messages }) => messages.keyspace.offTitle(printable(selected(state)?.address ?? '')),
+    title: (state, { messages }) => messages.keyspace.offTitle(printable(selectedShard(state)?.address ?? '')),
     effect: ({ keyspace }) => keyspace.offEffect,
     command: set(false, false),
   },
@@ -74,7 +71,7 @@ export const KEYSPACE_QUESTIONS: Readonly<Record<KeyspaceDialog, Question>> = {
     command: set(false, true),
   },
   rescan: {
-    title: (state, { messages }) => messages.keyspace.rescanTitle(selected(state)?.name ?? ''),
+    title: (state, { messages }) => messages.keyspace.rescanTitle(selectedShard(state)?.name ?? ''),
     effect: ({ keyspace }) => keyspace.rescanEffect,
     command: (state) => ({ type: 'rescan', shards: only(state) }),
   },

@@ -1,19 +1,15 @@
 // The questions about rates: what is typed for a shard or for the run, and a yes before a shard goes faster.
-import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import { type Rate, UNLIMITED } from '../engine/rate-gate.ts';
 import { parseRate, rateInWords } from '../engine/rate-words.ts';
+import type { Acting } from './binding.ts';
 import type { Question } from './confirm.ts';
-import type { Acting } from './keymap.ts';
-import type { ScreenState } from './screen-model.ts';
+import { selectedShard } from './screen-model.ts';
 
 /** A step halves and doubles. */
 const STEP = 2;
 /** Halving stops here: below it a shard all but stands, for which there is the pause. */
 const LEAST_BYTES = 4096;
 const LEAST_OPERATIONS = 1;
-
-const selectedShard = ({ snapshot, ui }: ScreenState): ShardSnapshot | undefined =>
-  snapshot.shards.find(({ id }) => id === ui.selected);
 
 const scaled = (rate: Rate, factor: number): Rate => ({
   bytesPerSecond: rate.bytesPerSecond === null ? null : Math.max(LEAST_BYTES, Math.round(rate.bytesPerSecond * factor)),

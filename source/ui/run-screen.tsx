@@ -4,10 +4,11 @@ import { type Instance, render } from 'ink';
 import type { CommandOutcome, EngineCommand } from '../engine/contract/command.ts';
 import type { Engine } from '../engine/contract/engine.ts';
 import type { Confirmation } from '../engine/contract/order.ts';
+import type { Acting } from './binding.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS, unicodeWanted } from './glyphs.ts';
+import { HELP_ROWS } from './help-lines.ts';
 import type { KeyName } from './key-parser.ts';
 import { FLASH_MS, pressKey } from './key-press.ts';
-import type { Acting } from './keymap.ts';
 import { type Look, LookContext } from './look.ts';
 import { type Language, type Messages, messagesFor } from './messages.ts';
 import { Root } from './root.tsx';
@@ -130,6 +131,7 @@ export const runScreen = async (
           logFile={options.logFile}
           onKey={(key, plan) => {
             const acting: Acting = {
+              shown: model.get(),
               state: model.expected(),
               plan,
               change: model.change,
@@ -141,6 +143,7 @@ export const runScreen = async (
               leave,
               isAttached,
               repaint,
+              helpRows: HELP_ROWS,
             };
             pressKey(key, acting, messages, model.now());
           }}

@@ -23,6 +23,10 @@ export interface ScreenState {
   readonly nowMs: number;
 }
 
+/** The shard that keys act on. */
+export const selectedShard = ({ snapshot, ui }: Pick<ScreenState, 'snapshot' | 'ui'>): ShardSnapshot | undefined =>
+  snapshot.shards.find(({ id }) => id === ui.selected);
+
 export interface ScreenModel {
   readonly get: () => ScreenState;
   /** The same with what was asked for and no picture shows yet: what keys and questions go by. */

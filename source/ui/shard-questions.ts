@@ -1,16 +1,15 @@
 // The questions before something is done about one shard: once more after a failure, anew from its beginning, without it.
 import type { EngineCommand } from '../engine/contract/command.ts';
+import type { Acting } from './binding.ts';
 import type { Question } from './confirm.ts';
 import { formatExact } from './format.ts';
-import type { Acting } from './keymap.ts';
-import type { ScreenState } from './screen-model.ts';
+import { type ScreenState, selectedShard } from './screen-model.ts';
 
 type ShardAct = 'retryShard' | 'restartShard' | 'skipShard';
 
 const NOBODY = -1;
 
-const shardName = ({ snapshot, ui }: ScreenState): string =>
-  snapshot.shards.find(({ id }) => id === ui.selected)?.name ?? '';
+const shardName = (state: ScreenState): string => selectedShard(state)?.name ?? '';
 
 const act =
   (type: ShardAct) =>
@@ -18,17 +17,14 @@ const act =
 
 /** At once where it only waits; after a failure it is asked, since it is a whole full sync. */
 export const retry = ({ state, change, ask }: Acting): void => {
-  const { snapshot, ui } = state;
-  const shard = snapshot.shards.find(({ id }) => id === ui.selected);
-  if (shard?.state === 'failed') change({ type: 'ask', dialog: 'retry-shard' });
+  if (selectedShard(state)?.state === 'failed') change({ type: 'ask', dialog: 'retry-shard' });
   else ask(act('retryShard')(state));
 };
 
 /** The selected shard has keys on the target that wait for a person. */
 export const hasLeftovers = (state: ScreenState): boolean => leftoversOf(state) > 0;
 
-const leftoversOf = ({ snapshot, ui }: ScreenState): number =>
-  snapshot.shards.find(({ id }) => id === ui.selected)?.leftovers ?? 0;
+const leftoversOf = (state: ScreenState): number => selectedShard(state)?.leftovers ?? 0;
 
 type ShardQuestion = 'retry-shard' | 'restart-shard' | 'skip-shard' | 'remove-leftovers';
 

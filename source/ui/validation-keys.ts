@@ -2,7 +2,7 @@
 // the target's name first.
 import type { ValidationSize } from '../engine/contract/command.ts';
 import type { DifferencePicture, ValidationPicture } from '../engine/contract/validation-picture.ts';
-import type { Acting, Binding } from './keymap.ts';
+import type { Acting, Binding } from './binding.ts';
 import type { ScreenState } from './screen-model.ts';
 
 /** What left and right choose from; null is the configured sample. */

@@ -246,10 +246,14 @@ test('the help is paged where it is longer than the terminal', async () => {
   const { terminal, finish } = await openSession({ rows: 18 });
   terminal.press('?');
   await terminal.until('the first page', (text) => text.includes('Keys') && text.includes('move; the arrow keys too'));
-  terminal.press('G\x1b[6~\x1b[6~\x1b[6~');
+  terminal.press('\x1b[6~\x1b[6~\x1b[6~');
   await terminal.until('the last page', (text) => text.includes('stop and leave') && !text.includes('move; the arrow'));
   terminal.press('kk');
   await terminal.until('lines below', (text) => /Keys .* 2 below/.test(text));
+  terminal.press('g');
+  await terminal.until('the first page again', (text) => text.includes('move; the arrow keys too'));
+  terminal.press('G');
+  await terminal.until('the last page again', (text) => !/Keys .* below/.test(text));
   terminal.press('?');
   await terminal.until('the overview', (text) => !text.includes('Keys'));
   await finish();

@@ -5,7 +5,7 @@ import { TextLines } from '../components/text-lines.tsx';
 import { detailLines } from '../detail-lines.ts';
 import type { Plan } from '../layout.ts';
 import { useLook } from '../look.ts';
-import type { ScreenState } from '../screen-model.ts';
+import { type ScreenState, selectedShard } from '../screen-model.ts';
 
 export interface DetailProps {
   readonly state: ScreenState;
@@ -18,7 +18,7 @@ export const Detail = ({ state, plan, width }: DetailProps): ReactElement => {
   const look = useLook();
   const height = plan.bodyHeight + plan.noticeHeight;
   const { snapshot, notices, nowMs } = state;
-  const shard = snapshot.shards.find(({ id }) => id === state.ui.selected);
+  const shard = selectedShard(state);
   if (shard === undefined) {
     return <TextLines lines={[[], [segment(` ${look.messages.noShards}`, 'dim')]]} height={height} />;
   }
