@@ -1,12 +1,9 @@
-// The engine as a screen sees it: pictures, commands, an end. It owns the worker threads and the probes, and runs on the
+// The engine as a screen sees it: pictures, commands, an end. It leads the run from its plan to its result, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
 
-import type { NodeAddress } from '../topology/endpoint.ts';
-import type { SlotRange } from '../topology/topology.ts';
 import { BudgetAlarm } from './budget-alarm.ts';
 import { CommandDesk } from './command-desk.ts';
-import { type ConflictCommand, conflictCommand } from './conflict-commands.ts';
-import type { CommandOutcome, EngineCommand, KeyName, ShardSelection } from './contract/command.ts';
+import type { CommandOutcome, EngineCommand } from './contract/command.ts';
 import type { Engine } from './contract/engine.ts';
 import type { EndpointSnapshot, EngineSnapshot, RunPhase } from './contract/engine-snapshot.ts';
 import type { NoticeLevel } from './contract/notice.ts';
@@ -15,27 +12,18 @@ import type { EngineResult } from './contract/result.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
 import { ExpiryRelease } from './expiry-release.ts';
 import { KeyspaceDesk } from './keyspace-desk.ts';
-import type { Rate } from './rate-gate.ts';
-import { RecopyRequests } from './recopy-requests.ts';
-import type { RunCheckpoints } from './run-checkpoints.ts';
+import { RunCommands } from './run-commands.ts';
 import { type JournalListeners, RunJournal } from './run-journal.ts';
-import { type JoinedNode, jobOfJoined, type RunPlan } from './run-plan.ts';
+import type { RunPlan } from './run-plan.ts';
 import { refusedResult, resultOf } from './run-result.ts';
-import { ScanWatch } from './scan-watch.ts';
-import { type ShardCommand, shardCommand } from './shard-commands.ts';
-import type { FromWorker, ShardEnd, ShardJob, ToWorker } from './shard-job.ts';
-import { ShardRecord } from './shard-record.ts';
-import { SnapshotPermits } from './snapshot-permits.ts';
-import { SourceWatch } from './source-watch.ts';
+import { RunningShards } from './running-shards.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
 import { strainProbe, type TargetProbe } from './target-probe.ts';
 import { NO_THROTTLE, Throttle, type ThrottleSettings } from './throttle.ts';
 import { ValidationDesk, type ValidationSetup } from './validation-desk.ts';
-import { WorkerPool } from './worker-pool.ts';
 
 const TICK_MS = 250;
 const SECOND_MS = 1000;
-const GIVE_UP_MS = 5000;
 
 export interface FerryEngineOptions extends JournalListeners {
   readonly run: string;
@@ -63,8 +51,9 @@ export class FerryEngine implements Engine {
   readonly #options: FerryEngineOptions;
   readonly #startedAtMs = steadyMs();
   readonly #listeners = new Set<() => void>();
-  readonly #desk: ValidationDesk;
-  readonly #commands: CommandDesk;
+  readonly #validation: ValidationDesk;
+  readonly #commands: RunCommands;
+  readonly #orders: CommandDesk;
   readonly #throttle: Throttle;
   #strainProbe: TargetProbe | null = null;
   readonly #alarm = new BudgetAlarm();
@@ -72,25 +61,20 @@ export class FerryEngine implements Engine {
   #phase: RunPhase = 'starting';
   #source: EndpointSnapshot;
   #target: EndpointSnapshot;
-  #records: readonly ShardRecord[] = [];
-  #pool: WorkerPool | null = null;
-  #permits: SnapshotPermits | null = null;
-  #watch: SourceWatch | null = null;
-  #scanWatch: ScanWatch | null = null;
+  readonly #shards: RunningShards;
+  /** Of the whole run. */
+  readonly #tell = (level: NoticeLevel, message: string): void => this.#journal.notice(level, null, message);
   readonly #keyspace = new KeyspaceDesk({
-    chosen: (shards) => this.#chosen(shards),
-    send: (message) => this.#pool?.send(message),
-    notice: (level, message) => this.#notice(level, null, message),
+    chosen: (shards) => this.#shards.chosen(shards),
+    send: (message) => this.#shards.send(message),
+    notice: this.#tell,
   });
-  readonly #recopies = new RecopyRequests((message) => this.#pool?.send(message));
-  readonly #expiries = new ExpiryRelease((level, message) => this.#notice(level, null, message));
-  #checkpoints: RunCheckpoints | null = null;
+  readonly #expiries = new ExpiryRelease(this.#tell);
   #cleanUp: (completed: boolean) => void = () => {};
   readonly #journal: RunJournal;
   #result: EngineResult | null = null;
   #picture: EngineSnapshot | null = null;
   #ticker: NodeJS.Timeout | null = null;
-  #giveUpTimer: NodeJS.Timeout | null = null;
   #nextSecondMs = steadyMs() + SECOND_MS;
 
   constructor(options: FerryEngineOptions) {
@@ -98,21 +82,43 @@ export class FerryEngine implements Engine {
     this.#journal = new RunJournal(options);
     this.#source = { address: options.source, kind: 'unknown', version: null, masters: 0 };
     this.#target = { address: options.target, kind: 'unknown', version: null, masters: 0 };
-    this.#desk = new ValidationDesk(options.validation ?? null, {
+    this.#shards = new RunningShards(this.#journal, {
+      isRunning: () => this.#phase === 'running',
+      moved: (shard, address) => this.#keyspace.follow(shard, address),
+      // Its expiries are held by the other process as well.
+      leaseLost: () => this.#expiries.leave(),
+      changed: () => this.#changed(),
+      ended: () => this.#endWhenAllEnded(),
+    });
+    this.#validation = new ValidationDesk(options.validation ?? null, {
       shards: () => this.snapshot().shards,
       isRunning: () => this.#phase !== 'ended',
-      recopy: (keys) => this.#repair(keys),
-      notice: (level, message) => this.#notice(level, null, message),
+      recopy: (keys) => this.#commands.repair(keys),
+      notice: this.#tell,
       changed: () => this.#changed(),
     });
     this.#throttle = new Throttle(options.throttle ?? NO_THROTTLE, {
-      shards: () => this.#records.map((record) => record.pace),
-      send: (shard, rate) => this.#pool?.send({ type: 'rate', shard, rate }),
+      shards: () => this.#shards.records.map((record) => record.pace),
+      send: (shard, rate) => this.#shards.send({ type: 'rate', shard, rate }),
       now: () => new Date(),
     });
-    this.#commands = new CommandDesk({
+    const parts = {
+      shards: this.#shards,
+      throttle: this.#throttle,
+      keyspace: this.#keyspace,
+      validation: this.#validation,
+    };
+    this.#commands = new RunCommands(parts, {
+      phase: () => this.#phase,
+      finish: () => this.#finishRun(),
+      stop: () => this.#stop(),
+      notice: this.#tell,
+      changed: () => this.#changed(),
+      skipped: () => this.#endWhenAllEnded(),
+    });
+    this.#orders = new CommandDesk({
       snapshot: () => this.snapshot(),
-      obey: (command) => this.#obey(command),
+      obey: (command) => this.#commands.obey(command),
       onAudit: (entry) => {
         options.onAudit?.(entry);
         this.#changed();
@@ -127,10 +133,7 @@ export class FerryEngine implements Engine {
   start(): void {
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#options
-      .prepare(
-        (level, message) => this.#notice(level, null, message),
-        () => this.#phase !== 'starting',
-      )
+      .prepare(this.#tell, () => this.#phase !== 'starting')
       .then(
         (plan) => this.#begin(plan),
         (error: unknown) => this.#refuse(error),
@@ -139,7 +142,7 @@ export class FerryEngine implements Engine {
 
   /** Says something that happened around the run, as to its log file. */
   report(level: NoticeLevel, message: string): void {
-    this.#notice(level, null, message);
+    this.#tell(level, message);
     this.#changed();
   }
 
@@ -154,61 +157,20 @@ export class FerryEngine implements Engine {
   }
 
   dispatch(command: EngineCommand, order?: Order): Promise<CommandOutcome> {
-    return this.#commands.handle(command, order);
-  }
-
-  async #obey(command: EngineCommand): Promise<CommandOutcome> {
-    switch (command.type) {
-      case 'validate':
-      case 'steer-validation':
-      case 'set-validation-rate':
-      case 'export-validation':
-      case 'repair-differences':
-        return this.#desk.handle(command);
-    }
-    if (this.#phase === 'ended') return { accepted: false, message: 'The run has ended.' };
-    switch (command.type) {
-      case 'pause':
-      case 'resume':
-        return this.#pauseOrResume(command.type, command.shards);
-      case 'repair':
-        return this.#repair(command.keys);
-      case 'setConflictPolicy':
-      case 'decideConflict':
-        return this.#conflictCommand(command);
-      case 'setRate':
-        return this.#setRate(command.shards, command.rate);
-      case 'setKeyspaceEvents':
-        return this.#keyspace.switch(command.shards, command.on);
-      case 'rescan':
-        return this.#keyspace.rescan(command.shards);
-      case 'removeLeftovers':
-        return this.#removeLeftovers(command.shards);
-      case 'retryShard':
-      case 'restartShard':
-      case 'skipShard':
-        return this.#shardCommand(command);
-      case 'finish':
-        return this.#finishRun();
-      case 'stop':
-        return this.#stop();
-    }
+    return this.#orders.handle(command, order);
   }
 
   /** After the end of the run: ends what a person had asked for beside it. */
   close(): void {
-    this.#desk.close();
+    this.#validation.close();
   }
 
   #begin(plan: RunPlan): void {
     if (this.#phase !== 'starting') {
       // Stopped while the plan was made, which may have changed the target's settings already.
-      void plan.expiries?.release(
-        () => false,
-        (level, message) => this.#notice(level, null, message),
-      );
+      void plan.expiries?.release(() => false, this.#tell);
       void plan.checkpoints?.close();
-      void plan.keyspace?.release((level, message) => this.#notice(level, null, message));
+      void plan.keyspace?.release(this.#tell);
       plan.cleanUp(false);
       return;
     }
@@ -216,218 +178,13 @@ export class FerryEngine implements Engine {
     this.#target = endpointOf(this.#options.target, plan.target);
     this.#phase = 'running';
     this.#expiries.take(plan.expiries);
-    this.#checkpoints = plan.checkpoints;
     this.#cleanUp = plan.cleanUp;
-    plan.checkpoints?.begin({
-      lost: (shard, error) => this.#leaseLost(shard, error),
-      notice: (level, shard, message) => this.#notice(level, shard, message),
-    });
     this.#keyspace.settings = plan.keyspace;
-    this.#pool = new WorkerPool(
-      plan.threads,
-      {
-        told: (message) => this.#told(message),
-        died: (shards, message) => this.#died(shards, message),
-      },
-      this.#options.workerFile,
-    );
-    this.#permits = new SnapshotPermits(plan.snapshotsAtOnce, (shard) => this.#pool?.send({ type: 'permit', shard }));
-    this.#records = plan.jobs.map(({ job, slots }) => this.#makeRecord(job, slots));
-    for (const record of this.#records) {
-      this.#pool.start(record.job);
-      record.probe?.start();
-    }
-    this.#watchSlots();
+    this.#shards.begin(plan, this.#options.workerFile);
     this.#throttle.tick();
     this.#strainProbe = strainProbe(plan, this.#throttle);
     this.#strainProbe?.start();
     this.#changed();
-  }
-
-  #makeRecord(job: ShardJob, slots: readonly SlotRange[]): ShardRecord {
-    return new ShardRecord(job, slots, (offset) => this.#pool?.send({ type: 'source-at', shard: job.id, offset }));
-  }
-
-  /** Slots of a source cluster may move while the run goes on. */
-  #watchSlots(): void {
-    const job = this.#records[0]?.job;
-    if (job?.origin.kind !== 'server' || job.origin.nodeId === null || job.snapshotOnly) return;
-    const records = (): readonly ShardRecord[] => this.#records;
-    const host = {
-      send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
-      join: (node: JoinedNode) => this.#join(node),
-      notice: (level: NoticeLevel, shard: string | null, message: string) => this.#notice(level, shard, message),
-    };
-    if (job.origin.scan !== null) {
-      const keyspaceFollows = (shard: number, address: NodeAddress) => this.#keyspace.follow(shard, address);
-      this.#scanWatch = new ScanWatch(job.origin.endpoint, { ...host, records, keyspaceFollows });
-      this.#scanWatch.start();
-      return;
-    }
-    this.#watch = new SourceWatch(job.origin.endpoint, {
-      get records() {
-        return records();
-      },
-      ...host,
-    });
-    this.#watch.start();
-  }
-
-  /** A master that was not there when the run began: a shard that carries no slot yet. */
-  #join(node: JoinedNode): ShardRecord {
-    const record = this.#makeRecord(jobOfJoined(this.#records, node), []);
-    this.#records = [...this.#records, record];
-    this.#pool?.start(record.job);
-    record.probe?.start();
-    this.#changed();
-    return record;
-  }
-
-  #told(message: FromWorker): void {
-    const record = this.#records.find((candidate) => candidate.job.id === message.shard);
-    if (record === undefined) return;
-    switch (message.type) {
-      case 'sample':
-        record.take(message.sample);
-        this.#checkpoints?.take(message.shard, message.sample);
-        break;
-      case 'notice':
-        this.#notice(message.level, record.job.name, message.message);
-        break;
-      case 'refusals':
-        this.#journal.refused(message.refusals);
-        break;
-      case 'conflicts':
-        this.#journal.conflictsSettled(message.conflicts);
-        break;
-      case 'left-over':
-        record.leftovers = message.leftovers;
-        break;
-      case 'moved':
-        record.moved(message.address);
-        void this.#keyspace.follow(message.shard, message.address);
-        break;
-      case 'permit-wanted':
-        if (record.job.origin.kind === 'server') this.#permits?.want(message.shard, record.job.origin.address.host);
-        break;
-      case 'lease-wanted':
-        void this.#answerLease(message.shard);
-        break;
-      case 'permit-returned':
-        this.#permits?.giveBack(message.shard);
-        break;
-      case 'recopied':
-        this.#recopies.answered(message.request, message.counts);
-        break;
-      case 'slots-taken':
-        this.#watch?.taken(message.shard, message.slots, message.done);
-        break;
-      case 'ended':
-        this.#recopies.ended(message.shard);
-        record.end = this.#checkpoints?.endOf(message.shard, message.end) ?? message.end;
-        record.probe?.stop();
-        void this.#checkpoints?.ended(message.shard, isDone(message.end));
-        if (message.end.reason === 'conflict') this.#abortAll();
-        this.#endWhenAllEnded();
-        break;
-    }
-  }
-
-  async #answerLease(shard: number): Promise<void> {
-    const held = (await this.#checkpoints?.held(shard)) ?? true;
-    this.#pool?.send({ type: 'lease', shard, held });
-  }
-
-  /** Another process writes for this shard now: ours lets go of it at once. */
-  #leaseLost(shard: number, error: FerryError): void {
-    const record = this.#records.find((candidate) => candidate.job.id === shard);
-    if (record === undefined || record.final) return;
-    this.#notice('error', record.job.name, error.message);
-    // Its expiries are held by the other process as well.
-    this.#expiries.leave();
-    this.#pool?.send({ type: 'abort', shard });
-  }
-
-  #died(shards: readonly number[], message: string): void {
-    for (const record of this.#records) {
-      if (record.final || !shards.includes(record.job.id)) continue;
-      this.#permits?.giveBack(record.job.id);
-      this.#recopies.ended(record.job.id);
-      const again = this.#phase === 'running' ? record.loseThread(message) : '';
-      if (typeof again !== 'string') {
-        this.#startAgain(again, record.paused, message);
-        continue;
-      }
-      const sentence = `${message} ${again}`.trim();
-      record.die(sentence);
-      record.probe?.stop();
-      this.#notice('error', record.job.name, sentence);
-    }
-    this.#endWhenAllEnded();
-  }
-
-  /** A shard whose thread died goes on another one. */
-  #startAgain(job: ShardJob, paused: boolean, message: string): void {
-    this.#notice('error', job.name, `${message} This shard begins a new full sync on another thread.`);
-    this.#pool?.start(this.#watch?.carried(job) ?? job);
-    if (paused) this.#pool?.send({ type: 'pause', shard: job.id });
-  }
-
-  #pauseOrResume(type: 'pause' | 'resume', shards: ShardSelection): CommandOutcome {
-    const chosen = this.#chosen(shards);
-    if (chosen.length === 0) return { accepted: false, message: 'There is no such shard at work.' };
-    for (const record of chosen) this.#pool?.send({ type, shard: record.job.id });
-    const names = shards === 'all' ? 'all shards' : chosen.map((record) => record.job.name).join(', ');
-    const message =
-      type === 'pause' ? `Paused ${names}: the source's writes gather in the queue.` : `Resumed ${names}.`;
-    this.#notice('info', null, message);
-    return { accepted: true, message };
-  }
-
-  async #repair(keys: readonly KeyName[]): Promise<CommandOutcome> {
-    const outcome = await this.#recopies.repair(keys, this.#records);
-    if (outcome.accepted) this.#notice('info', null, outcome.message);
-    return outcome;
-  }
-
-  async #removeLeftovers(shards: ShardSelection): Promise<CommandOutcome> {
-    const outcome = await this.#recopies.removeLeftovers(this.#chosen(shards));
-    this.#notice(outcome.accepted ? 'info' : 'warn', null, outcome.message);
-    this.#changed();
-    return outcome;
-  }
-
-  #conflictCommand(command: ConflictCommand): CommandOutcome {
-    const outcome = conflictCommand(command, {
-      records: this.#records,
-      send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
-    });
-    if (outcome.accepted) this.#notice('info', null, outcome.message);
-    this.#changed();
-    return outcome;
-  }
-
-  #shardCommand(command: ShardCommand): CommandOutcome {
-    if (this.#phase !== 'running') return { accepted: false, message: `The run is ${this.#phase}.` };
-    const outcome = shardCommand(command, {
-      records: this.#records,
-      send: (message: ToWorker & { readonly shard: number }) => this.#pool?.send(message),
-      begin: (record, job) => {
-        record.revive();
-        this.#checkpoints?.revived(job.id);
-        this.#pool?.start(this.#watch?.carried(job) ?? job);
-      },
-      skipped: () => this.#endWhenAllEnded(),
-    });
-    if (outcome.accepted) this.#notice('warn', null, outcome.message);
-    this.#changed();
-    return outcome;
-  }
-
-  #setRate(shards: ShardSelection, rate: Rate | null): CommandOutcome {
-    const outcome = this.#throttle.setRate(shards, rate);
-    if (outcome.accepted) this.#notice('info', null, outcome.message);
-    return outcome;
   }
 
   #finishRun(): CommandOutcome {
@@ -443,33 +200,22 @@ export class FerryEngine implements Engine {
     }
     if (this.#phase === 'draining') {
       this.#expiries.leave();
-      this.#abortAll();
+      this.#shards.abort();
       return { accepted: true, message: 'Leaving at once: what was received and not applied is given up.' };
     }
     this.#phase = 'draining';
-    this.#watch?.stop();
-    this.#scanWatch?.stop();
-    for (const record of this.#records) this.#pool?.send({ type: 'drain', shard: record.job.id });
-    this.#notice('info', null, 'Stopping: what was received is applied, then the run ends.');
+    this.#shards.drain();
+    this.#tell('info', 'Stopping: what was received is applied, then the run ends.');
     return { accepted: true, message: 'Stopping: what was received is applied first.' };
-  }
-
-  /** A thread that does not even answer this is given up. */
-  #abortAll(): void {
-    for (const record of this.#records) if (!record.final) this.#pool?.send({ type: 'abort', shard: record.job.id });
-    this.#giveUpTimer ??= setTimeout(() => {
-      const silent = this.#records.filter((record) => !record.final).map((record) => record.job.id);
-      this.#died(silent, `The worker thread of this shard did not answer within ${GIVE_UP_MS / 1000} s.`);
-    }, GIVE_UP_MS);
   }
 
   #endWhenAllEnded(): void {
     this.#changed();
-    if (this.#result !== null || this.#expiries.begun || !this.#records.every((record) => record.final)) return;
+    if (this.#result !== null || this.#expiries.begun || !this.#shards.records.every((record) => record.final)) return;
     this.#phase = 'draining';
     void this.#release().then(async (left) => {
-      await this.#checkpoints?.close(this.#records.some(({ end }) => end?.reason === 'conflict'));
-      this.#finish(resultOf(this.#records, this.#journal.refusals, this.#seconds(), left));
+      await this.#shards.letGo();
+      this.#finish(resultOf(this.#shards.records, this.#journal.refusals, this.#seconds(), left));
     });
   }
 
@@ -481,15 +227,11 @@ export class FerryEngine implements Engine {
     return left;
   }
 
-  #chosen(shards: ShardSelection): readonly ShardRecord[] {
-    return this.#records.filter((record) => !record.final && (shards === 'all' || shards.includes(record.job.id)));
-  }
-
   #refuse(error: unknown): void {
     if (this.#phase !== 'starting') return;
     const ferry =
       error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error });
-    this.#notice('error', null, ferry.message);
+    this.#tell('error', ferry.message);
     const outcome = ferry.exitCode === EXIT.preflight ? 'refused' : 'failed';
     this.#finish(refusedResult(outcome, ferry.exitCode, this.#seconds(), ferry.message));
   }
@@ -498,28 +240,20 @@ export class FerryEngine implements Engine {
     if (this.#result !== null) return;
     this.#result = result;
     this.#phase = 'ended';
-    this.#watch?.stop();
-    this.#scanWatch?.stop();
     if (this.#ticker !== null) clearInterval(this.#ticker);
-    if (this.#giveUpTimer !== null) clearTimeout(this.#giveUpTimer);
-    for (const record of this.#records) record.probe?.stop();
     this.#strainProbe?.stop();
     this.#changed();
-    void Promise.resolve(this.#pool?.close()).then(() => {
+    void this.#shards.close().then(() => {
       this.#cleanUp(result.outcome === 'completed');
       this.#resolveEnded(result);
     });
-  }
-
-  #notice(level: NoticeLevel, shard: string | null, message: string): void {
-    this.#journal.notice(level, shard, message);
   }
 
   #tick(): void {
     const nowMs = steadyMs();
     if (nowMs >= this.#nextSecondMs) {
       this.#nextSecondMs = nowMs + SECOND_MS;
-      for (const record of this.#records) record.second(nowMs);
+      for (const record of this.#shards.records) record.second(nowMs);
       this.#changed();
       this.#lookAtBudgets();
     }
@@ -530,7 +264,7 @@ export class FerryEngine implements Engine {
   #lookAtBudgets(): void {
     for (const shard of this.snapshot().shards) {
       const notice = this.#alarm.look(shard);
-      if (notice !== null) this.#notice(notice.level, shard.name, notice.message);
+      if (notice !== null) this.#journal.notice(notice.level, shard.name, notice.message);
     }
   }
 
@@ -548,18 +282,18 @@ export class FerryEngine implements Engine {
       takenAtMs: wallMs(nowMs),
       source: this.#source,
       target: this.#target,
-      shards: this.#records.map((record) => {
+      shards: this.#shards.records.map((record) => {
         const shard = record.snapshot(nowMs);
         const throttled = shard.paused ? null : this.#throttle.reasonOf(record.pace);
         const rate = this.#throttle.ownRate(shard.id);
-        return { ...shard, throttled, rate, verified: this.#desk.verifiedOf(shard, wallMs(nowMs)) };
+        return { ...shard, throttled, rate, verified: this.#validation.verifiedOf(shard, wallMs(nowMs)) };
       }),
       memory: { rss: process.memoryUsage.rss() },
       rate: this.#throttle.picture(),
-      validation: this.#desk.picture(),
+      validation: this.#validation.picture(),
       notices: this.#journal.notices,
       conflicts: this.#journal.conflicts,
-      audit: this.#commands.entries,
+      audit: this.#orders.entries,
       result: this.#result,
     };
   }
@@ -571,9 +305,4 @@ export class FerryEngine implements Engine {
 
 function endpointOf(address: string, side: RunPlan['source']): EndpointSnapshot {
   return { address, ...side };
-}
-
-/** Everything of the shard is on the target. */
-function isDone({ reason }: ShardEnd): boolean {
-  return reason === 'snapshot-done' || reason === 'drained' || reason === 'left';
 }
