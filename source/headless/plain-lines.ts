@@ -16,7 +16,7 @@ import {
   formatTime,
 } from '../ui/format.ts';
 import { type Language, type Messages, messagesFor } from '../ui/messages.ts';
-import { troubleText } from '../ui/shard-lines.ts';
+import { troubleText } from '../ui/shard-words.ts';
 import { snapshotShare, totalsOf } from '../ui/totals.ts';
 import { createNoticeReader } from './every-notice.ts';
 import type { WriteLine } from './json-lines.ts';

@@ -5,8 +5,8 @@ import stringWidth from 'string-width';
 /** Plain ASCII is most of what we print, and measuring it by the general way costs a quarter of a frame. */
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL = /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+/** Control characters, and what is invisible or turns the direction of writing. */
+const CONTROL = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
 const SEGMENTER = new Intl.Segmenter();
 

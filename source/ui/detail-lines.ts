@@ -14,7 +14,7 @@ import {
 } from './format.ts';
 import type { Look } from './look.ts';
 import { noticeStrip, ruleLine } from './notice-lines.ts';
-import { keyspaceEventsText, stateSegments, updatesText, whySegment } from './shard-lines.ts';
+import { keyspaceEventsText, stateSegments, updatesText, whySegment } from './shard-words.ts';
 import { buckets, chart, progressBar } from './sparkline.ts';
 import type { Tone } from './theme.ts';
 import { snapshotShare } from './totals.ts';

@@ -5,7 +5,7 @@ import { cellWidth, padLeft, padRight, printable } from './cell-width.ts';
 import { cutLine, type Line, type Segment, segment } from './cells.ts';
 import { formatByteRate, formatBytes, formatCount, formatDuration, formatLag, formatPercent } from './format.ts';
 import type { Look } from './look.ts';
-import { keyspaceEventsText, whySegment } from './shard-lines.ts';
+import { keyspaceEventsText, whySegment } from './shard-words.ts';
 import { progressBar, sparkline } from './sparkline.ts';
 import { flagLook, stateLook } from './state-look.ts';
 import { snapshotShare } from './totals.ts';

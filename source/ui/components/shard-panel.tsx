@@ -4,7 +4,7 @@ import { memo, type ReactElement } from 'react';
 import type { ShardSnapshot } from '../../engine/contract/shard-snapshot.ts';
 import { type Line, segment, spread } from '../cells.ts';
 import { useLook } from '../look.ts';
-import { panelLines, panelTitle } from '../shard-lines.ts';
+import { panelLines, panelTitle } from '../panel-lines.ts';
 import type { Tone } from '../theme.ts';
 import { TextLine } from './text-line.tsx';
 import { TextLines } from './text-lines.tsx';
