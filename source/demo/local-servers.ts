@@ -21,8 +21,6 @@ export interface ServerOptions {
   /** Further arguments, the last word on every setting: `['--requirepass', 'secret']`. */
   readonly args?: readonly string[] | undefined;
   readonly host?: string | undefined;
-  /** A port to insist on; default: any free one. */
-  readonly port?: number | undefined;
   readonly deadlineMs?: number | undefined;
 }
 
@@ -49,7 +47,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-export interface ClusterOptions extends Omit<ServerOptions, 'port'> {
+export interface ClusterOptions extends ServerOptions {
   readonly masters?: number | undefined;
   readonly replicasPerMaster?: number | undefined;
   /** How long a node may be silent before it counts as down; at least 2000. */
@@ -78,14 +76,14 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const binary = serverBinary(options.binary);
   const version = await binaryVersion(binary);
   for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await findFreePort(host));
+    const port = await findFreePort(host);
     const server = new LocalServer({ binary, version, host, port, args, deadlineMs });
     started.add(server);
     try {
       await server.start();
       return server;
     } catch (error) {
-      const again = options.port === undefined && server.lostItsPort && attempt < PORT_ATTEMPTS;
+      const again = server.lostItsPort && attempt < PORT_ATTEMPTS;
       await server.stop();
       started.delete(server);
       if (!again) throw error;

@@ -1,7 +1,6 @@
 // From the bytes of a command's name to what is known about it, hundreds of thousands of times a second: a hash of the
 // upper-cased bytes into a small open-addressed table, then a comparison of bytes. No string is made on the way.
 
-// biome-ignore lint/style/noRestrictedImports: the rule means our folder of subcommands, this is the package.
 import metadata from '@ioredis/commands/built/commands.json' with { type: 'json' };
 import { ADDED_WRITES, ALSO_WRITES, KEYLESS_KINDS, KINDS, OWN_KEYS } from './command-rules.ts';
 import {

@@ -74,7 +74,9 @@ test('a port that is taken is an error when it was insisted on, with the log in 
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
   const address = holder.address();
   const port = typeof address === 'object' ? address?.port : undefined;
-  await expect(startServer({ port })).rejects.toThrow(/ended while starting.*Address already in use/s);
+  await expect(startServer({ args: ['--port', String(port)] })).rejects.toThrow(
+    /ended while starting.*Address already in use/s,
+  );
   await new Promise((resolve) => holder.close(resolve));
 });
 
