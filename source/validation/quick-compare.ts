@@ -50,7 +50,7 @@ interface Keyspaces {
 export interface QuickOutcome {
   /** Keys proved equal, by type. */
   readonly equal: ReadonlyMap<string, number>;
-  /** Indexes into the batch. */
+  /** Indexes into the batch, rising. */
   readonly doubtful: readonly number[];
 }
 
@@ -100,6 +100,7 @@ export async function quickCompare(pair: QuickPair, database: number, batch: Key
   );
   const isPlain = isSmall && found.equal.get('string') === batch.count;
   pair.habit.note(isPlain);
+  found.doubtful.sort(rising);
   return found;
 }
 
@@ -140,13 +141,17 @@ async function comparePlain(
     const found: Found = { equal: new Map(), doubtful: [] };
     const others = judgeStrings({ ours: strings, theirs: heads }, all, lasting, found);
     strings.release();
-    return { equal: found.equal, doubtful: [...found.doubtful, ...others] };
+    return { equal: found.equal, doubtful: [...found.doubtful, ...others].sort(rising) };
   } catch (error) {
     if (error instanceof ReplyTooLong) return null;
     throw error;
   } finally {
     heads.release();
   }
+}
+
+function rising(a: number, b: number): number {
+  return a - b;
 }
 
 /** null for answers that were too long. @throws the reason of any other failure. */

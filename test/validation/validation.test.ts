@@ -376,20 +376,31 @@ async function callsOf(command: string, description: CompareSide): Promise<numbe
 test.each(PAIRS)('%s: the target is walked once, and again only when it may have own keys', async (_, from, to) => {
   const source = from();
   const target = to();
-  await write(source, strings(3000));
-  await write(target, [...strings(3000), ['SET', 'redferry:own', 'x']]);
+  const lists = (command: string, ...words: string[]) =>
+    Array.from({ length: 20 }, (_, i): Command => [command, `list:${i}`, ...words]);
+  // Not equal at first sight, and lying among the others in no order.
+  const streams = Array.from({ length: 20 }, (_, i): Command => ['XADD', `stream:${i}`, '1-1', 'field', 'value']);
+  const equal = [...strings(3000), ...lists('RPUSH', 'one'), ...streams];
+  await write(source, [...equal, ...EQUAL_BUT_UNLIKE.flatMap((pair) => pair.source)]);
+  await write(target, [...equal, ...EQUAL_BUT_UNLIKE.flatMap((pair) => pair.target), ['SET', 'redferry:own', 'x']]);
+  const all = 3040 + EQUAL_BUT_UNLIKE.length;
   await callsOf('scan', target);
-  expect((await validate({ source, target })).result).toMatchObject({ different: 0, targetChecked: 3000 });
+  expect((await validate({ source, target })).result).toMatchObject({ equal: all, targetChecked: all });
   const once = await callsOf('scan', target);
-  await write(target, [['SET', 'equal:7', 'other']]);
-  expect((await validate({ source, target })).result).toMatchObject({ different: 1, extra: 0, targetChecked: 3000 });
+  await write(target, lists('LSET', '0', 'another'));
+  const differing = { equal: all - 20, different: 20, extra: 0, targetChecked: all };
+  expect((await validate({ source, target })).result).toMatchObject(differing);
   expect(await callsOf('scan', target)).toBe(once);
   await callsOf('exists', source);
   await write(target, [['SET', 'extra', 'x']]);
-  expect((await validate({ source, target })).result).toMatchObject({ different: 2, extra: 1, targetChecked: 3001 });
+  expect((await validate({ source, target })).result).toMatchObject({
+    different: 21,
+    extra: 1,
+    targetChecked: all + 1,
+  });
   expect(await callsOf('scan', target)).toBeGreaterThan(once);
   // The few of its account, and those about which something was found.
-  expect(await callsOf('exists', source)).toBeLessThan(100);
+  expect(await callsOf('exists', source)).toBeLessThan(300);
 });
 
 test('the rate holds it back, a pause stops it, progress is told', async () => {
