@@ -10,8 +10,9 @@ import { DifferenceFile, differenceLine } from '../validation/difference-file.ts
 import { htmlReport } from '../validation/html-report.ts';
 import type { Difference } from '../validation/report.ts';
 import { parseSize } from '../validation/sample-size.ts';
+import type { ValidateProgress } from '../validation/validate-progress.ts';
 import type { ValidateResult } from '../validation/validate-result.ts';
-import { type ValidateProgress, Validation } from '../validation/validation.ts';
+import { Validation } from '../validation/validation.ts';
 import { exact, percent } from '../validation/verdict.ts';
 import { comparedSides } from './compare-sides.ts';
 import { mayRepair, repairAfter, runWarning } from './repair-after.ts';

@@ -5,8 +5,10 @@ import type { Difference } from '../validation/report.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import type { CompareSide } from '../validation/side.ts';
 import type { SettleOptions } from '../validation/suspects.ts';
+import type { Validated } from '../validation/validate-options.ts';
+import type { ValidateProgress } from '../validation/validate-progress.ts';
 import type { ShardVerdict, ValidateResult } from '../validation/validate-result.ts';
-import { type Validated, type ValidateProgress, Validation } from '../validation/validation.ts';
+import { Validation } from '../validation/validation.ts';
 import type { KeyName, RepairKind, ValidationSize } from './contract/command.ts';
 import {
   DIFFERENCES_SHOWN,

@@ -6,7 +6,7 @@ import type { KeyScope } from '../validation/key-scope.ts';
 import { keySlot } from '../validation/key-slot.ts';
 import { FULL, parseSize } from '../validation/sample-size.ts';
 import type { CompareSide } from '../validation/side.ts';
-import type { Validated } from '../validation/validation.ts';
+import type { Validated } from '../validation/validate-options.ts';
 import { waitForApplied } from './applied-offsets.ts';
 import { Comparison } from './comparison.ts';
 import type { CommandOutcome, KeyName, ValidationCommand, ValidationSize } from './contract/command.ts';

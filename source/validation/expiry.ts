@@ -10,6 +10,9 @@ import { count, list } from './side.ts';
 export const NO_EXPIRY = -1;
 export const NO_KEY = -2;
 
+/** A key this near to its expiry is neither equal nor different; what one clock is ahead is added. */
+export const EXPIRY_GUARD_MS = 2000;
+
 /** How far two expiries may lie apart when one of them was taken from PTTL and a clock. */
 const CLOCK_TOLERANCE_MS = 1000;
 

@@ -1,11 +1,10 @@
 // Looks once more at keys that were different: after a repair, each of them is equal, or still is not, and why.
 import type { WaitForApplied } from './barrier.ts';
-import { toleranceFor } from './expiry.ts';
+import { EXPIRY_GUARD_MS, toleranceFor } from './expiry.ts';
 import { openSides } from './linked-sides.ts';
 import { type Difference, sidedKey } from './report.ts';
 import type { CompareSide } from './side.ts';
 import { type Settled, settleSuspects } from './suspects.ts';
-import { EXPIRY_GUARD_MS } from './validation.ts';
 
 export interface RecheckOptions {
   readonly source: CompareSide;

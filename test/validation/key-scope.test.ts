@@ -5,7 +5,8 @@ import type { Command } from '../../source/validation/connection.ts';
 import { type DatabaseNumbers, placesOf } from '../../source/validation/database-numbers.ts';
 import { EVERY_KEY, type KeyScope } from '../../source/validation/key-scope.ts';
 import { type CompareSide, openSide } from '../../source/validation/side.ts';
-import { type ValidateOptions, Validation } from '../../source/validation/validation.ts';
+import type { ValidateOptions } from '../../source/validation/validate-options.ts';
+import { Validation } from '../../source/validation/validation.ts';
 import { useServers as serversOfThisFile } from '../support/servers.ts';
 import { openStandalone } from './stores.ts';
 

@@ -7,7 +7,8 @@ import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'v
 import type { Command } from '../../source/validation/connection.ts';
 import { ReplyError } from '../../source/validation/resp-reader.ts';
 import { type CompareSide, openSide, text } from '../../source/validation/side.ts';
-import { type Validated, type ValidateOptions, Validation } from '../../source/validation/validation.ts';
+import type { Validated, ValidateOptions } from '../../source/validation/validate-options.ts';
+import { Validation } from '../../source/validation/validation.ts';
 import { useServers as serversOfThisFile, testServer } from '../support/servers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
