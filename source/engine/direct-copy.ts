@@ -3,8 +3,8 @@
 import { ServerInfo } from '../topology/server-info.ts';
 import { placesOf } from '../validation/database-numbers.ts';
 import { clockOf, expiryCommand, expiryOf, NO_EXPIRY } from '../validation/expiry.ts';
+import type { LinkedSide } from '../validation/linked-side.ts';
 import { openSides } from '../validation/linked-sides.ts';
-import type { LinkedSide } from '../validation/located-replies.ts';
 import { type Difference, sidedKey } from '../validation/report.ts';
 import { ReplyError } from '../validation/resp-reader.ts';
 import { type CompareSide, type Side, text } from '../validation/side.ts';

@@ -2,7 +2,7 @@
 // as bytes for whole batches. What the clocks of both sides say is measured here once.
 import { BufferPool } from './buffer-pool.ts';
 import { clockOf } from './expiry.ts';
-import type { LinkedSide } from './located-replies.ts';
+import type { LinkedSide } from './linked-side.ts';
 import { ReplyLink } from './reply-link.ts';
 import { type CompareSide, connectionOptions, openSide, type Side } from './side.ts';
 

@@ -2,11 +2,15 @@
 // same bytes. No DUMP: encoding and checksum cost the servers more than the plain value, and versions differ in them. What
 // is not proved equal here (other order of a hash table, other text of a double, too big, streams, really different) is
 // doubtful and goes to key-compare.ts. Never says that a key differs.
+
+import type { Answers } from './answers.ts';
+import { sameExpiries } from './batch-expiries.ts';
 import { targetOf } from './database-numbers.ts';
-import { expiryOf, NO_EXPIRY, sameExpiry, settledExpiry } from './expiry.ts';
 import type { Indexes, KeyBatch } from './key-batch.ts';
-import { AFTER, type Answers, askAbout, type LinkedSide, QUESTIONS, type Question } from './located-replies.ts';
+import { askKeyspaces, type Databases, fieldsMayExpire, mayExpire } from './keyspaces.ts';
+import { askAbout, type LinkedSide } from './linked-side.ts';
 import type { PlainHabit } from './plain-batch.ts';
+import { AFTER, QUESTIONS, type Question } from './questions.ts';
 import { ReplyTooLong } from './reply-link.ts';
 
 /** By MEMORY USAGE: larger values are compared in windows. */
@@ -31,20 +35,6 @@ interface TypeReading {
   readonly question: Question;
   /** Where the order means nothing: how many elements of the reply belong together. */
   readonly unordered: number | null;
-}
-
-const SIDES = ['source', 'target'] as const;
-
-/** The number that the batch's database has on each side. */
-interface Databases {
-  readonly source: number;
-  readonly target: number;
-}
-
-/** INFO keyspace of each node. */
-interface Keyspaces {
-  readonly source: readonly string[];
-  readonly target: readonly string[];
 }
 
 export interface QuickOutcome {
@@ -84,7 +74,8 @@ export async function quickCompare(pair: QuickPair, database: number, batch: Key
   ]);
   const keyspaces = { source: ours, target: sizes.textsAfter() };
   const expiring = mayExpire(keyspaces, databases);
-  const fieldsExpire = fieldsMayExpire(pair, keyspaces, databases);
+  const knowFields = pair.source.side.fieldExpiry && pair.target.side.fieldExpiry;
+  const fieldsExpire = knowFields && fieldsMayExpire(keyspaces, databases);
   const chunks = cut(sizes, all, found);
   sizes.release();
   const isSmall = chunks.length === 1 && found.doubtful.length === 0;
@@ -218,19 +209,6 @@ async function askBoth(
   throw ours.status === 'rejected' ? ours.reason : theirs.status === 'rejected' ? theirs.reason : null;
 }
 
-async function askKeyspaces({ links }: LinkedSide): Promise<string[]> {
-  return Promise.all(
-    links.map(async (link) => {
-      const replies = await link.request([KEYSPACE], 1);
-      const text = replies.bytes.toString('latin1', 0, replies.end);
-      link.release(replies);
-      return text;
-    }),
-  );
-}
-
-const KEYSPACE = Buffer.from(AFTER.keyspace, 'latin1');
-
 /** Chunks of keys whose values are small enough to be read together; the rest is doubtful. */
 function cut(sizes: Answers, all: Uint32Array, { doubtful }: Found): Indexes[] {
   const chunks: number[][] = [];
@@ -312,80 +290,4 @@ async function judgeOthers(
     release();
     if (same > 0) equal.set(type, same);
   }
-}
-
-/** 1 for each key whose expiry is the same on both sides. */
-async function sameExpiries(
-  pair: QuickPair,
-  databases: Databases,
-  batch: KeyBatch,
-  indexes: Indexes,
-): Promise<Uint8Array> {
-  const [ours, theirs] = await Promise.all([
-    askExpiries(pair.source, databases.source, batch, indexes),
-    askExpiries(pair.target, databases.target, batch, indexes),
-  ]);
-  const same = new Uint8Array(indexes.length);
-  for (let place = 0; place < indexes.length; place++) {
-    const a = ours[place] ?? Number.NaN;
-    // A key that is gone answers -2, and so does one that was never there.
-    const there = a >= NO_EXPIRY;
-    const b = settledExpiry(pair.target.side, theirs[place] ?? Number.NaN);
-    same[place] = there && sameExpiry(a, b, pair.toleranceMs) ? 1 : 0;
-  }
-  return same;
-}
-
-/** Unix ms, or -1 and -2 as the servers say it. */
-async function askExpiries(
-  linked: LinkedSide,
-  database: number,
-  batch: KeyBatch,
-  indexes: Indexes,
-): Promise<Float64Array> {
-  const exact = linked.side.exactExpiry;
-  const question = exact ? QUESTIONS.expiresAt : QUESTIONS.timeLeft;
-  const answers = await askAbout(linked, database, batch, indexes, question, { after: exact ? null : AFTER.time });
-  const clocks = exact ? [0] : answers.textsAfter().map(clockIn);
-  const expiries = new Float64Array(indexes.length);
-  for (let place = 0; place < indexes.length; place++) {
-    expiries[place] = expiryOf(exact, answers.signedIn(place), clocks[answers.partOf(place)] ?? 0);
-  }
-  answers.release();
-  return expiries;
-}
-
-/** The reply of TIME, still as text: seconds and microseconds on lines of their own. */
-function clockIn(reply: string): number {
-  const [seconds = '', micros = ''] = reply.match(/^\d+$/gm) ?? [];
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-}
-
-/**
- * Whether any key of the database has an expiry, on either side: INFO tells in one line for a thousand keys what
- * PEXPIRETIME would tell in a thousand. A side that does not say it is asked key by key.
- */
-function mayExpire(keyspaces: Keyspaces, databases: Databases): boolean {
-  return SIDES.some((side) => keyspaces[side].some((text) => keyspaceNumber(text, databases[side], 'expires') !== 0));
-}
-
-/** The same for fields of hashes: `subexpiry` of Redis 7.4, `keys_with_volatile_items` of Valkey 9. */
-function fieldsMayExpire(pair: QuickPair, keyspaces: Keyspaces, databases: Databases): boolean {
-  if (!pair.source.side.fieldExpiry || !pair.target.side.fieldExpiry) return false;
-  return SIDES.some((side) =>
-    keyspaces[side].some(
-      (text) =>
-        keyspaceNumber(text, databases[side], 'subexpiry') !== 0 &&
-        keyspaceNumber(text, databases[side], 'keys_with_volatile_items') !== 0,
-    ),
-  );
-}
-
-/** null when the line does not have it; 0 when there is no line, since the database is empty then. */
-function keyspaceNumber(text: string, database: number, name: string): number | null {
-  if (!text.includes('# Keyspace')) return null;
-  const line = new RegExp(`^db${database}:(.*)$`, 'm').exec(text)?.[1];
-  if (line === undefined) return 0;
-  const value = new RegExp(`(?:^|,)${name}=(\\d+)`).exec(line)?.[1];
-  return value === undefined ? null : Number(value);
 }

@@ -3,7 +3,7 @@
 import { lazyKeys, scanBatch, scanCommand } from './key-batch.ts';
 import { countKeys, EVERY_KEY, isPicky, type KeyScope } from './key-scope.ts';
 import { keySlot } from './key-slot.ts';
-import type { LinkedSide } from './located-replies.ts';
+import type { LinkedSide } from './linked-side.ts';
 import type { KeySource, ScanWindow } from './sampler.ts';
 import { count, text } from './side.ts';
 import type { StratumPlace } from './strata.ts';

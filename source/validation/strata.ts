@@ -1,6 +1,6 @@
 // The parts a comparison goes through one by one: each database of each node, on both sides.
 import { countKeys, hasDatabase, isPicky, type KeyScope } from './key-scope.ts';
-import type { LinkedSide } from './located-replies.ts';
+import type { LinkedSide } from './linked-side.ts';
 import { type Side, text } from './side.ts';
 
 export interface StratumPlace {
