@@ -1,58 +1,21 @@
-// Where the snapshot keys come that the target has already. Each is compared with what is there; equal values are let be,
-// the rest is judged by the policy in force at that moment (engine/conflict-judge.ts), and what may be rewritten is sent
-// once more with permission to replace. It works on links of its own, before the stream begins: each key occurs once.
-import { encodeCommand } from '../protocol/resp-encode.ts';
-import { type Dialect, hasFieldExpiries } from '../rdb/format.ts';
-import { type BlockLink, type BlockReply, TargetRefusal } from '../writers/block-link.ts';
+// Where the snapshot keys come that the target has already, and wait their turn. Each is compared with what is there; equal
+// values are let be, the rest is judged by the policy in force at that moment (conflict-judge.ts), and what may be rewritten
+// is sent once more with permission to replace (conflict-rounds.ts). What was put aside comes when the snapshot is through.
+// It works on links of its own, before the stream begins: each key occurs once.
+import type { BlockLink } from '../writers/block-link.ts';
 import type { NativeKey } from '../writers/native-writer.ts';
-import type { RefusedCommand } from '../writers/node-writer.ts';
-import { overwriting } from '../writers/snapshot-writer.ts';
-import { judgeReply } from '../writers/target-replies.ts';
-import { ConflictFile, type PutAside } from './conflict-file.ts';
-import { ConflictJudge, type Judgement, type QuestionText } from './conflict-judge.ts';
-import {
-  type Comparison,
-  compareSides,
-  type Incoming,
-  readIncoming,
-  type SideOptions,
-  showIncoming,
-  shownExpiry,
-  showPresent,
-} from './conflict-sides.ts';
-import type {
-  ConflictDecision,
-  ConflictDifference,
-  ConflictPolicy,
-  ConflictSide,
-  ConflictStanding,
-} from './contract/conflict.ts';
-import { FerryError } from './errors.ts';
+import type { RefusedWrite, Settled } from './conflict-entry.ts';
+import { ConflictFile } from './conflict-file.ts';
+import { ConflictJudge, type QuestionText } from './conflict-judge.ts';
+import { ConflictRounds, type ConflictRoundsHost } from './conflict-rounds.ts';
+import { type SideOptions, shownExpiry, showPresent } from './conflict-sides.ts';
+import type { ConflictDecision, ConflictPolicy, ConflictSide, ConflictStanding } from './contract/conflict.ts';
 import type { NodeLinks } from './node-links.ts';
 import { printableKey } from './refusal.ts';
 
-/** One conflict that has been settled. */
-export interface Settled {
-  readonly database: number;
-  readonly key: Buffer;
-  readonly outcome: 'rewritten' | 'ignored';
-  readonly difference: ConflictDifference;
-  readonly types: { readonly source: string; readonly target: string };
-}
-
-export interface DeskHost {
-  settled(conflict: Settled): void;
-  /** The target has that value already. @param isOwn it was counted by an earlier attempt. */
-  alreadyThere(database: number, key: Buffer, isOwn: boolean): void;
-  /** The key is the source's on the target since an earlier attempt: replacing it is no conflict. */
-  isOwn(database: number, key: Buffer): boolean;
-  /** Such a key is replaced. */
-  ownReplaced(database: number, key: Buffer): void;
+export interface DeskHost extends ConflictRoundsHost {
   /** A question is open; nothing goes on before it is answered. */
   asks(): void;
-  /** Nobody can be asked: the run ends with this key. */
-  panic(database: number, key: Buffer): void;
-  refused(command: RefusedCommand): void;
   /** Progress, and perhaps room. */
   relieved(): void;
   failed(error: unknown): void;
@@ -65,23 +28,6 @@ export interface DeskOptions extends SideOptions {
   readonly directory: string;
   /** Of the file for what is put aside. */
   readonly name: string;
-}
-
-/** A write that found its key there. */
-interface Entry {
-  readonly database: number;
-  readonly args: readonly Buffer[];
-  readonly incoming: Incoming;
-}
-
-type Refused = Pick<Entry, 'database' | 'args'>;
-type Difference = Extract<Comparison, { readonly state: 'different' }>;
-
-interface Write {
-  readonly entry: Entry;
-  readonly args: readonly (string | Buffer)[];
-  /** null: the key was gone, and this is the first write of it. */
-  readonly replaced: Difference | null;
 }
 
 /** The snapshot's side of a value that is still on its way. */
@@ -98,17 +44,15 @@ const ROUND_KEYS = 256;
 const ROUND_BYTES = 1024 * 1024;
 /** From here on nothing more is taken from the snapshot. */
 const MOST_PENDING = 1024;
-const RETRY_MS = 1000;
 
 export class ConflictDesk {
-  /** Why a write is sent again, as part of a sentence, or null. */
-  #putOff: string | null = null;
   readonly #links: NodeLinks;
   readonly #options: DeskOptions;
   readonly #host: DeskHost;
   readonly #judge: ConflictJudge;
   readonly #file: ConflictFile;
-  readonly #pending: Refused[] = [];
+  readonly #rounds: ConflictRounds;
+  readonly #pending: RefusedWrite[] = [];
   /** The snapshot is through: what was put aside is decided. */
   #through = false;
   /** What the person chose for everything that was put aside. */
@@ -116,7 +60,6 @@ export class ConflictDesk {
   #position = 0;
   #working = false;
   #destroyed = false;
-  readonly #collected: Record<ConflictDifference, number> = { type: 0, value: 0, expiry: 0, 'not-compared': 0 };
 
   constructor(links: NodeLinks, options: DeskOptions, host: DeskHost) {
     this.#links = links;
@@ -124,6 +67,7 @@ export class ConflictDesk {
     this.#host = host;
     this.#judge = new ConflictJudge(options.policy, options.asks, () => host.asks());
     this.#file = new ConflictFile(options.directory, options.name);
+    this.#rounds = new ConflictRounds(links, options, this.#judge, this.#file, host);
   }
 
   /** Nothing is undecided. */
@@ -138,7 +82,9 @@ export class ConflictDesk {
 
   /** Why nothing is sent at present, as part of a sentence, or null. */
   get waiting(): string | null {
-    return this.#judge.question === null ? this.#putOff : 'the target has a key already: key c asks (redferry attach)';
+    return this.#judge.question === null
+      ? this.#rounds.putOff
+      : 'the target has a key already: key c asks (redferry attach)';
   }
 
   get standing(): Omit<ConflictStanding, 'kept'> {
@@ -190,7 +136,8 @@ export class ConflictDesk {
     if (judgement === 'panic') this.#host.panic(database, key);
     if (judgement !== 'rewrite' && judgement !== 'ignore') return 'leave';
     const types = { source: source.type, target: present.kind };
-    this.#settle(judgement === 'rewrite' ? 'rewritten' : 'ignored', { database, key, difference, types });
+    const outcome: Settled['outcome'] = judgement === 'rewrite' ? 'rewritten' : 'ignored';
+    this.#host.settled({ database, key, outcome, difference, types });
     return judgement === 'rewrite' ? 'rewrite' : 'leave';
   }
 
@@ -207,6 +154,7 @@ export class ConflictDesk {
 
   destroy(): void {
     this.#destroyed = true;
+    this.#rounds.destroy();
     this.#links.destroy();
     void this.#file.remove();
   }
@@ -228,14 +176,14 @@ export class ConflictDesk {
 
   async #work(): Promise<void> {
     while (!this.#destroyed) {
-      if (this.#pending.length > 0) await this.#round(this.#takePending(), null);
+      if (this.#pending.length > 0) this.#pending.push(...(await this.#rounds.run(this.#takePending(), null)));
       else if (this.#through && this.#file.count > 0) await this.#decideCollected();
       else return;
       this.#host.relieved();
     }
   }
 
-  #takePending(): readonly Refused[] {
+  #takePending(): readonly RefusedWrite[] {
     let bytes = 0;
     let count = 0;
     for (const { args } of this.#pending) {
@@ -255,189 +203,10 @@ export class ConflictDesk {
       return;
     }
     const items = await this.#file.take(ROUND_BYTES, ROUND_KEYS);
-    for (const { difference } of items) this.#collected[difference]--;
-    await this.#round(items, () => this.#forAll);
+    this.#pending.push(...(await this.#rounds.run(items, () => this.#forAll)));
   }
 
   #collectedQuestion(): QuestionText {
-    return { kind: 'collected', differences: { ...this.#collected }, total: this.#file.count };
+    return { kind: 'collected', differences: { ...this.#file.differences }, total: this.#file.count };
   }
-
-  /**
-   * Compares, judges in order, writes.
-   * @param decided what was decided for all of them, if anything.
-   */
-  async #round(items: readonly Refused[], decided: (() => 'rewrite' | 'ignore' | null) | null): Promise<void> {
-    const entries = items.map(
-      ({ database, args }): Entry => ({ database, args, incoming: readIncoming(args, this.#options.dialect) }),
-    );
-    const comparisons = await this.#compare(entries);
-    let writes: Write[] = [];
-    const aside: PutAside[] = [];
-    for (const [index, entry] of entries.entries()) {
-      const comparison = comparisons[index];
-      if (comparison === undefined || this.#destroyed) return;
-      const { database } = entry;
-      const { key } = entry.incoming;
-      const isOwn = this.#host.isOwn(database, key);
-      if (comparison.state === 'equal') {
-        this.#host.alreadyThere(database, key, isOwn);
-        const args = holdingExpiry(entry, this.#options.dialect);
-        if (args !== null) writes.push({ entry, args, replaced: null });
-        continue;
-      }
-      if (comparison.state === 'gone') {
-        // It expired or was deleted since: the write that found it there is sent as it was.
-        writes.push({ entry, args: comparison.expired ? overwriting(entry.args) : entry.args, replaced: null });
-        continue;
-      }
-      if (isOwn) {
-        this.#host.ownReplaced(database, key);
-        writes.push({ entry, args: overwriting(entry.args), replaced: null });
-        continue;
-      }
-      if (this.#judge.policy === 'panic' && writes.length > 0) {
-        // Nothing that was decided waits for the answer to a question.
-        await this.#write(writes);
-        writes = [];
-      }
-      const judgement =
-        decided?.() ?? (await this.#judge.judge(() => this.#describe(entry, comparison.difference), true));
-      if (judgement === 'panic') {
-        this.#host.panic(entry.database, entry.incoming.key);
-        return;
-      }
-      this.#apply(judgement, entry, comparison, writes, aside);
-    }
-    await this.#file.add(aside);
-    await this.#write(writes);
-  }
-
-  #apply(
-    judgement: Exclude<Judgement, 'panic'>,
-    entry: Entry,
-    found: Difference,
-    writes: Write[],
-    aside: PutAside[],
-  ): void {
-    const { database, args } = entry;
-    switch (judgement) {
-      case 'rewrite':
-        writes.push({ entry, args: overwriting(args), replaced: found });
-        break;
-      case 'ignore':
-        this.#settle('ignored', this.#conflictOf(entry, found));
-        break;
-      case 'defer':
-        aside.push({ database, args, difference: found.difference });
-        this.#collected[found.difference]++;
-        break;
-    }
-  }
-
-  #conflictOf({ database, incoming }: Entry, { difference, present }: Difference): Omit<Settled, 'outcome'> {
-    return { database, key: incoming.key, difference, types: { source: incoming.kind, target: present.kind } };
-  }
-
-  #settle(outcome: Settled['outcome'], conflict: Omit<Settled, 'outcome'>): void {
-    this.#host.settled({ ...conflict, outcome });
-  }
-
-  async #describe(entry: Entry, difference: ConflictDifference): Promise<QuestionText> {
-    const { database, incoming } = entry;
-    const link = await this.#links.link(this.#links.nodeOf(incoming.key));
-    await link.select(database);
-    const { side } = await showPresent(link, incoming.key, this.#options);
-    const source = showIncoming(incoming, this.#options.dialect);
-    return { kind: 'key', database, key: printableKey(incoming.key), difference, source, target: side };
-  }
-
-  async #compare(entries: readonly Entry[]): Promise<readonly Comparison[]> {
-    const results: Comparison[] = [];
-    await this.#onEachNode(
-      entries.map((entry, index) => ({ entry, index })),
-      async (link, items) => {
-        const incoming = items.map(({ entry }) => entry.incoming);
-        const found = await compareSides(link, incoming, this.#options);
-        for (const [place, { index }] of items.entries())
-          results[index] = found[place] ?? { state: 'gone', expired: false };
-      },
-    );
-    return results;
-  }
-
-  async #write(writes: readonly Write[]): Promise<void> {
-    let left = writes;
-    while (left.length > 0 && !this.#destroyed) {
-      const again: Write[] = [];
-      await this.#onEachNode(left, async (link, items) => {
-        const commands = items.map(({ args }) => encodeCommand(args));
-        const replies = await link.run(commands, commands.length);
-        for (const [index, write] of items.entries()) {
-          if (!this.#written(write, replies[index] ?? null, link.address)) again.push(write);
-        }
-      });
-      if (again.length === 0) this.#putOff = null;
-      else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      left = again;
-    }
-  }
-
-  /** false: to be sent again. @throws FerryError when the target can take no more at all. */
-  #written({ entry, args, replaced }: Write, reply: BlockReply, address: string): boolean {
-    if (reply === null || reply === 0) {
-      // SET NX: somebody has made the key since it was gone. PEXPIREAT: it has gone since it was there.
-      this.#pending.push(entry);
-      return true;
-    }
-    if (!(reply instanceof TargetRefusal)) {
-      if (replaced !== null) this.#settle('rewritten', this.#conflictOf(entry, replaced));
-      return true;
-    }
-    const { meaning, remedy } = judgeReply(reply.text);
-    switch (meaning) {
-      case 'conflict':
-        this.#pending.push(entry);
-        return true;
-      case 'refused':
-        this.#host.refused({
-          database: entry.database,
-          args: args.map((arg) => (typeof arg === 'string' ? Buffer.from(arg) : arg)),
-          reason: reply.text,
-        });
-        return true;
-      case 'moved':
-      case 'fatal':
-        throw new FerryError(`The target ${address} ${remedy} (${reply.text}).`, { code: 'target-lost' });
-      default:
-        this.#putOff = `the target ${address} ${remedy} (${reply.text}); trying again every second`;
-        return false;
-    }
-  }
-
-  /** Does the work for each node at once, database by database; a link has one block under way at a time. */
-  async #onEachNode<T extends { readonly entry: Entry }>(
-    items: readonly T[],
-    work: (link: BlockLink, items: readonly T[]) => Promise<void>,
-  ): Promise<void> {
-    const byNode = Map.groupBy(items, ({ entry }) => this.#links.nodeOf(entry.incoming.key));
-    await Promise.all(
-      [...byNode].map(async ([node, ofNode]) => {
-        const link = await this.#links.link(node);
-        for (const [database, ofDatabase] of Map.groupBy(ofNode, ({ entry }) => entry.database)) {
-          await link.select(database);
-          await work(link, ofDatabase);
-        }
-      }),
-    );
-  }
-}
-
-/**
- * The target must not let a key expire by its own clock while the run lasts (protocol/held-expiry.ts): of an equal value
- * its expiry is written as the snapshot's would be. null when there is none.
- */
-function holdingExpiry({ args, incoming }: Entry, dialect: Dialect): Write['args'] | null {
-  if (!incoming.plain && hasFieldExpiries(incoming.type, dialect)) return overwriting(args);
-  return incoming.expiresAtMs < 0 ? null : ['PEXPIREAT', incoming.key, String(incoming.expiresAtMs)];
 }

@@ -16,6 +16,7 @@ const HEAD_BYTES = 9;
 export class ConflictFile {
   /** Not read back yet. */
   count = 0;
+  readonly #differences: Record<ConflictDifference, number> = { type: 0, value: 0, expiry: 0, 'not-compared': 0 };
   readonly #directory: string;
   readonly #name: string;
   #file: SpoolFile | null = null;
@@ -25,6 +26,11 @@ export class ConflictFile {
   constructor(directory: string, name: string) {
     this.#directory = directory;
     this.#name = name;
+  }
+
+  /** What differs in those that were not read back yet. */
+  get differences(): Readonly<Record<ConflictDifference, number>> {
+    return this.#differences;
   }
 
   /** @throws Error of the disk. */
@@ -42,6 +48,7 @@ export class ConflictFile {
     await this.#file.write(pieces, this.#written);
     this.#written += pieces.reduce((sum, piece) => sum + piece.length, 0);
     this.count += items.length;
+    for (const { difference } of items) this.#differences[difference]++;
   }
 
   /** The oldest, and those behind it up to about so many bytes and so many. @throws Error of the disk. */
@@ -57,6 +64,7 @@ export class ConflictFile {
       const difference = CONFLICT_DIFFERENCES[head.readUInt8(8)] ?? 'not-compared';
       items.push({ database: head.readUInt32LE(0), args: argumentsOf(command), difference });
       this.count--;
+      this.#differences[difference]--;
     }
     if (this.count === 0) {
       this.#read = 0;

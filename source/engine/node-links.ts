@@ -43,6 +43,24 @@ export class NodeLinks {
     return link;
   }
 
+  /** Does the work for each node at once, database by database; a link has one block under way at a time. */
+  async onEachNode<T>(
+    items: readonly T[],
+    placeOf: (item: T) => { readonly database: number; readonly key: Buffer },
+    work: (link: BlockLink, items: readonly T[]) => Promise<void>,
+  ): Promise<void> {
+    const byNode = Map.groupBy(items, (item) => this.nodeOf(placeOf(item).key));
+    await Promise.all(
+      [...byNode].map(async ([node, ofNode]) => {
+        const link = await this.link(node);
+        for (const [database, ofDatabase] of Map.groupBy(ofNode, (item) => placeOf(item).database)) {
+          await link.select(database);
+          await work(link, ofDatabase);
+        }
+      }),
+    );
+  }
+
   keepAlive(): void {
     for (const link of this.#links.values()) link.keepAlive();
   }

@@ -1,6 +1,6 @@
 // The settled conflicts of one shard: counted all, and told to the main thread in bunches for the view and the file.
 
-import type { Settled } from './conflict-desk.ts';
+import type { Settled } from './conflict-entry.ts';
 import type { ConflictCounts, ToldConflict } from './contract/conflict.ts';
 import { printableKey } from './refusal.ts';
 
