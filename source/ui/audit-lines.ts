@@ -15,7 +15,8 @@ export interface AuditFrame {
   readonly look: Look;
 }
 
-const LINES_MOST = 4;
+/** An export names two files with their paths. */
+const LINES_MOST = 8;
 /** Cells for what was asked: the longest usual command. */
 const COMMAND_WIDTH = 17;
 

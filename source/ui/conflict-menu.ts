@@ -10,6 +10,7 @@ import {
 } from '../engine/contract/conflict.ts';
 import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
 import type { Acting } from './binding.ts';
+import type { BoxLines } from './box-lines.ts';
 import { padRight, printable, truncate, wrap } from './cell-width.ts';
 import { cutLine, type Line, segment } from './cells.ts';
 import { formatBytes, formatDateTime, formatExact, UNKNOWN } from './format.ts';
@@ -78,45 +79,49 @@ const optionLines = (options: readonly (readonly [KeyName, string])[], width: nu
 
 const titled = (text: string, width: number): Line[] => wrap(text, width).map((part): Line => [segment(part, 'title')]);
 
-const keyLines = (name: string, question: KeyQuestion, width: number, look: Look): Line[] => {
+const keyLines = (name: string, question: KeyQuestion, width: number, look: Look): BoxLines => {
   const { conflict } = look.messages;
-  return [
-    ...titled(conflict.keyTitle(name, conflict.difference[question.difference]), width),
-    cutLine([segment(printable(`${question.key}  (db ${question.database})`))], width),
-    ...sideRows(question.source, question.target, width, look),
-    ...optionLines(conflict.keyOptions, width),
-  ];
+  return {
+    about: [
+      ...titled(conflict.keyTitle(name, conflict.difference[question.difference]), width),
+      cutLine([segment(printable(`${question.key}  (db ${question.database})`))], width),
+      ...sideRows(question.source, question.target, width, look),
+    ],
+    answers: optionLines(conflict.keyOptions, width),
+  };
 };
 
-const collectedLines = (name: string, question: CollectedQuestion, width: number, look: Look): Line[] => {
+const collectedLines = (name: string, question: CollectedQuestion, width: number, look: Look): BoxLines => {
   const { conflict } = look.messages;
   const counts = CONFLICT_DIFFERENCES.filter((difference) => question.differences[difference] > 0).map(
     (difference) => `${conflict.difference[difference]}: ${formatExact(question.differences[difference])}`,
   );
-  return [
-    ...titled(conflict.collectedTitle(name, formatExact(question.total)), width),
-    ...wrap(counts.join(', '), width).map((text): Line => [segment(text)]),
-    [],
-    ...optionLines(conflict.collectedOptions, width),
-  ];
+  return {
+    about: [
+      ...titled(conflict.collectedTitle(name, formatExact(question.total)), width),
+      ...wrap(counts.join(', '), width).map((text): Line => [segment(text)]),
+    ],
+    answers: optionLines(conflict.collectedOptions, width),
+  };
 };
 
-const policyLines = (name: string, policies: readonly ConflictPolicy[], width: number, look: Look): Line[] => {
+const policyLines = (name: string, policies: readonly ConflictPolicy[], width: number, look: Look): BoxLines => {
   const { conflict } = look.messages;
-  return [
-    ...titled(conflict.policyTitle(name, [...new Set(policies)].join(', ')), width),
-    ...wrap(conflict.policyNote, width).map((text): Line => [segment(text, 'dim')]),
-    [],
-    ...optionLines(conflict.policyOptions, width),
-  ];
+  return {
+    about: [
+      ...titled(conflict.policyTitle(name, [...new Set(policies)].join(', ')), width),
+      ...wrap(conflict.policyNote, width).map((text): Line => [segment(text, 'dim')]),
+    ],
+    answers: optionLines(conflict.policyOptions, width),
+  };
 };
 
 /** The lines inside the box. */
-export const menuLines = (menu: MenuName, state: ScreenState, width: number, look: Look): readonly Line[] => {
+export const menuLines = (menu: MenuName, state: ScreenState, width: number, look: Look): BoxLines => {
   const { shards } = state.snapshot;
   if (menu === 'search-conflicts') {
     const { searchTitle } = look.messages.conflict;
-    return [...titled(searchTitle, width), [segment(`> ${printable(state.ui.typed)}_`, 'title')]];
+    return { about: titled(searchTitle, width), answers: [[segment(`> ${printable(state.ui.typed)}_`, 'title')]] };
   }
   if (menu === 'policy-all') {
     const policies = shards.map(({ conflictPolicy }) => conflictPolicy);
@@ -127,7 +132,7 @@ export const menuLines = (menu: MenuName, state: ScreenState, width: number, loo
     return policyLines(shard?.name ?? '', shard === undefined ? [] : [shard.conflictPolicy], width, look);
   }
   const asking = askedNow(state);
-  if (asking === null) return [];
+  if (asking === null) return { about: [], answers: [] };
   const { shard, question } = asking;
   return question.kind === 'key'
     ? keyLines(shard.name, question, width, look)

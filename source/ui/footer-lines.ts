@@ -7,9 +7,11 @@ import { footerBindings } from './keymap.ts';
 import type { Look } from './look.ts';
 import type { ScreenState } from './screen-model.ts';
 import type { Tone } from './theme.ts';
+import type { Flash } from './ui-state.ts';
 
-/** Lines of the reason under a result. */
+/** Lines of the reason under a result, and of a passing sentence. */
 const REASON_LINES = 2;
+const FLASH_LINES = 2;
 
 const resultTone = ({ exitCode }: EngineResult): Tone => (exitCode === 0 ? 'good' : exitCode === 6 ? 'warn' : 'bad');
 
@@ -34,11 +36,17 @@ const hints = (state: ScreenState, width: number, { messages }: Look): Line => {
   return [segment(' '), ...fitCells(cells, width - 1)];
 };
 
+const flashLines = ({ text, tone }: Flash, width: number): Line[] => {
+  const room = Math.max(10, width - 2);
+  const [first = '', ...others] = wrap(printable(text), room);
+  const parts = others.length < FLASH_LINES ? [first, ...others] : [first, others.join(' ')];
+  return parts.map((part) => cutLine([segment(` ${part}`, tone)], width));
+};
+
 /** The lines of the foot; at least one. */
 export const footerLines = (state: ScreenState, width: number, look: Look): Line[] => {
   const { snapshot, ui, nowMs } = state;
   const flash = ui.flash !== null && nowMs < ui.flash.untilMs ? ui.flash : null;
-  const last =
-    flash === null ? hints(state, width, look) : cutLine([segment(` ${printable(flash.text)}`, flash.tone)], width);
-  return snapshot.result === null ? [last] : [...banner(snapshot.result, width, look), last];
+  const last = flash === null ? [hints(state, width, look)] : flashLines(flash, width);
+  return snapshot.result === null ? last : [...banner(snapshot.result, width, look), ...last];
 };

@@ -101,7 +101,7 @@ export const MESSAGES_EN: Messages = {
     inFlight: 'in flight',
     held: 'expiries held',
     refused: 'refused',
-    verified: 'verified',
+    verified: 'comparison',
     commands: 'commands',
     replid: 'replid',
     offset: 'offset',

@@ -99,7 +99,7 @@ export const MESSAGES_ZH: Messages = {
     inFlight: '未确认',
     held: '暂缓过期',
     refused: '被拒',
-    verified: '校验',
+    verified: '比对',
     commands: '命令',
     replid: '复制 ID',
     offset: '偏移',

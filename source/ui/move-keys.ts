@@ -37,6 +37,9 @@ const STEPS: Readonly<Record<KeyName, readonly [horizontal: number, vertical: nu
   l: [1, 0],
 };
 
+/** Differing keys that a page up or down passes by: about as many as a small terminal shows. */
+const VALIDATION_PAGE = 10;
+
 /** The help is longer than a small terminal. */
 const scrollHelp = ({ shown, plan, change, helpRows }: Acting, step: number): void => {
   const room = plan.bodyHeight + plan.noticeHeight - 1;
@@ -83,6 +86,10 @@ const page = (acting: Acting, key: KeyName): void => {
     acting.change({ type: 'scroll-log', end });
     return;
   }
+  if (shown.ui.screen === 'validation') {
+    moveInValidation(acting, 0, sign * VALIDATION_PAGE);
+    return;
+  }
   moveSelection(acting, sign * Math.max(1, plan.mode === 'panels' ? plan.grid.columns : plan.bodyHeight - 2));
 };
 
@@ -97,6 +104,11 @@ const toEnd = (acting: Acting, key: KeyName): void => {
   if (list !== null) {
     const step = isFirst ? -list.length : list.length;
     acting.change({ type: 'scroll-log', end: scrollLog(list, shown.ui.logEnd, step, logHeight(plan)) });
+    return;
+  }
+  if (shown.ui.screen === 'validation') {
+    const count = shown.snapshot.validation?.differences.length ?? 0;
+    moveInValidation(acting, 0, isFirst ? -count : count);
     return;
   }
   moveSelection(acting, isFirst ? -shown.snapshot.shards.length : shown.snapshot.shards.length);
@@ -123,7 +135,7 @@ export const MOVE_KEYS: readonly Binding[] = [
     id: 'ends',
     keys: ['g', 'G', 'home', 'end'],
     shown: 'g, G',
-    when: (state) => state.ui.help || isOn('overview', 'detail', 'log', 'audit', 'conflicts')(state),
+    when: always,
     dangerous: false,
     run: toEnd,
   },

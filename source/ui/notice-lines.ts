@@ -51,14 +51,20 @@ export const ruleLine = (title: string, width: number, { glyphs }: Look): Line =
     width,
   );
 
+/** The newest notices, each in one line; whole where there is room for all of all. */
+const stripLines = (notices: readonly Notice[], width: number, room: number, look: Look): Line[] => {
+  const shown = notices.slice(-room);
+  const whole = shown.flatMap((notice) => noticeLines(notice, width, look));
+  return whole.length <= room ? whole : shown.map((notice) => noticeLine(notice, width, look));
+};
+
 /** The newest notices in `height` lines, the newest last, under a rule where there is room for one. */
 export const noticeStrip = (notices: readonly Notice[], width: number, height: number, look: Look): Line[] => {
   if (height <= 0) return [];
   const hasRule = height >= 3;
-  const shown = notices.slice(-(height - (hasRule ? 1 : 0)));
   const lines =
-    shown.length === 0 && hasRule
+    notices.length === 0 && hasRule
       ? [[segment(` ${look.messages.noNotices}`, 'dim')]]
-      : shown.map((notice) => noticeLine(notice, width, look));
+      : stripLines(notices, width, height - (hasRule ? 1 : 0), look);
   return hasRule ? [ruleLine(look.messages.label.notices, width, look), ...lines] : lines;
 };

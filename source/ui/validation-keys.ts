@@ -2,7 +2,7 @@
 // the target's name first.
 import type { ValidationSize } from '../engine/contract/command.ts';
 import type { DifferencePicture, ValidationPicture } from '../engine/contract/validation-picture.ts';
-import type { Acting, Binding } from './binding.ts';
+import { type Acting, type Binding, hasShards, isOn } from './binding.ts';
 import type { ScreenState } from './screen-model.ts';
 
 /** What left and right choose from; null is the configured sample. */
@@ -22,14 +22,17 @@ export const SIZES: readonly (ValidationSize | null)[] = [
 /** Keys a second that the rate goes through. */
 const RATES: readonly number[] = [100, 500, 1000, 5000, 10_000, 25_000, 50_000, 100_000, 250_000];
 
-/** Where nothing can be read into a difference of the screen: a press must not count twice. */
-const isOpen = ({ ui }: ScreenState): boolean => ui.screen === 'validation' && !ui.help;
+const isOpen = isOn('validation');
 
 export const isUnderWay = (picture: ValidationPicture | null): boolean =>
   picture?.state === 'running' || picture?.state === 'paused';
 
 const whileComparing = (state: ScreenState): boolean => isOpen(state) && isUnderWay(state.snapshot.validation);
 const whenCompared = (state: ScreenState): boolean => isOpen(state) && state.snapshot.validation?.state === 'done';
+
+/** Something was found: with nothing to repair there is no key for it. */
+const whenDifferent = (state: ScreenState): boolean =>
+  whenCompared(state) && (state.snapshot.validation?.differences.length ?? 0) > 0;
 
 /** The difference that the keys act on; null where there is none. */
 export const chosenDifference = ({ snapshot, ui }: ScreenState): DifferencePicture | null =>
@@ -98,7 +101,7 @@ export const VALIDATION_KEYS: readonly Binding[] = [
     id: 'validate',
     keys: ['v'],
     shown: 'v',
-    when: ({ ui, snapshot }) => !ui.help && snapshot.shards.length > 0,
+    when: (state) => !state.ui.help && hasShards(state) && !whileComparing(state),
     dangerous: false,
     run: validate,
   },
@@ -146,14 +149,14 @@ export const VALIDATION_KEYS: readonly Binding[] = [
     dangerous: false,
     run: ({ ask }) => ask({ type: 'export-validation' }),
   },
-  { id: 'repairOne', steers: true, keys: ['r'], shown: 'r', when: whenCompared, dangerous: true, run: repairOne },
-  { id: 'repairAll', steers: true, keys: ['R'], shown: 'R', when: whenCompared, dangerous: true, run: repairAll },
+  { id: 'repairOne', steers: true, keys: ['r'], shown: 'r', when: whenDifferent, dangerous: true, run: repairOne },
+  { id: 'repairAll', steers: true, keys: ['R'], shown: 'R', when: whenDifferent, dangerous: true, run: repairAll },
   {
     id: 'removeExtra',
     steers: true,
     keys: ['X'],
     shown: 'X',
-    when: whenCompared,
+    when: whenDifferent,
     dangerous: true,
     run: removeExtra,
   },

@@ -1,8 +1,8 @@
 // The validation view as lines: what v would look at, how it goes or what it came to, by shard and type, the keys that differ,
 // and what both sides have of the chosen one. Pure.
 import type { DifferencePicture, ValidatedShard, ValidationPicture } from '../engine/contract/validation-picture.ts';
-import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
-import { cutLine, type Line, type Segment, segment } from './cells.ts';
+import { cellWidth, padLeft, padRight, printable, wrap } from './cell-width.ts';
+import { type Cell, cell, cutLine, fitCells, type Line, type Segment, segment } from './cells.ts';
 import { formatAge, formatCount, formatDuration, formatExact, formatPercent } from './format.ts';
 import { visibleRange } from './layout.ts';
 import type { Look } from './look.ts';
@@ -19,13 +19,13 @@ export interface ValidationFrame {
   readonly look: Look;
 }
 
-const BAR = 20;
+const BAR = 10;
 /** Lines of a long sentence, of the shards, and of what both sides have. */
 const SENTENCE_LINES = 3;
 const SHARD_LINES_MOST = 8;
 const DIFF_LINES_MOST = 12;
 
-const GAP = segment('   ');
+const GAP = segment('  ');
 
 const gutter = ({ messages }: Look): number => Math.max(...Object.values(messages.validation.label).map(cellWidth)) + 2;
 
@@ -57,51 +57,76 @@ const stateTone = ({ state, outcome }: ValidationPicture): Tone => {
   return state === 'running' ? 'busy' : 'warn';
 };
 
+/** A fact of which the least important cells are left out where there is no room. */
+const cellsFact = (label: string, cells: readonly Cell[], frame: ValidationFrame): Line =>
+  fact(label, fitCells(cells, Math.max(10, frame.width - gutter(frame.look) - 1), GAP.text.length), frame);
+
+/** How far a comparison is that is under way. */
+const progressCells = (picture: ValidationPicture, { messages, glyphs }: Look): Cell[] => {
+  const { validation, label } = messages;
+  const share = picture.total === 0 ? 0 : picture.done / picture.total;
+  const most = picture.mostKeysPerSecond;
+  const cells: Cell[] = [
+    cell(3, progressBar(share, BAR, glyphs), 'busy'),
+    cell(0, formatPercent(share).padStart(4), 'title'),
+    cell(1, validation.progress(formatExact(picture.done), formatExact(picture.total))),
+  ];
+  if (picture.keysPerSecond !== null) cells.push(cell(5, validation.perSecond(formatCount(picture.keysPerSecond))));
+  if (picture.etaSeconds !== null) cells.push(cell(2, `${label.eta} ${formatDuration(picture.etaSeconds)}`));
+  if (picture.suspects > 0) cells.push(cell(6, validation.suspects(formatExact(picture.suspects)), 'dim'));
+  cells.push(cell(4, most === null ? validation.notHeld : validation.heldTo(formatCount(most)), 'dim'));
+  return cells;
+};
+
+/** When a comparison ended, and what it looked at. */
+const endCells = ({ startedAtMs, size }: ValidationPicture, endedAtMs: number, nowMs: number, look: Look): Cell[] => {
+  const { validation } = look.messages;
+  return [
+    cell(3, validation.took(formatDuration((endedAtMs - startedAtMs) / 1000)), 'dim'),
+    cell(1, validation.ago(formatAge(Math.max(0, nowMs - endedAtMs) / 1000)), 'dim'),
+    cell(2, sizeText(size, look.messages), 'dim'),
+  ];
+};
+
 /** How it goes, or when it ended. */
 const stateLine = (picture: ValidationPicture, nowMs: number, frame: ValidationFrame): Line => {
-  const { messages, glyphs } = frame.look;
-  const { validation, label } = messages;
+  const { validation } = frame.look.messages;
   const word = picture.outcome === null ? validation.state[picture.state] : validation.outcome[picture.outcome];
-  const parts: Segment[] = [segment(word, stateTone(picture)), GAP];
-  if (isUnderWay(picture)) {
-    const share = picture.total === 0 ? 0 : picture.done / picture.total;
-    parts.push(
-      segment(progressBar(share, BAR, glyphs), 'busy'),
-      segment(` ${formatPercent(share).padStart(4)} `, 'title'),
-      segment(validation.progress(formatExact(picture.done), formatExact(picture.total))),
-    );
-    if (picture.keysPerSecond !== null)
-      parts.push(GAP, segment(validation.perSecond(formatCount(picture.keysPerSecond))));
-    if (picture.etaSeconds !== null) parts.push(GAP, segment(`${label.eta} ${formatDuration(picture.etaSeconds)}`));
-    if (picture.suspects > 0) parts.push(GAP, segment(validation.suspects(formatExact(picture.suspects)), 'dim'));
-    const most = picture.mostKeysPerSecond;
-    parts.push(GAP, segment(most === null ? validation.notHeld : validation.heldTo(formatCount(most)), 'dim'));
-  } else if (picture.endedAtMs !== null) {
-    parts.push(
-      segment(validation.took(formatDuration((picture.endedAtMs - picture.startedAtMs) / 1000)), 'dim'),
-      GAP,
-      segment(validation.ago(formatAge(Math.max(0, nowMs - picture.endedAtMs) / 1000)), 'dim'),
-      GAP,
-      segment(sizeText(picture.size, messages), 'dim'),
-    );
-  }
-  return fact(validation.label.state, parts, frame);
+  const cells: Cell[] = [cell(0, word, stateTone(picture))];
+  if (isUnderWay(picture)) cells.push(...progressCells(picture, frame.look));
+  else if (picture.endedAtMs !== null) cells.push(...endCells(picture, picture.endedAtMs, nowMs, frame.look));
+  return cellsFact(validation.label.state, cells, frame);
 };
 
 const shardName = ({ side, address }: ValidatedShard, { messages }: Look): string =>
   `${messages.label[side]} ${printable(address)}`;
 
-const shardLine = (shard: ValidatedShard, label: string, nameWidth: number, frame: ValidationFrame): Line => {
-  const { validation } = frame.look.messages;
-  const parts: Segment[] = [
-    segment(padRight(shardName(shard, frame.look), nameWidth)),
-    GAP,
-    segment(validation.looked(formatExact(shard.looked), formatExact(shard.keys)), 'dim'),
-    GAP,
-    segment(validation.different(formatExact(shard.different)), shard.different > 0 ? 'bad' : 'dim'),
+/** What was looked at of a shard and what of it differs, each as wide as that of any other shard. */
+const shardTexts = (shard: ValidatedShard, look: Look): readonly [name: string, looked: string, different: string] => {
+  const { validation } = look.messages;
+  return [
+    shardName(shard, look),
+    validation.looked(formatExact(shard.looked), formatExact(shard.keys)),
+    validation.different(formatExact(shard.different)),
   ];
-  if (shard.fraction !== null) parts.push(GAP, segment(validation.atMost(shareText(shard.fraction)), 'dim'));
-  return fact(label, parts, frame);
+};
+
+/** @param widths of the three texts in all lines. */
+const shardLine = (
+  shard: ValidatedShard,
+  label: string,
+  widths: readonly [number, number, number],
+  frame: ValidationFrame,
+): Line => {
+  const [name, looked, different] = shardTexts(shard, frame.look);
+  const cells: Cell[] = [
+    cell(0, padRight(name, widths[0])),
+    cell(2, padLeft(looked, widths[1]), 'dim'),
+    cell(0, padLeft(different, widths[2]), shard.different > 0 ? 'bad' : 'dim'),
+  ];
+  const { validation } = frame.look.messages;
+  if (shard.fraction !== null) cells.push(cell(1, validation.atMost(shareText(shard.fraction)), 'dim'));
+  return cellsFact(label, cells, frame);
 };
 
 const shardLines = ({ shards }: ValidationPicture, room: number, frame: ValidationFrame): Line[] => {
@@ -109,9 +134,11 @@ const shardLines = ({ shards }: ValidationPicture, room: number, frame: Validati
   const ordered = [...shards].sort((a, b) => b.different - a.different);
   const { messages } = frame.look;
   const shown = ordered.slice(0, ordered.length > room ? Math.max(0, room - 1) : room);
-  const nameWidth = Math.max(0, ...shown.map((shard) => cellWidth(shardName(shard, frame.look))));
+  const texts = shown.map((shard) => shardTexts(shard, frame.look));
+  const widest = (column: 0 | 1 | 2): number => Math.max(0, ...texts.map((row) => cellWidth(row[column])));
+  const widths = [widest(0), widest(1), widest(2)] as const;
   const lines = shown.map((shard, index) =>
-    shardLine(shard, index === 0 ? messages.validation.label.shards : '', nameWidth, frame),
+    shardLine(shard, index === 0 ? messages.validation.label.shards : '', widths, frame),
   );
   const more = ordered.length - shown.length;
   return more > 0 ? [...lines, fact('', [segment(messages.moreBelow(more), 'dim')], frame)] : lines;

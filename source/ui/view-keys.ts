@@ -53,7 +53,8 @@ export const SCREEN_KEYS: readonly Binding[] = [
     id: 'log',
     keys: ['3'],
     shown: '3',
-    when: always,
+    // Where one is already, the footer need not say how to get there.
+    when: ({ ui }) => ui.help || ui.screen !== 'log',
     dangerous: false,
     run: ({ change }) => change({ type: 'show', screen: 'log' }),
   },

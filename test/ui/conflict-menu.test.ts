@@ -34,6 +34,20 @@ test.each(['en', 'zh'] as const)('fit into 80 x 24, whatever they show (%s)', as
   await finish();
 });
 
+test('a small terminal keeps the answers, whatever else goes', async () => {
+  const { terminal, fake, finish } = await openSession();
+  terminal.resize(45, 12);
+  fake.edit(1, standing(QUESTION));
+  await terminal.until('every answer', (text) => /shard-1 has halted.*┃ r {4}rewrite.*┃ esc {2}later/s.test(text));
+  fake.edit(1, standing(null));
+  await terminal.until('no dialog', (text) => !text.includes('has halted'));
+  terminal.press('P');
+  terminal.resize(30, 6);
+  await terminal.until('the question and its answers', (text) => /Pause all 3 shards\?.*y = yes/s.test(text));
+  terminal.press('n');
+  await finish();
+});
+
 test('answer the question that they show, and what rewrites asks once more', async () => {
   const { terminal, fake, finish } = await openSession();
   const about = { shard: 1, question: 7 };

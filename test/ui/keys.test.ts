@@ -91,6 +91,14 @@ test('a second press goes by what was asked for, not by a picture that does not 
   await finish();
 });
 
+test('a long answer takes two lines of the foot', async () => {
+  const { terminal, fake, finish } = await openSession();
+  fake.refuse(`${'one of many words '.repeat(6)}end.`);
+  terminal.press('p');
+  await terminal.until('the end of it', (text) => /^ one of many.*\n .*words end\.$/m.test(text));
+  await finish();
+});
+
 test('a command that was refused is not counted on', async () => {
   const { terminal, fake, finish } = await openSession();
   fake.refuse('there is no such shard.');

@@ -89,7 +89,7 @@ test('a comparison under way is shown, paused, made slower and faster, cancelled
   fake.showValidation(RUNNING);
   await seen(session);
   terminal.press('v');
-  await terminal.until('the progress', (text) => text.includes('30% 900 of 3,000 keys'));
+  await terminal.until('the progress', (text) => text.includes('30%  900/3,000 keys'));
   expect(fake.commands).toEqual([]);
   terminal.press('p[]xe');
   await terminal.until('the commands', () => fake.commands.length === 4);
@@ -156,6 +156,21 @@ test('an extra key is no part of a repair and is deleted only when asked for by 
   await end;
 });
 
+test('pages and ends go through the differing keys, and leave the selected shard alone', async () => {
+  const session = await openSession();
+  const { terminal, fake, finish } = session;
+  const differences = Array.from({ length: 30 }, (_, index) => difference(`key-${index}.`));
+  fake.showValidation(picture({ differences }));
+  await seen(session);
+  terminal.press('v\x1b[6~');
+  await terminal.until('a page down', (text) => /▸ db0 \S+ +key-10\./.test(text));
+  terminal.press('G');
+  await terminal.until('the last', (text) => /▸ db0 \S+ +key-29\./.test(text));
+  terminal.press('g1');
+  await terminal.until('the same shard', (text) => text.includes('▸ shard-0'));
+  await finish();
+});
+
 test('the age of the verdict stands beside the shard', async () => {
   const { terminal, fake, finish } = await openSession({ columns: 100, rows: 40, shards: 1 });
   const verified = { atMs: fake.now() - 2 * 3600 * 1000, checked: 3000, different: 0, fraction: 0.001, stale: false };
@@ -216,14 +231,14 @@ test('figures of shards and types are whole at 80 columns', () => {
   };
   const lines = validationLines(state, { width: 80, height: 20, look: DEFAULT_LOOK });
   const text = lines.map((line) => line.map((piece) => piece.text).join('')).join('\n');
-  for (const { type } of types) expect(text).toContain(`${type} 1,234,567 (89 different)`);
-  expect(text).toContain('3,000 of 2,000,000 keys   2 different   ');
+  for (const { type } of types) expect(text).toContain(`${type} 1,234,567 (89 differ)`);
+  expect(text).toMatch(/3,000\/2,000,000 {2}2 differ {2}at most 0.21 %\n/);
 });
 
 test('sizes and shares in words', () => {
   const messages = messagesFor('en');
   expect(sizeText('30000', messages)).toBe('30,000 keys');
   expect(sizeText('5%', messages)).toBe('5 % of the keys');
-  expect(sizeText('0.01%@95', messages)).toBe('enough for: at most 0.01 % different, 95 % sure');
+  expect(sizeText('0.01%@95', messages)).toBe('enough to be 95 % sure: at most 0.01 % differ');
   expect([0, 0.000_098, 0.001, 0.21].map(shareText)).toEqual(['0 %', '0.0098 %', '0.1 %', '21 %']);
 });

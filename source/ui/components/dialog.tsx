@@ -3,6 +3,7 @@
 import { Box } from 'ink';
 import type { ReactElement } from 'react';
 import { targetName } from '../../engine/target-name.ts';
+import { type BoxLines, fitBox } from '../box-lines.ts';
 import { printable, wrap } from '../cell-width.ts';
 import { type Line, padLine, segment } from '../cells.ts';
 import { neededFor, QUESTIONS } from '../confirm.ts';
@@ -27,7 +28,7 @@ const questionLines = (
   state: ScreenState,
   width: number,
   look: Look,
-): readonly Line[] => {
+): BoxLines => {
   const { messages } = look;
   const question = QUESTIONS[name];
   const target = printable(targetName(state.snapshot.target.address));
@@ -40,12 +41,13 @@ const questionLines = (
           ...wrap(hint, width).map((text): Line => [segment(text, 'key')]),
           [segment(`> ${printable(state.ui.typed)}_`, 'title')],
         ];
-  return [
-    ...wrap(question.title(state, look), width).map((text): Line => [segment(text, 'title')]),
-    ...wrap(question.effect(messages, state), width).map((text): Line => [segment(text)]),
-    [],
-    ...answers,
-  ];
+  return {
+    about: [
+      ...wrap(question.title(state, look), width).map((text): Line => [segment(text, 'title')]),
+      ...wrap(question.effect(messages, state), width).map((text): Line => [segment(text)]),
+    ],
+    answers,
+  };
 };
 
 /** Asks one question; the keys answer it, see confirm.ts. */
@@ -54,10 +56,8 @@ export const Dialog = ({ name, state, size }: DialogProps): ReactElement => {
   const { theme, glyphs } = look;
   const width = Math.min(WIDTH_MAX, size.columns - 2);
   const inner = Math.max(10, width - 4);
-  const lines = (isMenu(name) ? menuLines(name, state, inner, look) : questionLines(name, state, inner, look)).slice(
-    0,
-    Math.max(1, size.rows - 2),
-  );
+  const box = isMenu(name) ? menuLines(name, state, inner, look) : questionLines(name, state, inner, look);
+  const lines = fitBox(box, size.rows - 2);
   const height = lines.length + 2;
   return (
     <Box
