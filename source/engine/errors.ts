@@ -46,3 +46,8 @@ export class FerryError extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Whatever was thrown, as one of ours: what nobody threw on purpose is a defect of redferry's own. */
+export function toFerryError(thrown: unknown): FerryError {
+  return thrown instanceof FerryError ? thrown : new FerryError(messageOf(thrown), { code: 'internal', cause: thrown });
+}

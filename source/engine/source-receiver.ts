@@ -6,7 +6,7 @@ import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import { type LinkListener, ReplicationLink, type StreamPlace } from '../readers/replication-link.ts';
 import type { ElasticQueue } from '../spool/elastic-queue.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
-import { FerryError, messageOf } from './errors.ts';
+import { FerryError, toFerryError } from './errors.ts';
 import { GATHER_MS, ReadGatherer } from './read-gatherer.ts';
 import type { ServerOrigin } from './shard-job.ts';
 
@@ -144,9 +144,7 @@ export class SourceReceiver {
       await link.open(this.#inStream ? this.#place : null);
     } catch (error) {
       link.close();
-      this.#lost(
-        error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
-      );
+      this.#lost(toFerryError(error));
     }
   }
 

@@ -1,5 +1,5 @@
 // What a link to the target that is opened while the shard is at work says when it fails.
-import { FerryError, messageOf } from './errors.ts';
+import { FerryError, toFerryError } from './errors.ts';
 
 /** Codes of a connection that could not be opened (protocol/connection.ts). */
 const OUT_OF_REACH: ReadonlySet<string> = new Set(['timeout', 'unreachable', 'lost']);
@@ -9,7 +9,7 @@ const OUT_OF_REACH: ReadonlySet<string> = new Set(['timeout', 'unreachable', 'lo
  * begins anew for. Anything else stays what it is.
  */
 export function asTargetLoss(thrown: unknown): FerryError {
-  if (!(thrown instanceof FerryError)) return new FerryError(messageOf(thrown), { code: 'internal', cause: thrown });
-  if (!OUT_OF_REACH.has(thrown.code)) return thrown;
-  return new FerryError(thrown.message, { code: 'target-lost', retriable: true, cause: thrown });
+  const error = toFerryError(thrown);
+  if (!OUT_OF_REACH.has(error.code)) return error;
+  return new FerryError(error.message, { code: 'target-lost', retriable: true, cause: error });
 }

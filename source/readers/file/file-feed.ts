@@ -3,7 +3,7 @@
 // that nobody takes the end of one file and the beginning of the next for one command. At least 1.5 GB/s from the page
 // cache (one thread, the copy into the window included): two copies and nothing for each byte.
 import type { FileFormat } from '../../config/address.ts';
-import { FerryError, messageOf } from '../../engine/errors.ts';
+import { type FerryError, toFerryError } from '../../engine/errors.ts';
 import type { ByteSource } from '../byte-window.ts';
 import { headProblem, readHead } from './file-head.ts';
 import { beginInput, type Input, inputName, openFile, type RawBytes } from './open-input.ts';
@@ -180,8 +180,7 @@ export class FileFeed implements ByteSource {
         this.#tellReadable();
       }
     } catch (error) {
-      this.#failure =
-        error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error });
+      this.#failure = toFerryError(error);
       this.#tellFailure();
     }
   }

@@ -1,7 +1,7 @@
 // Reads a source by SCAN over several connections: one walks over the keys, the others are the lanes on which values are
 // fetched. Keys that changed take the same lanes. What comes is delivered in groups; a link that breaks is made anew, and
 // what was on its way is fetched again.
-import { FerryError, messageOf } from '../../engine/errors.ts';
+import { FerryError, toFerryError } from '../../engine/errors.ts';
 import { slotOf } from '../../protocol/slot.ts';
 import type { ServerVersion } from '../../topology/topology.ts';
 import { BigKey, type BigKeyHost, type BigOutcome } from './big-key.ts';
@@ -282,8 +282,7 @@ export class ScanReader {
 
   #failed(error: unknown): void {
     if (this.#closed) return;
-    const ferry =
-      error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error });
+    const ferry = toFerryError(error);
     this.#closeLinks();
     if (!ferry.retriable && !(ferry.code === 'auth' && this.#runId !== null)) {
       this.#closed = true;
