@@ -1,27 +1,23 @@
 // A server that is scanned as a shard's source. First what tells of changes is listened to, then the keys are scanned; what
-// has changed takes the same lanes. A time in which nothing told of changes is closed by another scan and a sweep.
+// has changed takes the same lanes. A time in which nothing told of changes is closed by another scan and a sweep
+// (scan-repair.ts).
 
 import type { ValueKind, ValueSink } from '../rdb/value-sink.ts';
 import { ScanReader } from '../readers/scan/scan-reader.ts';
-import type { SourceLinkOptions } from '../readers/scan/source-link.ts';
-import { StreamNames } from '../readers/scan/stream-names.ts';
-import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
+import type { NodeAddress } from '../topology/endpoint.ts';
 import { DatabaseMap } from '../transforms/database-map.ts';
 import type { ShardChanges } from './contract/shard-snapshot.ts';
-import { FerryError, messageOf } from './errors.ts';
-import { nextAttempt } from './next-attempt.ts';
+import { FerryError, toFerryError } from './errors.ts';
 import { ScanChanges } from './scan-changes.ts';
+import { ScanLinks } from './scan-links.ts';
+import { ScanPlace } from './scan-place.ts';
+import { ScanRepair } from './scan-repair.ts';
 import { ScanScript } from './scan-script.ts';
-import { sweep } from './scan-sweep.ts';
+import { ScanStreams } from './scan-streams.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
 import type { ScanOrder, ServerOrigin, ShardJob } from './shard-job.ts';
-import { refreshOrigin } from './shard-restart.ts';
 import { SingleScan } from './single-scan.ts';
 import { WrittenKeys } from './written-keys.ts';
-
-const SWEEP_RETRY_MS = 2000;
-/** How old what is known of a stream's groups may become. */
-const STREAMS_MS = 30_000;
 
 export class ScanRun implements ShardFeed {
   /** Keys are fetched again by the lanes themselves. */
@@ -30,49 +26,48 @@ export class ScanRun implements ShardFeed {
   readonly silence = null;
   readonly script: ScanScript;
   readonly #job: ShardJob;
-  #origin: ServerOrigin;
   readonly #order: ScanOrder;
   readonly #host: FeedHost;
+  readonly #place: ScanPlace;
   readonly #reader: ScanReader;
   /** null: one scan, and what changes meanwhile is not followed. */
   readonly #changes: ScanChanges | null;
   /** Of a cluster's node, where no changes are followed. */
   readonly #single: SingleScan | null;
-  #ending = false;
+  readonly #links: ScanLinks;
+  readonly #repair: ScanRepair;
+  readonly #streams: ScanStreams;
   readonly #written: WrittenKeys;
-  readonly #streams = new StreamNames();
   readonly #databases: DatabaseMap;
-  #streamsTimer: NodeJS.Timeout | null = null;
-  #address: NodeAddress;
   #counted = 0;
-  #begun = false;
-  #linksUp = false;
   /** The first scan has given all its keys. */
   #scanned = false;
-  /** Another scan is under way, or the sweep behind it. */
-  #repairing: 'no' | 'scan' | 'sweep' = 'no';
-  #sweepWanted = false;
   #draining = false;
   /** What the source had told when the end was asked for is in the queue. */
   #drained = false;
+  #ending = false;
   #closed = false;
 
   constructor(job: ShardJob, origin: ServerOrigin, order: ScanOrder, host: FeedHost) {
     this.#job = job;
-    this.#origin = origin;
     this.#order = order;
     this.#host = host;
-    this.#address = origin.address;
     this.#databases = new DatabaseMap(job.databases);
-    this.#reader = this.#makeReader();
+    this.#place = new ScanPlace(job, origin, (address, sentence) => {
+      host.post({ type: 'moved', shard: job.id, address });
+      host.once('warn', sentence);
+    });
+    this.#reader = this.#makeReader(origin);
     this.#changes = order.changes === 'none' || job.snapshotOnly ? null : this.#makeChanges();
     this.#single =
-      this.#changes === null && this.#isCluster
-        ? new SingleScan({ ...this.#link, clientName: `${this.#name}:slots` })
+      this.#changes === null && this.#place.isCluster
+        ? new SingleScan({ ...this.#place.link, clientName: `${this.#place.name}:slots` })
         : null;
-    this.#sweepWanted = order.sweeps;
+    this.#links = new ScanLinks(host, this.#place, this.#changes);
+    this.#streams = this.#makeStreams();
     this.#written = new WrittenKeys(job);
     this.script = this.#makeScript();
+    this.#repair = this.#makeRepair();
   }
 
   get queued(): number {
@@ -108,7 +103,7 @@ export class ScanRun implements ShardFeed {
     this.#draining = true;
     const caughtUp = this.#changes?.caughtUp() ?? Promise.resolve();
     void caughtUp.then(() => {
-      this.#fetchStreams();
+      this.#streams.fetch();
       this.#drained = true;
       this.#pull();
     });
@@ -120,7 +115,7 @@ export class ScanRun implements ShardFeed {
       this.#pull();
       return;
     }
-    if (this.#repairing !== 'no') return;
+    if (this.#repair.busy) return;
     if (this.#changes === null) {
       void this.#endSingle();
       return;
@@ -130,7 +125,8 @@ export class ScanRun implements ShardFeed {
       return;
     }
     const { life } = this.#host;
-    if (life.state === 'catching-up' && (this.#changes?.following ?? false) && !this.#wantsRepair) life.on('caught-up');
+    if (life.state === 'catching-up' && (this.#changes?.following ?? false) && !this.#repair.wanted)
+      life.on('caught-up');
   }
 
   permit(): void {}
@@ -144,13 +140,11 @@ export class ScanRun implements ShardFeed {
   rescan(): void {
     if (this.#changes === null) return;
     this.#changes.gap = true;
-    this.#repair();
+    this.#repair.run();
   }
 
   moveTo(address: NodeAddress): void {
-    if (this.#closed || formatAddress(address) === formatAddress(this.#address)) return;
-    this.#movedTo(address);
-    this.#origin = { ...this.#origin, address };
+    if (this.#closed || !this.#place.moveTo(address)) return;
     const error = new FerryError('Another node has the slots of this shard now.', { code: 'lost', retriable: true });
     this.#changes?.connectAnew(error);
     this.#reader.connectAnew(error);
@@ -177,7 +171,8 @@ export class ScanRun implements ShardFeed {
 
   close(): void {
     this.#closed = true;
-    if (this.#streamsTimer !== null) clearInterval(this.#streamsTimer);
+    this.#streams.stop();
+    this.#repair.close();
     this.#reader.close();
     this.#changes?.close();
   }
@@ -187,27 +182,14 @@ export class ScanRun implements ShardFeed {
     await this.#changes?.release();
   }
 
-  get #link(): Omit<SourceLinkOptions, 'address' | 'clientName'> {
-    const { tls, credentials, connectTimeoutMs, preferReplica } = this.#origin.endpoint;
-    return { tls, credentials, connectTimeoutMs, readsReplica: this.#isCluster && preferReplica };
-  }
-
-  get #isCluster(): boolean {
-    return this.#origin.nodeId !== null;
-  }
-
-  get #name(): string {
-    return `redferry:${this.#job.run}:${this.#job.name}`;
-  }
-
-  #makeReader(): ScanReader {
+  #makeReader({ version }: ServerOrigin): ScanReader {
     const { connections, match, type, databases, keysPerSecond, bigValue } = this.#order;
     return new ScanReader(
       {
-        link: this.#link,
-        name: this.#name,
-        version: this.#origin.version,
-        cluster: this.#isCluster,
+        link: this.#place.link,
+        name: this.#place.name,
+        version,
+        cluster: this.#place.isCluster,
         lanes: connections,
         filter: { match, type },
         databases,
@@ -215,12 +197,12 @@ export class ScanRun implements ShardFeed {
         bigBytes: Math.min(bigValue, this.#job.limits.valueInMemory),
       },
       {
-        locate: () => this.#locate(),
+        locate: () => this.#place.locate(),
         connected: () => void this.#connected(),
         delivered: (delivery) => this.script.add(delivery),
         scanned: () => this.#scanEnded(),
         relieved: () => this.#pull(),
-        lost: (error, delayMs) => this.#linkLost(error, delayMs),
+        lost: (error, delayMs) => this.#links.lost(error, delayMs),
         failed: (error) => this.#host.fail(error),
         once: (level, message) => this.#host.once(level, message),
       },
@@ -232,22 +214,19 @@ export class ScanRun implements ShardFeed {
     const host = this.#host;
     return new ScanChanges(
       {
-        link: this.#link,
-        name: this.#name,
-        cluster: this.#isCluster,
+        link: this.#place.link,
+        name: this.#place.name,
+        cluster: this.#place.isCluster,
         order: this.#order,
         limits,
         flush: keyless.flush,
         swapdb: keyless.swapdb,
       },
       {
-        locate: () => this.#locate(),
+        locate: () => this.#place.locate(),
         queued: () => this.#pull(),
         changed: () => this.#followedOtherwise(),
-        vanished: () => {
-          this.#sweepWanted = true;
-          this.#repair();
-        },
+        vanished: () => this.#repair.vanished(),
         refused: (command, reason) => host.refused(0, [Buffer.from(command)], reason),
         notice: (level, message) => host.notice(level, message),
         once: (level, message) => host.once(level, message),
@@ -273,46 +252,46 @@ export class ScanRun implements ShardFeed {
         this.#reader.run();
       },
       run: () => host.pump.run(),
-      failed: (error) =>
-        host.fail(
-          error instanceof FerryError ? error : new FerryError(messageOf(error), { code: 'internal', cause: error }),
-        ),
+      failed: (error) => host.fail(toFerryError(error)),
       snapshotApplied: () => this.#snapshotApplied(),
     });
   }
 
-  /** The node that has the shard's slots now; at first it was just asked. */
-  async #locate(): Promise<NodeAddress> {
-    if (!this.#begun || this.#linksUp) return this.#address;
-    if (!this.#isCluster && this.#origin.endpoint.scheme !== 'sentinel') return this.#address;
-    const { address } = await refreshOrigin(this.#origin);
-    if (formatAddress(address) !== formatAddress(this.#address)) this.#movedTo(address);
-    return address;
+  #makeStreams(): ScanStreams {
+    return new ScanStreams({
+      again: (database, key) => this.#changes?.add(database, key, 0, key.length),
+      pull: () => this.#pull(),
+      once: (level, message) => this.#host.once(level, message),
+    });
   }
 
-  #movedTo(address: NodeAddress): void {
-    const sentence = `The source's ${formatAddress(this.#address)} has been replaced by ${formatAddress(address)}.`;
-    this.#address = address;
-    this.#host.post({ type: 'moved', shard: this.#job.id, address });
-    this.#host.once('warn', sentence);
+  #makeRepair(): ScanRepair {
+    const { script } = this;
+    return new ScanRepair(this.#order.sweeps, {
+      destination: this.#job.destination,
+      reader: this.#reader,
+      changes: this.#changes,
+      place: this.#place,
+      databases: this.#databases,
+      get inStream() {
+        return script.inStream;
+      },
+      isOwn: (database, key) => script.isOwn(database, key),
+      pull: () => this.#pull(),
+      notice: (level, message) => this.#host.notice(level, message),
+      once: (level, message) => this.#host.once(level, message),
+    });
   }
 
   async #connected(): Promise<void> {
-    const { life } = this.#host;
-    this.#linksUp = true;
-    life.waitFor(null);
-    life.clearError();
-    if (this.#begun) {
-      this.#host.notice('info', 'The links to the source are back; what was on its way is fetched again.');
-      this.#goOn();
+    if (!this.#links.connected()) {
       this.#pull();
       return;
     }
-    this.#begun = true;
-    life.on('connected');
+    const { life } = this.#host;
     life.waitFor('the source is asked to tell of changes before anything is scanned');
     await this.#changes?.start();
-    await this.#single?.begins(this.#address);
+    await this.#single?.begins(this.#place.address);
     if (this.#closed) return;
     life.waitFor(null);
     life.on('handshaken');
@@ -320,43 +299,15 @@ export class ScanRun implements ShardFeed {
     await this.#reader.beginScan(false);
   }
 
-  #linkLost(error: FerryError, delayMs: number): void {
-    const { life } = this.#host;
-    this.#linksUp = false;
-    life.setError(error.message);
-    life.waitFor(nextAttempt(delayMs, error.message));
-    this.#host.once('warn', `${error.message} Trying again.`);
-    this.#interrupted();
-  }
-
-  /** A shard that is still scanning keeps that state; what broke comes back beside it. */
-  #interrupted(): void {
-    const { life } = this.#host;
-    if (life.state === 'catching-up' || life.state === 'streaming') life.on('link-lost');
-  }
-
-  /** Both the links and the changes are there again. */
-  #goOn(): void {
-    const { life } = this.#host;
-    if (life.state !== 'retrying' || !this.#linksUp || !(this.#changes?.following ?? true)) return;
-    for (const event of ['retry', 'connected', 'continued'] as const) life.on(event);
-    life.clearError();
-    life.waitFor(null);
-  }
-
   #followedOtherwise(): void {
-    const { life } = this.#host;
     const changes = this.#changes;
     if (changes === null || this.#closed) return;
     if (changes.following) {
-      this.#goOn();
-      if (life.state === 'catching-up') life.waitFor(null);
-      this.#repair();
+      this.#links.followed();
+      this.#repair.run();
     } else {
-      // Nothing is retried where a setting is missing: the shard stays where it is and says what it waits for.
-      if (life.state === 'streaming')
-        for (const event of ['link-lost', 'retry', 'connected', 'continued'] as const) life.on(event);
-      if (this.#scanned) life.waitFor(changes.verdict);
+      this.#links.followedNoLonger();
+      if (this.#scanned) this.#host.life.waitFor(changes.verdict);
     }
     this.#host.pump.run();
   }
@@ -365,97 +316,32 @@ export class ScanRun implements ShardFeed {
     if (!this.#scanned) {
       this.#scanned = true;
       this.script.scanned();
-    } else if (this.#repairing === 'scan') void this.#sweep();
+    } else this.#repair.scanEnded();
   }
 
   #snapshotApplied(): void {
     const { life } = this.#host;
     life.on('snapshot-applied');
     const changes = this.#changes;
-    // Of an earlier process; what is found is asked of the source, so that nobody needs to have told of it.
-    if (this.#sweepWanted) void this.#sweep();
+    // Of an earlier process.
+    this.#repair.sweepIfWanted();
     if (changes === null) {
-      if (this.#repairing === 'no') void this.#endSingle();
+      if (!this.#repair.busy) void this.#endSingle();
       return;
     }
     if (!changes.following) life.waitFor(changes.verdict);
-    this.#streamsTimer = setInterval(() => this.#fetchStreams(), STREAMS_MS);
-    this.#repair();
+    this.#streams.start();
+    this.#repair.run();
     this.#pull();
   }
 
   async #endSingle(): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    const missing = (await this.#single?.ended(this.#address)) ?? null;
+    const missing = (await this.#single?.ended(this.#place.address)) ?? null;
     if (this.#closed) return;
     if (missing !== null) this.#host.refused(0, [Buffer.from('SCAN')], missing);
     this.#host.end({ reason: 'snapshot-done', message: null });
-  }
-
-  get #wantsRepair(): boolean {
-    return this.#sweepWanted || (this.#changes?.gap ?? false);
-  }
-
-  /** Closes a gap once changes are told again: what changed by another scan, what went by a sweep. */
-  #repair(): void {
-    const changes = this.#changes;
-    if (changes === null || !changes.following || !this.script.inStream || this.#repairing !== 'no' || this.#closed)
-      return;
-    if (changes.gap) {
-      changes.gap = false;
-      this.#repairing = 'scan';
-      this.#host.notice('info', 'Scanning once more: nothing told of the changes for a while.');
-      void this.#reader.beginScan(true);
-    } else if (this.#sweepWanted) void this.#sweep();
-  }
-
-  async #sweep(): Promise<void> {
-    const { destination } = this.#job;
-    if (destination.kind === 'file' || this.#closed) return;
-    this.#repairing = 'sweep';
-    this.#sweepWanted = false;
-    try {
-      const missing = await sweep({
-        destination,
-        source: { ...this.#link, address: await this.#locate(), clientName: `${this.#name}:sweep` },
-        name: this.#name,
-        slots: this.#changes?.ownSlots ?? null,
-        databasesOf: (database) => this.#databases.sourcesOf(database),
-        isOwn: (database, key) => this.script.isOwn(database, key),
-        stopped: () => this.#closed,
-        missing: (database, key) => this.#fetchAgain(database, key),
-      });
-      this.#repairing = 'no';
-      this.#host.notice('info', `The target was looked through: ${missing} keys of it are no longer on the source.`);
-    } catch (error) {
-      if (this.#closed) return;
-      this.#host.once('warn', `The target could not be looked through (${messageOf(error)}). Trying again.`);
-      this.#sweepWanted = true;
-      setTimeout(() => {
-        this.#repairing = 'no';
-        if (this.#changes === null) void this.#sweep();
-        else this.#repair();
-      }, SWEEP_RETRY_MS).unref();
-      return;
-    }
-    this.#repair();
-    this.#reader.run();
-    this.#pull();
-    this.#host.pump.run();
-  }
-
-  #fetchAgain(database: number, key: Buffer): void {
-    if (this.#changes === null) this.#reader.add(database, key, 0, key.length);
-    else this.#changes.add(database, key, 0, key.length);
-  }
-
-  /** Nothing tells what consumers do to the groups of a stream. */
-  #fetchStreams(): void {
-    this.#streams.each((database, key) => this.#changes?.add(database, key, 0, key.length));
-    if (this.#streams.incomplete)
-      this.#host.once('warn', 'The source has too many streams to look at all their groups again: docs/scan.md.');
-    this.#pull();
   }
 
   /** Gives the lanes as much of what waits as they take. */
