@@ -1,32 +1,27 @@
-// A server as a shard's source: the link's events become the shard's state, offsets come from positions, and the turn to
-// make a snapshot is asked for and given back.
+// A server as a shard's source: the link's events become the shard's state, and offsets come from positions. What comes is read
+// by replication-script.ts.
 
 import type { SourceHistory } from '../checkpoint/marker.ts';
-import { ExpiryRewriter, sendsRelativeExpiries } from '../protocol/absolute-expiry.ts';
-import { CommandTable } from '../protocol/command-table.ts';
 import type { SnapshotFrame } from '../readers/psync-framing.ts';
 import type { StreamPlace } from '../readers/replication-link.ts';
 import type { SnapshotSink } from '../readers/snapshot-sink.ts';
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
-import { AbsoluteCommands } from './absolute-commands.ts';
 import type { FerryError } from './errors.ts';
-import { openSparedKeys, tellsOwnKeys } from './keys-before.ts';
-import { LagMarks } from './lag-marks.ts';
-import { lossSentence } from './loss-sentences.ts';
 import { nextAttempt } from './next-attempt.ts';
 import { OwnedKeysSink } from './owned-keys-sink.ts';
 import type { OwnedSlots } from './owned-slots.ts';
-import { Recopier } from './recopier.ts';
+import type { Recopier } from './recopier.ts';
+import { makeRecopier } from './replication-recopier.ts';
 import { ReplicationScript } from './replication-script.ts';
 import { ReplicationSource, type ReplicationSourceListener } from './replication-source.ts';
 import type { FeedHost, FeedSample, ShardFeed } from './shard-feed.ts';
-import type { ServerDestination, ServerOrigin, ShardJob } from './shard-job.ts';
+import type { ServerOrigin, ShardJob } from './shard-job.ts';
 import { refreshOrigin } from './shard-restart.ts';
 import type { CommandTaker } from './shard-target.ts';
 import { explainSilence } from './silence.ts';
-import { SourceClock } from './source-clock.ts';
+import { SnapshotTurn } from './snapshot-turn.ts';
+import { SourceTimes } from './source-times.ts';
 import { steadyMs } from './steady-clock.ts';
-import type { DatabaseKey } from './watched-keys.ts';
 
 const NO_FORMER = { replid2: null, secondReplOffset: -1 } as const;
 const LAG_LOOK_MS = 250;
@@ -41,13 +36,9 @@ export class ReplicationFeed implements ShardFeed {
   readonly #slots: OwnedSlots | null;
   readonly #host: FeedHost;
   readonly #source: ReplicationSource;
-  readonly #lag = new LagMarks();
+  readonly #times: SourceTimes;
+  readonly #turn: SnapshotTurn;
   #lagTimer: NodeJS.Timeout | null = null;
-  /** Of a source whose expiries arrive relative. */
-  readonly #clock: SourceClock | null;
-  /** Resolves the wait for the turn to make a snapshot. */
-  #permit: (() => void) | null = null;
-  #permitHeld = false;
   #draining = false;
   #closed = false;
   /** The replication offset at which the stream begins. */
@@ -63,13 +54,23 @@ export class ReplicationFeed implements ShardFeed {
     this.#slots = slots;
     this.#origin = origin;
     this.#host = host;
-    this.#clock = sendsRelativeExpiries(origin.version) ? this.#makeClock() : null;
+    this.#turn = new SnapshotTurn(job.id, host);
+    this.#times = new SourceTimes(origin, {
+      appliedOffset: () => this.#appliedOffset(),
+      handledOffset: () => this.#handledOffset(),
+      once: (level, message) => host.once(level, message),
+    });
     this.#source = new ReplicationSource(job, origin, this.#listener(), () => this.#appliedOffset());
-    this.recopier = this.#makeRecopier();
+    const stream = {
+      source: this.#source,
+      handledOffset: () => this.#handledOffset(),
+      historyOffset: () => this.offsetAt(this.script.historyStart),
+    };
+    this.recopier = makeRecopier(job, origin, slots, stream, host);
     this.script = new ReplicationScript(
       { ...host.parts, bytes: this.#source.bytes },
       (sink) => this.#ownKeys(sink),
-      (target) => this.#gated(this.#absolute(target)),
+      (target) => this.#gated(this.#times.absolute(target, host.parts.target.setTakesExpiry)),
       () => this.#snapshotApplied(),
     );
   }
@@ -102,7 +103,7 @@ export class ReplicationFeed implements ShardFeed {
   }
 
   start(): void {
-    this.#clock?.start();
+    this.#times.start();
     const { resume } = this.#job;
     if (resume !== null) {
       this.#streamOffset = resume.offset;
@@ -135,10 +136,7 @@ export class ReplicationFeed implements ShardFeed {
   }
 
   permit(): void {
-    this.#permitHeld = true;
-    this.#host.life.waitFor(null);
-    this.#permit?.();
-    this.#permit = null;
+    this.#turn.grant();
   }
 
   sourceAt(offset: number): void {
@@ -160,7 +158,7 @@ export class ReplicationFeed implements ShardFeed {
       appliedOffset: applied,
       lagSeconds:
         inStream && applied !== null && receivedOffset !== null
-          ? this.#lag.ageSeconds(applied, receivedOffset, steadyMs())
+          ? this.#times.ageSeconds(applied, receivedOffset)
           : null,
       spoolBytes: this.#source.diskBytes,
     };
@@ -170,11 +168,11 @@ export class ReplicationFeed implements ShardFeed {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#lagTimer !== null) clearInterval(this.#lagTimer);
-    this.#clock?.stop();
+    this.#times.stop();
     this.recopier?.close();
     this.#source.acknowledge();
     this.#source.close();
-    this.#returnPermit();
+    this.#turn.giveBack();
   }
 
   release(): Promise<void> {
@@ -191,8 +189,8 @@ export class ReplicationFeed implements ShardFeed {
         if (life.state === 'connecting') life.on('connected');
       },
       handshaken: async (resuming) => {
-        await this.#clock?.ready;
-        if (!resuming) await this.#askPermit();
+        await this.#times.ready;
+        if (!resuming) await this.#turn.wait();
       },
       requested: () => {
         if (life.state === 'handshake') life.on('handshaken');
@@ -203,11 +201,11 @@ export class ReplicationFeed implements ShardFeed {
         this.#lastByteAtMs = steadyMs();
       },
       snapshotBegins: (place, frame) => this.#snapshotBegins(place, frame),
-      snapshotReceived: () => this.#returnPermit(),
+      snapshotReceived: () => this.#turn.giveBack(),
       received: (bytes, streamOffset) => {
         this.#host.received(bytes);
         this.#lastByteAtMs = steadyMs();
-        if (streamOffset !== null) this.#lag.received(streamOffset, this.#lastByteAtMs);
+        if (streamOffset !== null) this.#times.received(streamOffset, this.#lastByteAtMs);
         this.#host.pump.run();
       },
       continued: () => this.#continued(),
@@ -231,23 +229,6 @@ export class ReplicationFeed implements ShardFeed {
     return now;
   }
 
-  #makeClock(): SourceClock {
-    const { address, endpoint } = this.#origin;
-    const { tls, credentials, connectTimeoutMs } = endpoint;
-    return new SourceClock({
-      connection: { address, tls, credentials, connectTimeoutMs },
-      appliedOffset: () => this.#appliedOffset(),
-      onNotice: (message) => this.#host.once('warn', message),
-    });
-  }
-
-  /** Puts what makes expiries absolute in front of who takes the commands, where source or target need it. */
-  #absolute(target: CommandTaker): CommandTaker {
-    const setTakesExpiry = this.#host.parts.target.setTakesExpiry;
-    if (this.#clock === null && setTakesExpiry) return target;
-    return new AbsoluteCommands(target, new ExpiryRewriter({ setTakesExpiry }), () => this.#executedAtMs());
-  }
-
   #ownKeys(sink: SnapshotSink): SnapshotSink {
     const { parts } = this.#host;
     return new OwnedKeysSink(
@@ -263,71 +244,6 @@ export class ReplicationFeed implements ShardFeed {
     return this.recopier?.gate(target) ?? target;
   }
 
-  #makeRecopier(): Recopier | null {
-    const { destination, limits } = this.#job;
-    if (destination.kind === 'file') return null;
-    const { endpoint, version } = this.#origin;
-    const source = this.#source;
-    const host = this.#host;
-    const offset = (): number => this.#handledOffset();
-    const historyOffset = (): number => this.offsetAt(this.script.historyStart);
-    return new Recopier(
-      {
-        origin: { endpoint, version, cluster: this.#slots !== null },
-        slots: this.#slots,
-        targetKeys: (slots) => this.#removableKeys(destination, slots),
-        target: destination.topology.version,
-        makeTable: () => {
-          const table = new CommandTable();
-          if (destination.commands !== null) table.addFromServer(destination.commands);
-          return table;
-        },
-        valueBytes: limits.valueInMemory,
-      },
-      {
-        barrier: host.barrier,
-        get offset() {
-          return offset();
-        },
-        get historyOffset() {
-          return historyOffset();
-        },
-        get replaying() {
-          return host.parts.target.replaying;
-        },
-        get address() {
-          return source.address;
-        },
-        get replid() {
-          return source.replid;
-        },
-        handedOver: () => host.parts.handedOver(),
-        run: () => host.pump.run(),
-        begun: () => host.outOfOrder(),
-        refused: (database, args, reason) => host.refused(database, args, reason),
-        once: (level, message) => host.once(level, message),
-        lost: (loss) => host.once('warn', lossSentence(loss, destination.topology.version.text)),
-      },
-    );
-  }
-
-  /** On a target that held keys before, those that the source does not have are not this run's to remove. */
-  async #removableKeys(destination: ServerDestination, slots: ReadonlySet<number>): Promise<readonly DatabaseKey[]> {
-    if (tellsOwnKeys(this.#job)) {
-      const { targetKeysInSlots } = await import('./slot-keys.ts');
-      const keys = await targetKeysInSlots(destination, slots);
-      const spared = openSparedKeys(this.#job);
-      const removable = keys.filter(({ database, key }) => !spared.has(database, key));
-      spared.close();
-      return removable;
-    }
-    this.#host.once(
-      'warn',
-      'Slots of the source have moved in a way that may have left deleted keys on the target, which held keys before this run: compare with redferry validate.',
-    );
-    return [];
-  }
-
   /** Under a load without a pause there is always something unanswered: what is applied within a second has caught up. */
   #lookAtLag(): void {
     const { life, parts } = this.#host;
@@ -335,35 +251,13 @@ export class ReplicationFeed implements ShardFeed {
     const applied = this.#appliedOffset();
     const { receivedOffset } = this.#source;
     if (applied === null || receivedOffset === null) return;
-    const ageSeconds = this.#lag.ageSeconds(applied, receivedOffset, steadyMs());
+    const ageSeconds = this.#times.ageSeconds(applied, receivedOffset);
     if (ageSeconds * 1000 < CAUGHT_UP_MS) life.on('caught-up');
   }
 
   /** Replication offset of the last byte of the command that was read last. */
   #handledOffset(): number {
     return this.offsetAt(this.#host.parts.window.position);
-  }
-
-  /** When the source executed the command that was read last, unix ms by its own clock. */
-  #executedAtMs(): number {
-    const offset = this.#handledOffset();
-    const receivedAtMs = this.#lag.receivedAtMs(offset);
-    return Math.min(receivedAtMs, this.#clock?.reachedAtMs(offset) ?? receivedAtMs) + (this.#clock?.offsetMs ?? 0);
-  }
-
-  #askPermit(): Promise<void> {
-    if (this.#permitHeld) return Promise.resolve();
-    this.#host.life.waitFor('other shards of the same host are being copied (limits.snapshotsAtOnce)');
-    return new Promise((resolve) => {
-      this.#permit = resolve;
-      this.#host.post({ type: 'permit-wanted', shard: this.#job.id });
-    });
-  }
-
-  #returnPermit(): void {
-    if (!this.#permitHeld) return;
-    this.#permitHeld = false;
-    this.#host.post({ type: 'permit-returned', shard: this.#job.id });
   }
 
   #snapshotBegins(place: StreamPlace, frame: SnapshotFrame): void {
@@ -390,7 +284,7 @@ export class ReplicationFeed implements ShardFeed {
       this.#former = { replid2: this.#replid, secondReplOffset: receivedOffset + 1 };
       this.#replid = replid;
     }
-    this.#returnPermit();
+    this.#turn.giveBack();
     life.waitFor(null);
     life.clearError();
     if (life.state !== 'full-sync') life.on('continued');
@@ -400,7 +294,7 @@ export class ReplicationFeed implements ShardFeed {
 
   #retrying(error: FerryError, delayMs: number): void {
     const { life } = this.#host;
-    this.#returnPermit();
+    this.#turn.giveBack();
     life.setError(error.message);
     life.waitFor(nextAttempt(delayMs, error.message));
     this.#host.once('warn', `${error.message} Trying again.`);
