@@ -14,11 +14,12 @@ import type { RecopyCounts } from './contract/command.ts';
 import { messageOf } from './errors.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import { RecopyGate } from './recopy-gate.ts';
+import { type RecopyKey, RecopyLedger, type RecopyRequest } from './recopy-ledger.ts';
 import { RecopyRestore } from './recopy-restore.ts';
 import { type FetchedGroup, type FetchedKey, type RecopyOrigin, RecopySource } from './recopy-source.ts';
 import type { CommandTaker } from './shard-target.ts';
 import { SlotTakes } from './slot-takes.ts';
-import { type DatabaseKey, type WatchedKey, WatchedKeys } from './watched-keys.ts';
+import type { DatabaseKey } from './watched-keys.ts';
 
 export interface RecopyHost {
   readonly barrier: Barrier;
@@ -55,15 +56,6 @@ export interface RecopySetup {
   readonly valueBytes: number;
 }
 
-interface Request {
-  /** Keys without an end yet. */
-  left: number;
-  readonly counts: { rewritten: number; removed: number; failed: number };
-  readonly done: (counts: RecopyCounts) => void;
-}
-
-type Key = WatchedKey<Request>;
-
 /**
  * idle: nothing is fetched; fetching: the stream stands and the source is asked, or is about to; fetched: values wait for
  * their offset; retrying: the source could not be asked.
@@ -73,8 +65,6 @@ type Phase = 'idle' | 'fetching' | 'fetched' | 'retrying';
 /** Keys of one round: what the stream stands still for. */
 const BATCH_KEYS = 500;
 const RETRY_MS = 1000;
-/** Of more keys than this the names are not kept, and a target that loses them has to be compared. */
-const MOST_RECENT = 100_000;
 
 export class Recopier {
   /** Keys that the target's replies have shown to differ, and that were copied again for that. */
@@ -83,21 +73,13 @@ export class Recopier {
   readonly #setup: RecopySetup;
   readonly #source: RecopySource;
   readonly #restore: RecopyRestore;
-  readonly #watched = new WatchedKeys<Request>();
+  readonly #ledger = new RecopyLedger();
+  readonly #takes = new SlotTakes<RecopyRequest>();
   #gate: RecopyGate | null = null;
   #commands: CommandTaker | null = null;
   #phase: Phase = 'idle';
-  /** To be fetched, in this order; all of them are watched. */
-  #waiting: Key[] = [];
   /** Values that wait for the stream to come to their offset, by rising offset. */
-  #groups: FetchedGroup<Key>[] = [];
-  readonly #takes = new SlotTakes<Request>();
-  /** Every key has its end; the target has not answered for all of them yet. */
-  #settling: Request[] = [];
-  /** Written, and the target has not answered for them for certain. */
-  #written: { readonly key: Key; readonly how: 'rewritten' | 'removed' }[] = [];
-  /** Answered for, at that offset; the target may lose them yet, as far back as the stream can be read again. */
-  #recent: { readonly key: DatabaseKey; readonly offset: number }[] = [];
+  #groups: FetchedGroup<RecopyKey>[] = [];
   /** The stream comes to an end: values are written whatever their offset. */
   #finishing = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -112,7 +94,7 @@ export class Recopier {
 
   /** Something is under way or asked for. */
   get busy(): boolean {
-    return this.#watched.size > 0 || this.#settling.length > 0 || this.#written.length > 0 || this.#takes.pending;
+    return this.#ledger.busy || this.#takes.pending;
   }
 
   /** Who takes the stream's commands, in front of who takes them otherwise; the stream begins. */
@@ -128,9 +110,9 @@ export class Recopier {
       get offset() {
         return offset();
       },
-      holds: (database, bytes, start, length) => this.#watched.holds(database, bytes, start, length, this.#host.offset),
-      touched: (keys) => this.#watch(keys, null),
-      swapped: (one, other) => this.#swapped(one, other),
+      holds: (database, bytes, start, length) => this.#ledger.holds(database, bytes, start, length, this.#host.offset),
+      touched: (keys) => this.#rousing(() => this.#ledger.watch(keys, null)),
+      swapped: (one, other) => this.#rousing(() => this.#ledger.swapped(one, other)),
       boundary: () => {
         this.#host.handedOver();
         this.#boundary();
@@ -144,9 +126,7 @@ export class Recopier {
   /** Copies these keys again while the stream flows; resolves when the target has answered for all of them. */
   request(keys: readonly DatabaseKey[]): Promise<RecopyCounts> {
     return new Promise((done) => {
-      const request = { left: keys.length, counts: { rewritten: 0, removed: 0, failed: 0 }, done };
-      if (keys.length === 0) this.#settling.push(request);
-      this.#watch(keys, request);
+      this.#rousing(() => this.#ledger.watch(keys, this.#ledger.open(keys.length, done)));
       this.#goOn();
     });
   }
@@ -158,33 +138,19 @@ export class Recopier {
   diverged(database: number, args: readonly Buffer[]): boolean {
     const keys = this.#gate?.keysOf(args, database) ?? [];
     if (keys.length === 0) return false;
-    this.divergedKeys += keys.filter((key) => !this.#watched.isWatched(key)).length;
+    this.divergedKeys += keys.filter((key) => !this.#ledger.isWatched(key)).length;
     this.#host.once(
       'warn',
       'The target answered a write in a way that shows that its key is not what the source has: such keys are counted and copied again; said once.',
     );
-    this.#watch(keys, null);
+    this.#rousing(() => this.#ledger.watch(keys, null));
     this.#goOn();
     return true;
   }
 
   /** The stream is read again from an earlier place: what was written since then may be lost, and is copied once more. */
   rewound(): void {
-    for (const { key, how } of this.#written.splice(0)) {
-      for (const request of key.askers) {
-        request.counts[how]--;
-        request.left++;
-        this.#settling = this.#settling.filter((each) => each !== request);
-        this.#watch([key], request);
-      }
-      if (key.askers.length === 0) this.#watch([key], null);
-    }
-    const { offset } = this.#host;
-    const lost = this.#recent.filter((recent) => recent.offset > offset);
-    this.#watch(
-      lost.map(({ key }) => key),
-      null,
-    );
+    this.#rousing(() => this.#ledger.rewound(this.#host.offset));
   }
 
   /**
@@ -195,12 +161,10 @@ export class Recopier {
     // Between two attempts of the shard there is only the closed one of the last: who asks is to ask again.
     if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const request: Request = {
-        left: SlotTakes.parts(slots),
-        counts: { rewritten: 0, removed: 0, failed: 0 },
-        done: () => resolve(!this.#closed),
-      };
-      this.#rousing(() => this.#takes.add({ slots, sweep, asker: request }));
+      this.#rousing(() => {
+        const asker = this.#ledger.open(SlotTakes.parts(slots), () => resolve(!this.#closed));
+        this.#takes.add({ slots, sweep, asker });
+      });
       this.#goOn();
     });
   }
@@ -215,10 +179,7 @@ export class Recopier {
 
   /** The target has refused a command for good. */
   refusedByTarget(args: readonly Buffer[]): void {
-    const request = this.#settling.at(-1) ?? this.#waiting[0]?.askers[0];
-    if (request === undefined || request.counts.rewritten === 0 || args[0]?.toString('latin1') !== 'RESTORE') return;
-    request.counts.rewritten--;
-    request.counts.failed++;
+    if (args[0]?.toString('latin1') === 'RESTORE') this.#ledger.refused();
   }
 
   /** Nothing more is fetched or written: the keys under way count as failed. */
@@ -227,9 +188,7 @@ export class Recopier {
     this.#closed = true;
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#source.close();
-    const requests = new Set([...this.#settling, ...this.#watched.all().flatMap(({ askers }) => askers)]);
-    for (const request of this.#takes.askers) requests.add(request);
-    for (const { left, counts, done } of requests) done({ ...counts, failed: counts.failed + left });
+    this.#ledger.abandon(this.#takes.askers);
   }
 
   /** From a place between two turns of the pump, which need not be one between two blocks. */
@@ -244,9 +203,10 @@ export class Recopier {
     if (this.#host.barrier.running || this.#host.replaying) return;
     this.#carryTaken();
     if (this.#phase === 'fetched') this.#write();
-    const nothingToFetch = this.#waiting.length === 0 && this.#takes.next === null;
-    const allWritten = this.#phase === 'idle' && nothingToFetch && this.#written.length > 0;
-    if (this.#settling.length > 0 || allWritten) this.#settle();
+    const ledger = this.#ledger;
+    const nothingToFetch = !ledger.waiting && this.#takes.next === null;
+    const allWritten = this.#phase === 'idle' && nothingToFetch && ledger.written;
+    if (ledger.settling || allWritten) this.#settle();
     if (this.#phase !== 'idle' || nothingToFetch) return;
     this.#phase = 'fetching';
     this.#host.barrier.add(() => this.#fetch());
@@ -254,25 +214,17 @@ export class Recopier {
 
   /** Behind a barrier the target has answered everything, so it has what was written for these requests. */
   #settle(): void {
-    const settling = this.#settling;
-    this.#settling = [];
+    const settling = this.#ledger.takeSettling();
     this.#host.barrier.add(async () => {
-      this.#remember();
+      this.#ledger.answered(this.#host.offset, this.#host.historyOffset);
       for (const request of settling) request.done(request.counts);
     });
   }
 
-  /** What the target has answered for is kept while the stream can be read again from before it. */
-  #remember(): void {
-    const { offset, historyOffset } = this.#host;
-    const answered = this.#written.splice(0).map(({ key }) => ({ key, offset }));
-    this.#recent = [...this.#recent.filter((recent) => recent.offset > historyOffset), ...answered].slice(-MOST_RECENT);
-  }
-
   /** What is fetched next: keys that wait come before slots that bring more of them. */
   async #fetch(): Promise<void> {
-    if (this.#waiting.length === 0) await this.#list();
-    else await this.#fetchValues();
+    if (this.#ledger.waiting) await this.#fetchValues();
+    else await this.#list();
     // Behind the barrier: what was written before is to be answered before more is.
     setImmediate(() => this.#goOn());
   }
@@ -288,7 +240,7 @@ export class Recopier {
       if (this.#closed) return;
       const all = [...keys, ...others];
       asker.left += all.length;
-      this.#watch(all, asker);
+      this.#ledger.watch(all, asker);
       this.#takes.listed(offset);
       this.#phase = 'idle';
     } catch (error) {
@@ -301,18 +253,18 @@ export class Recopier {
     const due = this.#takes.due(this.#finishing ? Number.POSITIVE_INFINITY : this.#host.offset);
     if (due === null) return;
     this.#setup.slots?.take(due.take.slots, due.offset);
-    this.#ended(due.take.asker);
+    this.#ledger.ended(due.take.asker);
   }
 
   async #fetchValues(): Promise<void> {
-    const batch = this.#waiting.splice(0, BATCH_KEYS);
+    const batch = this.#ledger.take(BATCH_KEYS);
     try {
       const { address, replid } = this.#host;
       const { groups, tooBig, left } = await this.#source.fetch(address, replid, batch);
       if (this.#closed) return;
       this.#groups = [...groups];
       for (const { offset, keys } of this.#groups) for (const { watched } of keys) watched.until = offset;
-      this.#waiting.unshift(...left);
+      this.#ledger.putBack(left);
       for (const { key, bytes } of tooBig)
         this.#fail(
           key,
@@ -321,7 +273,7 @@ export class Recopier {
       this.#phase = 'fetched';
     } catch (error) {
       if (this.#closed) return;
-      this.#waiting.unshift(...batch);
+      this.#ledger.putBack(batch);
       this.#retryLater(error);
     }
   }
@@ -351,11 +303,11 @@ export class Recopier {
     this.#phase = 'idle';
   }
 
-  #writeKey(watched: Key, fetched: FetchedKey): void {
+  #writeKey(watched: RecopyKey, fetched: FetchedKey): void {
     const { slots } = this.#setup;
     if (slots !== null && !slots.owns(slotOf(watched.key, 0, watched.key.length))) {
       // Lost to another pipeline meanwhile, which copies all of the slot.
-      this.#finished(watched, 'failed');
+      this.#ledger.failed(watched);
       return;
     }
     const command = this.#restore.command(fetched);
@@ -368,61 +320,29 @@ export class Recopier {
     commands.database = watched.database;
     commands.inject(readCommand(command.bytes));
     commands.database = before;
-    const how = command.kind === 'restore' ? 'rewritten' : 'removed';
-    this.#written.push({ key: watched, how });
-    this.#finished(watched, how);
+    this.#ledger.wrote(watched, command.kind === 'restore' ? 'rewritten' : 'removed');
   }
 
   /** A key's re-copy does not come about: that its target copy may differ is on record. */
-  #fail(key: Key, reason: string): void {
+  #fail(key: RecopyKey, reason: string): void {
     this.#host.refused(key.database, [Buffer.from('RESTORE'), key.key], `could not be copied again: ${reason}`);
-    this.#finished(key, 'failed');
+    this.#ledger.failed(key);
   }
 
-  #finished(key: Key, how: keyof RecopyCounts): void {
-    this.#watched.unwatch(key);
-    for (const request of key.askers) {
-      request.counts[how]++;
-      this.#ended(request);
-    }
-  }
-
-  /** One of the request's keys, or one part of its slots, has its end. */
-  #ended(request: Request): void {
-    if (--request.left === 0) this.#settling.push(request);
-  }
-
-  #watch(keys: readonly DatabaseKey[], request: Request | null): void {
-    this.#rousing(() => {
-      for (const key of keys) {
-        const watched = this.#watched.watch(key, request);
-        if (watched !== null) this.#waiting.push(watched);
-      }
-    });
-  }
-
+  /** Does what may make us busy, and tells when it has. */
   #rousing(work: () => void): void {
     const before = this.busy;
     work();
     if (!before && this.busy) this.#host.begun();
   }
 
-  /** What is watched in one of two databases that changed places has its old value in the other from now on. */
-  #swapped(one: number, other: number): void {
-    const keys = this.#watched.all().filter(({ database }) => database === one || database === other);
-    this.#watch(
-      keys.map(({ database, key }) => ({ database: database === one ? other : one, key })),
-      null,
-    );
-  }
-
   #giveUp(reason: string): void {
     this.#phase = 'idle';
-    for (const key of this.#waiting.splice(0)) this.#fail(key, reason);
+    for (const key of this.#ledger.take(Number.POSITIVE_INFINITY)) this.#fail(key, reason);
     for (const { slots, asker } of this.#takes.giveUp()) {
       const what = `the keys of the slots ${formatSlots(slots.map((slot) => ({ first: slot, last: slot })))}`;
       this.#host.refused(0, [Buffer.from('RESTORE'), Buffer.from(what)], `could not be copied again: ${reason}`);
-      this.#ended(asker);
+      this.#ledger.ended(asker);
     }
   }
 }
