@@ -2,8 +2,8 @@
 // reply that means "not now" is waited for; one that shows the key to have changed meanwhile makes it a conflict again.
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { type BlockReply, TargetRefusal } from '../writers/block-link.ts';
-import type { RefusedCommand } from '../writers/node-writer.ts';
 import { judgeReply } from '../writers/target-replies.ts';
+import type { RefusedCommand } from '../writers/writer-owner.ts';
 import { type ConflictEntry, type Difference, type RefusedWrite, type Settled, settledAs } from './conflict-entry.ts';
 import { FerryError } from './errors.ts';
 import type { NodeLinks } from './node-links.ts';

@@ -1,8 +1,9 @@
 // Makes the connections of one shard to all nodes of the target; they are opened by the pipeline.
 import { formatAddress, type NodeAddress } from '../topology/endpoint.ts';
 import type { BufferPool } from '../writers/batch.ts';
-import { NodeWriter, type WriterOwner } from '../writers/node-writer.ts';
+import { NodeWriter } from '../writers/node-writer.ts';
 import { TargetNodes } from '../writers/target-nodes.ts';
+import type { WriterOwner } from '../writers/writer-owner.ts';
 import type { ServerDestination, ShardJob } from './shard-job.ts';
 
 /** A node to write to. */

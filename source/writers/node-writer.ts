@@ -1,20 +1,19 @@
 // One pipelined connection to one target node: commands are appended to a batch, batches are written at once and kept
 // until answered. Order on the wire is the order of appending. Nothing counts as applied before its reply was read. What
 // the replies mean is another's: of the snapshot snapshot-replies.ts, of the stream stream-replies.ts.
-import { killFormerConnections, ownConnectionId } from '../checkpoint/fence.ts';
 import { FerryError, messageOf } from '../engine/errors.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import { putBulkNumber } from '../protocol/resp-encode.ts';
 import type { SilenceWatch } from '../protocol/silence-watch.ts';
-import { parseClusterNodes } from '../topology/cluster-nodes.ts';
 import { Batch, type BatchKind, type BufferPool } from './batch.ts';
-import { becomeImportSource } from './import-source.ts';
+import { type Introduction, introduce, type NodeIdentity } from './introduction.ts';
 import { LINE } from './line-record.ts';
 import { type PartError, ReplyReader } from './reply-reader.ts';
 import { watchReplies } from './reply-silence.ts';
 import { SnapshotReplies } from './snapshot-replies.ts';
 import { StreamReplies } from './stream-replies.ts';
 import { PlainWrap, type StreamWrap } from './stream-wrap.ts';
+import type { WriterOwner } from './writer-owner.ts';
 
 /** While replies are outstanding, a batch below this size waits for one: fewer, larger writes under load. */
 const SMALL_BATCH_BYTES = 16 * 1024;
@@ -26,52 +25,9 @@ const SELECT_BYTES = 64;
 /** No database is known to be selected: the next command brings its SELECT. */
 const NO_DATABASE = -1;
 
-/** What tells a node from another that took its place, or its older self; null where it does not say. */
-export interface NodeIdentity {
-  readonly runId: string | null;
-  readonly replid: string | null;
-  /** Node ids of its replicas; empty outside a cluster. */
-  readonly replicaIds: readonly string[];
-}
-
-/** Why a command did not take effect, and never will. */
-export interface RefusedCommand {
-  readonly database: number;
-  readonly args: readonly Buffer[];
-  readonly reason: string;
-}
-
-/** Whom a writer reports to. */
-export interface WriterOwner {
-  /** Everything before this position of the source has been appended to some writer. */
-  readonly position: number;
-  /** Replies came in: progress, and perhaps room. */
-  answered(keys: number, streamCommands: number): void;
-  refused(command: RefusedCommand): void;
-  /**
-   * A command whose reply proves that the target's value was another than the source's; its keys are to be copied again.
-   * false: that can not be, and the command counts as refused.
-   */
-  diverged(command: RefusedCommand): boolean;
-  /** A snapshot key that the target has already; gives the command to send in its place, or null. */
-  conflict(database: number, args: readonly Buffer[]): readonly (string | Buffer)[] | null;
-  /** Something of the stream is to be sent again: nothing more is to be appended until all writers are idle. */
-  troubled(): void;
-  /** The connection can not go on. */
-  lost(error: FerryError): void;
-}
-
-export interface WriterOptions extends ConnectionOptions {
-  /** CLIENT SETNAME of the connection. */
-  readonly clientName: string;
-  /** Connections of that name that are there already are killed first. */
-  readonly fence: boolean;
-  /** The target is in import-mode. */
-  readonly importSource: boolean;
+export interface WriterOptions extends ConnectionOptions, Introduction {
   readonly inFlightBytes: number;
   readonly flushDelayMs: number;
-  /** Of a cluster. */
-  readonly nodeId: string | null;
 }
 
 export class NodeWriter {
@@ -128,11 +84,7 @@ export class NodeWriter {
   /** Connects, authenticates, names the connection. @throws FerryError */
   async open(): Promise<void> {
     await this.#connection.open();
-    const { clientName, fence, importSource, nodeId } = this.#options;
-    await this.#connection.request(['CLIENT', 'SETNAME', clientName]);
-    if (fence) await shutOutFormer(this.#connection, clientName);
-    if (importSource) await becomeImportSource(this.#connection);
-    this.identity = await readIdentity(this.#connection, nodeId);
+    this.identity = await introduce(this.#connection, this.#options);
     const replies = new ReplyReader({
       succeeded: (count) => this.#succeeded(count),
       failed: (text) => this.#failed(text),
@@ -399,36 +351,4 @@ export class NodeWriter {
     this.destroy();
     this.#owner.lost(new FerryError(message, { code: 'target-lost', cause }));
   }
-}
-
-/**
- * Ends what earlier connections of that name have left at the node: commands in a socket's buffer would still be executed,
- * in the middle of what is written now. @throws FerryError `fence` when the node does not allow it.
- */
-async function shutOutFormer(connection: Connection, name: string): Promise<void> {
-  const node = {
-    address: connection.address,
-    request: async (args: readonly string[]): Promise<string> => {
-      const reply = await connection.request(args);
-      if (reply.startsWith('-')) throw new Error(reply.slice(1));
-      return reply.replace(/^[+:]/, '');
-    },
-  };
-  await killFormerConnections(node, name, new Set([await ownConnectionId(node)]));
-}
-
-/** Asks the node who it is; a user that may not ask leaves it open. */
-async function readIdentity(connection: Connection, nodeId: string | null): Promise<NodeIdentity> {
-  const server = await connection.request(['INFO', 'server']);
-  const replication = await connection.request(['INFO', 'replication']);
-  const nodes = nodeId === null ? '' : await connection.request(['CLUSTER', 'NODES']);
-  return {
-    runId: /^run_id:(\w+)/m.exec(server)?.[1] ?? null,
-    replid: /^master_replid:(\w+)/m.exec(replication)?.[1] ?? null,
-    replicaIds: nodes.startsWith('-')
-      ? []
-      : parseClusterNodes(nodes)
-          .filter(({ masterId }) => masterId !== null && masterId === nodeId)
-          .map(({ id }) => id),
-  };
 }

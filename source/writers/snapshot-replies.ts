@@ -1,9 +1,9 @@
 // What the replies to the snapshot's keys mean: conflicts, refusals, and what the target can not take now and gets again.
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { Batch } from './batch.ts';
-import type { WriterOwner } from './node-writer.ts';
 import { planRetry } from './retry-plan.ts';
 import { judgeReply } from './target-replies.ts';
+import type { WriterOwner } from './writer-owner.ts';
 
 /** How long to wait before what the target can not take now is sent again. */
 const RETRY_MS = 1000;

@@ -4,12 +4,12 @@
 import { slotOf } from '../protocol/slot.ts';
 import type { Batch } from './batch.ts';
 import { LINE } from './line-record.ts';
-import type { RefusedCommand } from './node-writer.ts';
 import type { MissingWrite } from './replay-filter.ts';
 import { provesByError, provesByZero } from './reply-audit.ts';
 import type { PartError } from './reply-reader.ts';
 import type { RepliesHost } from './snapshot-replies.ts';
 import { judgeReply, readMoved, type SlotMove } from './target-replies.ts';
+import type { RefusedCommand } from './writer-owner.ts';
 
 /** How long to wait before what the target can not take now is sent again. */
 const RETRY_MS = 1000;
