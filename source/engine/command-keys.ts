@@ -32,10 +32,10 @@ export class CommandKeys {
   /** MOVE k db: the same name there; COPY from to DB db: only the copy is there. */
   #addOtherDatabase(command: StreamParser, spec: CommandSpec, lastIndex: number): void {
     if (spec.kind === COMMAND_KIND.MOVE) {
-      this.#add(command, lastIndex, Number(textAt(command, 2)));
+      this.#add(command, lastIndex, Number(command.text(2)));
     } else if (spec.kind === COMMAND_KIND.COPY) {
       for (let i = 3; i + 1 < command.count; i++) {
-        if (textAt(command, i).toUpperCase() === 'DB') this.databases[1] = Number(textAt(command, i + 1));
+        if (command.text(i).toUpperCase() === 'DB') this.databases[1] = Number(command.text(i + 1));
       }
     }
   }
@@ -53,10 +53,4 @@ export class CommandKeys {
     this.databases = new Int32Array(count);
     this.#indexes = new Int32Array(count);
   }
-}
-
-function textAt(command: StreamParser, index: number): string {
-  if (index >= command.count) return '';
-  const start = command.offsets[index] as number;
-  return command.bytes.toString('latin1', start, start + (command.lengths[index] as number));
 }

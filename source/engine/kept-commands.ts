@@ -87,11 +87,11 @@ export class KeptCommands extends CommandRelay {
   #withoutKept(command: StreamParser, { keys }: CommandSpec): void {
     this.#drop();
     const found = this.#keysOf(command, this.#specOf(command));
-    const args = [argument(command, 0)];
+    const args = [command.argument(0)];
     for (let i = 0; i < found.count; i++) {
       if (this.#isKept(command, i)) continue;
       const first = keys.first + i * keys.step;
-      for (let part = 0; part < keys.step; part++) args.push(argument(command, first + part));
+      for (let part = 0; part < keys.step; part++) args.push(command.argument(first + part));
     }
     this.inner.handle(readCommand(encodeCommand(args)));
   }
@@ -117,8 +117,7 @@ export class KeptCommands extends CommandRelay {
 
   #refuse(command: StreamParser, reason: string): void {
     if (!this.#isFirst()) return;
-    const args = Array.from({ length: command.count }, (_, index) => Buffer.from(argument(command, index)));
-    this.#host.refused(this.inner.database, args, reason);
+    this.#host.refused(this.inner.database, command.copyArguments(), reason);
   }
 
   #isFirst(): boolean {
@@ -127,9 +126,4 @@ export class KeptCommands extends CommandRelay {
     this.#counted = offset;
     return true;
   }
-}
-
-function argument(command: StreamParser, index: number): Buffer {
-  const start = command.offsets[index] as number;
-  return command.bytes.subarray(start, start + (command.lengths[index] as number));
 }

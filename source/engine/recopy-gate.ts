@@ -72,7 +72,7 @@ export class RecopyGate extends CommandRelay {
     if (!this.#isForeign(command, keys) && !this.#hold(command, keys)) {
       if (spec?.name === 'RESTORE-ASKING') this.#restore(command);
       else this.inner.handle(command);
-      if (spec?.kind === COMMAND_KIND.SWAPDB) this.#host.swapped(numberAt(command, 1), numberAt(command, 2));
+      if (spec?.kind === COMMAND_KIND.SWAPDB) this.#host.swapped(Number(command.text(1)), Number(command.text(2)));
     }
     if (this.#host.attentive && !this.inner.insideBlock) this.#host.boundary();
   }
@@ -86,7 +86,7 @@ export class RecopyGate extends CommandRelay {
 
   /** How MIGRATE writes a key to its new node, where it was not: here an older copy of it may be. */
   #restore(command: StreamParser): void {
-    const args = Array.from({ length: command.count }, (_, i) => argumentAt(command, i));
+    const args = Array.from({ length: command.count }, (_, i) => command.argument(i));
     const rest = args.slice(4).filter((option) => option.toString('latin1').toUpperCase() !== 'REPLACE');
     const bytes = encodeCommand(['RESTORE', ...args.slice(1, 4), 'REPLACE', ...rest]);
     this.inner.handle(readCommand(bytes));
@@ -111,13 +111,4 @@ function listOf({ bytes }: StreamParser, { count, starts, lengths, databases }: 
       key: Buffer.from(bytes.subarray(start, start + (lengths[i] as number))),
     };
   });
-}
-
-function numberAt(command: StreamParser, index: number): number {
-  return Number(argumentAt(command, index).toString('latin1'));
-}
-
-function argumentAt(command: StreamParser, index: number): Buffer {
-  const start = command.offsets[index] as number;
-  return command.bytes.subarray(start, start + (command.lengths[index] as number));
 }

@@ -75,6 +75,22 @@ export class StreamParser {
     return this.#underWay !== 'no';
   }
 
+  /** Of the command read last: a view that holds until the next call. */
+  argument(index: number): Buffer {
+    const start = this.offsets[index] as number;
+    return this.bytes.subarray(start, start + (this.lengths[index] as number));
+  }
+
+  /** An argument as text, byte by byte; empty where there is none. */
+  text(index: number): string {
+    return index < this.count ? this.argument(index).toString('latin1') : '';
+  }
+
+  /** All arguments, to keep. */
+  copyArguments(): Buffer[] {
+    return Array.from({ length: this.count }, (_, index) => Buffer.from(this.argument(index)));
+  }
+
   /** The window was set to another place, where a command begins. */
   restart(): void {
     this.#underWay = 'no';

@@ -63,19 +63,19 @@ export class MappedCommands implements CommandTaker {
     switch (nameOf(command)) {
       case 'SELECT':
         this.#begun = true;
-        this.#database = Number(textAt(command, 1));
+        this.#database = Number(command.text(1));
         return this.#with(command, 1);
       case 'MOVE':
         return this.#with(command, 2);
       case 'COPY': {
         for (let i = 3; i + 1 < command.count; i++)
-          if (textAt(command, i).toUpperCase() === 'DB') return this.#with(command, i + 1);
+          if (command.text(i).toUpperCase() === 'DB') return this.#with(command, i + 1);
         return command;
       }
       case 'SWAPDB': {
-        const [one, other] = [Number(textAt(command, 1)), Number(textAt(command, 2))];
+        const [one, other] = [Number(command.text(1)), Number(command.text(2))];
         if (this.#map.of(one) === one && this.#map.of(other) === other) return command;
-        this.#refused(argumentsOf(command), 'databases.map sends one of them elsewhere');
+        this.#refused(command.copyArguments(), 'databases.map sends one of them elsewhere');
         return null;
       }
       default:
@@ -85,24 +85,15 @@ export class MappedCommands implements CommandTaker {
 
   /** The same with the number of a database at that place as the target has it. */
   #with(command: StreamParser, place: number): StreamParser {
-    const database = Number(textAt(command, place));
+    const database = Number(command.text(place));
     const mapped = this.#map.of(database);
     if (mapped === database) return command;
-    const args = argumentsOf(command);
+    const args = command.copyArguments();
     args[place] = Buffer.from(String(mapped));
     return readCommand(encodeCommand(args));
   }
 }
 
-function textAt({ bytes, offsets, lengths }: StreamParser, index: number): string {
-  const start = offsets[index] as number;
-  return bytes.toString('latin1', start, start + (lengths[index] as number));
-}
-
 function nameOf(command: StreamParser): string {
-  return textAt(command, 0).toUpperCase();
-}
-
-function argumentsOf(command: StreamParser): Buffer[] {
-  return Array.from({ length: command.count }, (_, i) => Buffer.from(textAt(command, i), 'latin1'));
+  return command.text(0).toUpperCase();
 }

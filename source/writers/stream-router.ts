@@ -1,15 +1,15 @@
 // Decides for each command of the stream where it goes: on as it is, to the node of its slot, split by slot, behind a
 // barrier, or nowhere (and then says so). Forwards the original bytes; makes no object for a plain command.
-import type { KeylessRule, KeylessRules } from '../engine/shard-job.ts';
 import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
 import type { CommandTable } from '../protocol/command-table.ts';
-import { findKeys } from '../protocol/key-finder.ts';
 import { isBare } from '../protocol/replay-class.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import { slotOf } from '../protocol/slot.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import { BlockBuffer } from './block-buffer.ts';
+import { CommandSlots, MIXED_SLOTS, NO_SLOT } from './command-slots.ts';
 import { DatabaseLog } from './database-log.ts';
+import { KeylessCommands, type KeylessHost, type KeylessOptions } from './keyless-commands.ts';
 import type { NodeWriter } from './node-writer.ts';
 import { ParkedSlots } from './parked-slots.ts';
 import type { ReplayFilter } from './replay-filter.ts';
@@ -17,33 +17,22 @@ import { SlotBlocks } from './slot-blocks.ts';
 import type { CommandBlock } from './stream-wrap.ts';
 import type { TargetNodes } from './target-nodes.ts';
 
-export interface RouterHost {
+export interface RouterHost extends KeylessHost {
   /** Offset at which the command that is handled ends in the source's stream. */
   readonly offset: number;
   /** The stream can be played again from this offset on. */
   readonly earliestOffset: number;
   /** Everything before this position was handed over. */
   readonly position: number;
-  /** A command that does not reach the target, with the reason. */
-  refused(database: number, args: readonly Buffer[], reason: string): void;
-  /** A command that the settings say to drop. */
-  ignored(name: string): void;
-  /** Sends a command without keys to every target node once all before it is applied; nothing else goes on until then. */
-  broadcast(args: readonly Buffer[]): void;
   /** Said once for a shard. */
   notAtomic(reason: string): void;
 }
 
-export interface RouterOptions {
-  readonly keyless: KeylessRules;
-  /** The source has other shards: a flush or swap of this one is not theirs. */
-  readonly sourceIsCluster: boolean;
+export interface RouterOptions extends KeylessOptions {
   /** Largest block kept together for a cluster target, bytes. */
   readonly transactionBytes: number;
 }
 
-const MIXED_SLOTS = -2;
-const NO_SLOT = -1;
 /** Added to an offset: a write that stands behind the command that ended there, and is not it. */
 const BEHIND = 0.5;
 /** Every command towards a standalone has this one, and towards a cluster what may go to any node. */
@@ -59,15 +48,13 @@ export class StreamRouter {
   filter: ReplayFilter | null = null;
   /** Slots between two nodes: their commands are passed over for now. */
   readonly parked = new ParkedSlots();
-  /** Up to this offset everything that goes to all nodes has taken effect. */
-  broadcastOffset = Number.NEGATIVE_INFINITY;
   #database = 0;
   #offset = 0;
   readonly #nodes: TargetNodes;
   readonly #table: CommandTable;
   readonly #host: RouterHost;
-  readonly #options: RouterOptions;
-  #keys = new Int32Array(MOST_KEYS);
+  readonly #slots = new CommandSlots();
+  readonly #keyless: KeylessCommands;
   readonly #block: BlockBuffer;
   /** Of a block that is taken apart: what goes where, while it is gathered. */
   #gathering: SlotBlocks | null = null;
@@ -76,7 +63,7 @@ export class StreamRouter {
     this.#nodes = nodes;
     this.#table = table;
     this.#host = host;
-    this.#options = options;
+    this.#keyless = new KeylessCommands(nodes.cluster, host, options);
     this.#block = new BlockBuffer(options.transactionBytes);
   }
 
@@ -109,7 +96,7 @@ export class StreamRouter {
       case COMMAND_KIND.TOPOLOGY:
         return;
       case COMMAND_KIND.SELECT:
-        this.database = Number(text(command, 1));
+        this.database = Number(command.text(1));
         return;
       case COMMAND_KIND.MULTI:
         this.insideBlock = true;
@@ -153,20 +140,12 @@ export class StreamRouter {
     switch (spec?.kind) {
       case COMMAND_KIND.FLUSHALL:
       case COMMAND_KIND.FLUSHDB:
-        this.#wholeDatabase(command, this.#options.keyless.flush, 'filter.flush');
-        return;
       case COMMAND_KIND.SWAPDB:
-        this.#wholeDatabase(command, this.#options.keyless.swapdb, 'filter.swapdb');
-        return;
       case COMMAND_KIND.PUBLISH:
       case COMMAND_KIND.SPUBLISH:
-        this.#published(command, spec);
-        return;
       case COMMAND_KIND.SCRIPT:
-        this.#everywhere(command, this.#options.keyless.script, 'filter.script');
-        return;
       case COMMAND_KIND.FUNCTION:
-        this.#everywhere(command, this.#options.keyless.function, 'filter.function');
+        this.#withoutKeys(command, spec);
         return;
       default:
         if (this.#nodes.cluster) this.#route(command, spec);
@@ -174,48 +153,19 @@ export class StreamRouter {
     }
   }
 
-  /** FLUSHALL, FLUSHDB, SWAPDB: they touch more than this shard's keys unless the source is one node. */
-  #wholeDatabase(command: StreamParser, rule: KeylessRule, setting: string): void {
-    if (rule === 'forward' && this.#options.sourceIsCluster) {
-      this.#host.refused(
-        this.database,
-        copyArguments(command),
-        'one shard of a cluster must not empty or swap what others own',
-      );
-      return;
-    }
-    this.#everywhere(command, rule, setting);
-  }
-
-  /** To one node only: a cluster passes PUBLISH on by itself, and SPUBLISH belongs to the slot of its channel. */
-  #published(command: StreamParser, spec: CommandSpec | null): void {
-    const rule = this.#options.keyless.publish;
-    if (rule !== 'forward') this.#drop(command, rule, 'filter.publish');
-    else if (this.#nodes.cluster && spec?.kind === COMMAND_KIND.SPUBLISH) this.#route(command, spec);
-    else this.#append(ANY_SLOT, command);
-  }
-
-  #everywhere(command: StreamParser, rule: KeylessRule, setting: string): void {
-    if (rule !== 'forward') this.#drop(command, rule, setting);
-    else if (!this.#nodes.cluster) this.#append(ANY_SLOT, command);
-    else if (this.#offset > this.broadcastOffset) {
-      this.broadcastOffset = this.#offset;
-      this.#host.broadcast(copyArguments(command));
-    }
-  }
-
-  #drop(command: StreamParser, rule: KeylessRule, setting: string): void {
-    if (rule === 'ignore') this.#host.ignored(text(command, 0).toUpperCase());
-    else this.#host.refused(this.database, copyArguments(command), `${setting} is "refuse"`);
+  #withoutKeys(command: StreamParser, spec: CommandSpec): void {
+    const way = this.#keyless.way(command, spec, this.#database, this.#offset);
+    if (way === 'anywhere') this.#append(ANY_SLOT, command);
+    else if (way === 'by-slot') this.#route(command, spec);
   }
 
   /** Towards a cluster: to the node of the keys' slot, or split when the command allows it. */
   #route(command: StreamParser, spec: CommandSpec | null): void {
     if (this.database !== 0) {
-      this.#host.refused(this.database, copyArguments(command), ONLY_DATABASE_0);
+      this.#host.refused(this.database, command.copyArguments(), ONLY_DATABASE_0);
       return;
     }
-    const slot = this.#slotOf(command, spec);
+    const slot = this.#slots.of(command, spec);
     if (slot >= 0) {
       this.#append(slot, command);
     } else if (slot === MIXED_SLOTS && spec?.kind === COMMAND_KIND.SPLITTABLE) {
@@ -223,42 +173,22 @@ export class StreamRouter {
     } else {
       this.#host.refused(
         this.database,
-        copyArguments(command),
+        command.copyArguments(),
         slot === MIXED_SLOTS ? 'its keys belong to different slots' : 'its keys are not known, so neither is its node',
       );
     }
   }
 
-  /** The one slot of all keys, MIXED_SLOTS, or NO_SLOT when there is no key or none can be told. */
-  #slotOf(command: StreamParser, spec: CommandSpec | null): number {
-    if (spec === null) return NO_SLOT;
-    const count = this.#findKeys(command, spec);
-    if (count <= 0) return NO_SLOT;
-    const { bytes, offsets, lengths } = command;
-    const first = this.#keys[0] as number;
-    const slot = slotOf(bytes, offsets[first] as number, lengths[first] as number);
-    for (let i = 1; i < count; i++) {
-      const key = this.#keys[i] as number;
-      if (slotOf(bytes, offsets[key] as number, lengths[key] as number) !== slot) return MIXED_SLOTS;
-    }
-    return slot;
-  }
-
-  #findKeys(command: StreamParser, spec: CommandSpec): number {
-    if (command.count > this.#keys.length) this.#keys = new Int32Array(command.count * 2);
-    return findKeys(spec, command.bytes, command.offsets, command.lengths, command.count, this.#keys);
-  }
-
   /** DEL, UNLINK, TOUCH key by key, MSET pair by pair. */
   #split(command: StreamParser, spec: CommandSpec): void {
     const { bytes, offsets, lengths } = command;
-    const count = this.#findKeys(command, spec);
-    const name = argument(command, 0);
+    const count = this.#slots.find(command, spec);
+    const name = command.argument(0);
     const width = spec.keys.step;
     for (let i = 0; i < count; i++) {
-      const key = this.#keys[i] as number;
-      const parts = [name, argument(command, key)];
-      if (width === 2) parts.push(argument(command, key + 1));
+      const key = this.#slots.keys[i] as number;
+      const parts = [name, command.argument(key)];
+      if (width === 2) parts.push(command.argument(key + 1));
       const slot = slotOf(bytes, offsets[key] as number, lengths[key] as number);
       const encoded = encodeCommand(parts);
       // MSET, DEL and UNLINK of one key may be played again, TOUCH changes nothing.
@@ -326,7 +256,7 @@ export class StreamRouter {
   #slotInBlock(command: StreamParser, spec: CommandSpec | null): number | null {
     if (spec !== null && !ROUTED_KINDS.has(spec.kind)) return null;
     if (!this.#nodes.cluster) return ANY_SLOT;
-    const slot = this.#database === 0 ? this.#slotOf(command, spec) : NO_SLOT;
+    const slot = this.#database === 0 ? this.#slots.of(command, spec) : NO_SLOT;
     return slot >= 0 ? slot : null;
   }
 
@@ -370,19 +300,3 @@ const ROUTED_KINDS: ReadonlySet<number> = new Set([
   COMMAND_KIND.MOVE,
   COMMAND_KIND.COPY,
 ]);
-
-/** More keys than this in one command make the list grow. */
-const MOST_KEYS = 1024;
-
-function argument(command: StreamParser, index: number): Buffer {
-  const start = command.offsets[index] as number;
-  return command.bytes.subarray(start, start + (command.lengths[index] as number));
-}
-
-function text(command: StreamParser, index: number): string {
-  return index < command.count ? argument(command, index).toString('latin1') : '';
-}
-
-function copyArguments(command: StreamParser): Buffer[] {
-  return Array.from({ length: command.count }, (_, index) => Buffer.from(argument(command, index)));
-}
