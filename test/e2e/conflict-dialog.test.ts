@@ -4,19 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { client } from '../support/client.ts';
 import { PROGRAM, type Program, spawnProgram } from '../support/pty.ts';
 import { testServer } from '../support/servers.ts';
-import { fromTo, type Place } from './pair.ts';
+import { fromTo } from './pair.ts';
 
 const KEYS = 40;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** Lists on the source, strings on the target, under the same names. */
 async function stage(size: { columns: number; rows: number }) {

@@ -2,22 +2,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { client } from '../support/client.ts';
 import { spawnProgram } from '../support/pty.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-import { fromTo, type Place } from './pair.ts';
+import { fromTo } from './pair.ts';
 import { runProgram } from './run-program.ts';
 
 /** One key in the slots of each of three masters. */
 const KEYS = ['bar', 'c', 'foo'] as const;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 interface Shard {
   readonly state: string;
@@ -33,7 +27,7 @@ test('--detach: panic halts one shard and the others go on, until an attached sc
   const config = join(folder, 'config.json');
   writeFileSync(config, JSON.stringify({ log: { file: log } }), { mode: 0o600 });
   const [source, target] = await Promise.all([testCluster({ masters: 3 }), testServer()]);
-  const from = source.masters.map(client);
+  const from = source.masters.map((node) => client(node));
   const to = client(target);
   const set = (shard: number, value: string) => from[shard]?.set(KEYS[shard] ?? '', value);
   for (const shard of KEYS.keys()) await set(shard, 'source');

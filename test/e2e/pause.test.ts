@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { client } from '../support/client.ts';
 import { LONG, shortOrLong } from '../support/long.ts';
-import { compare, type Place } from '../support/migration.ts';
+import { compare } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 import { fromTo } from './pair.ts';
@@ -20,12 +21,6 @@ const VALUE = randomBytes(100 * 1024);
 const KEYS = 300;
 const TICK_MS = 20;
 const MOST_RSS = 200 * MB;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** SETs of 100 KB, so many that they are `BYTES_A_SECOND`; what falls behind is made up for. */
 function startWrites(redis: Redis) {

@@ -1,6 +1,6 @@
 // A scan whose process was killed: the next one knows what was written for its own, and leaves what was there before alone.
 import { expect, test } from 'vitest';
-import { client } from '../support/scan.ts';
+import { client } from '../support/client.ts';
 import { testServer } from '../support/servers.ts';
 import { stateFolder } from '../support/sync-process.ts';
 import { fromTo } from './pair.ts';

@@ -1,6 +1,6 @@
 // `redferry settle`: what a killed run has left on a target is ended without another run.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { client } from '../support/client.ts';
 import { expiryOn } from '../support/expiry.ts';
 import { endpointOf, migrate, type Place } from '../support/migration.ts';
 import { SERVER_KINDS } from '../support/other-servers.ts';
@@ -9,12 +9,6 @@ import { runProgram, startProgram } from './run-program.ts';
 
 const EXACT = Date.now() + 3_600_000;
 const HELD = EXACT + 8_000_000_000_000;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 function addressOf({ host, port }: Place): string {
   return `${host}:${port}`;

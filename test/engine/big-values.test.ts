@@ -1,6 +1,6 @@
 // Values above limits.valueInMemory: written by commands under a temporary name and moved into place.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { writeTypedData } from '../support/typed-data.ts';
@@ -9,12 +9,6 @@ import { writeTypedData } from '../support/typed-data.ts';
 const limits = { ...TEST_LIMITS, valueInMemory: 4096 };
 /** Keys of the typed data whose values are larger than that. */
 const BIG_KEYS = ['list:big', 'list:wide', 'set:big', 'zset:big', 'hash:big', 'stream'];
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function ownKeys(places: readonly Place[]): Promise<string[]> {
   const found = await Promise.all(places.map((place) => client(place).keys('redferry:*')));

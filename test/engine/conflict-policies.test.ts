@@ -1,9 +1,10 @@
 // Existing keys of every kind under each policy, and with a switch in the middle: every key ends as the policy in force at
 // its time says, and the counts add up: 100,000 keys in the long form (REDFERRY_LONG=1).
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it, vi } from 'vitest';
 import type { ConflictPolicy, ConflictRecord } from '../../source/engine/contract/conflict.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
+import { client } from '../support/client.ts';
 import { shortOrLong } from '../support/long.ts';
 import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { DEBUG_ALLOWED } from '../support/server-version.ts';
@@ -23,12 +24,6 @@ type Case = (typeof CASES)[number];
 const caseOf = (i: number): Case => CASES[i % CASES.length] ?? 'fresh';
 const isConflict = (kind: Case): boolean => ['different', 'other type', 'other expiry'].includes(kind);
 const nameOf = (i: number): string => `key:${i}`;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 type Add = (...args: (string | number)[]) => void;
 

@@ -1,18 +1,13 @@
 // Keys that are on the target before the run, under each policy.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { EXIT } from '../../source/engine/errors.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
 
 const KEYS = 5000;
 const TAKEN = 200;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** A source with strings, hashes and a list; every 25th key is on the target already, with another value. */
 async function stage(): Promise<{ source: Place; target: Place; from: Redis; to: Redis }> {

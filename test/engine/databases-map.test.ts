@@ -1,22 +1,23 @@
 // databases.map: in the snapshot and the stream of replication, in the scan and its changes, and towards a cluster.
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { client } from '../support/client.ts';
 import { endpointOf, migrate, type Place } from '../support/migration.ts';
-import { client, following } from '../support/scan.ts';
+import { following } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 
 const databases = { '0': 2, '1': 0, '2': 5 };
 
 async function fill(source: Place): Promise<void> {
   for (const database of [0, 1, 2, 3]) {
-    const redis = client(source, database);
+    const redis = client(source, { db: database });
     await redis.set(`snapshot:${database}`, String(database), 'PX', 3_600_000);
     await redis.hset(`hash:${database}`, 'field', String(database));
   }
 }
 
 const namesIn = async (place: Place, database: number): Promise<string[]> =>
-  (await client(place, database).keys('*')).filter((key) => !key.startsWith('redferry:')).sort();
+  (await client(place, { db: database }).keys('*')).filter((key) => !key.startsWith('redferry:')).sort();
 
 describe('databases.map', () => {
   it('holds for snapshot and stream of replication, also inside MULTI and for MOVE', async () => {
@@ -24,7 +25,7 @@ describe('databases.map', () => {
     await fill(source);
     const run = migrate(endpointOf(source), endpointOf(target), { databases });
     await run.streaming();
-    const [zero, one, three] = [client(source), client(source, 1), client(source, 3)];
+    const [zero, one, three] = [client(source), client(source, { db: 1 }), client(source, { db: 3 })];
     await zero.multi().set('stream:0', '0').incr('count').exec();
     await one.set('stream:1', '1');
     await three.set('stream:3', '3');
@@ -44,7 +45,7 @@ describe('databases.map', () => {
     await fill(source);
     const run = migrate(endpointOf(source), endpointOf(target), { databases, ...following() });
     await run.streaming();
-    const [one, two] = [client(source, 1), client(source, 2)];
+    const [one, two] = [client(source, { db: 1 }), client(source, { db: 2 })];
     await one.set('later', '1');
     await two.flushdb();
     await expect.poll(() => namesIn(target, 5), { timeout: 10_000 }).toEqual([]);
@@ -56,7 +57,7 @@ describe('databases.map', () => {
 
   it('makes several databases fit into a cluster, which is refused without it', async () => {
     const [source, target] = await Promise.all([testServer(), testCluster({ masters: 2 })]);
-    const three = client(source, 3);
+    const three = client(source, { db: 3 });
     await three.set('key', '1');
     const [to] = target.masters;
     if (to === undefined) throw new Error('no node');

@@ -1,22 +1,16 @@
 // Nothing lost and nothing twice when the target's links break, its nodes come back with older data or give their slots away:
 // under a load of every command family the copy ends equal, without another full sync.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad, type WriteLoad } from '../../source/demo/write-load.ts';
+import { client } from '../support/client.ts';
+import { mastersNow } from '../support/cluster-masters.ts';
 import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const NO_DELAY = ['--repl-diskless-sync-delay', '0'];
 const KEYS = 3000;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function notice(run: Migration, text: string, times = 1): Promise<void> {
   await waitFor(() => run.notices.filter(({ message }) => message.includes(text)).length >= times, {
@@ -177,15 +171,4 @@ async function keySlot(node: Place, key: string): Promise<number> {
 
 async function nodeId(node: Place): Promise<string> {
   return String(await client(node).call('CLUSTER', 'MYID'));
-}
-
-/** The masters of a cluster as one of its nodes sees them. */
-async function mastersNow(node: Place): Promise<Place[]> {
-  const lines = String(await client(node).call('CLUSTER', 'NODES'))
-    .trim()
-    .split('\n');
-  return lines
-    .filter((line) => / (?:myself,)?master /.test(line) && !/fail/.test(line))
-    .map((line) => /^\S+ ([^:]+):(\d+)/.exec(line))
-    .map((match) => ({ host: match?.[1] ?? '', port: Number(match?.[2]) }));
 }

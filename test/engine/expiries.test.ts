@@ -1,9 +1,10 @@
 // No expiry kills a live key: the target expires nothing by itself while a run lasts, whatever it is behind by, and every key
 // has its exact expiry at the end. Times here are those of the keys: REDFERRY_LONG takes the minute that issue 4 names.
-import { Cluster, Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { settleExpiries } from '../../source/engine/settle-expiries.ts';
 import { HOLD_MS, isHeld } from '../../source/protocol/held-expiry.ts';
+import { client } from '../support/client.ts';
 import { every, expiryOn } from '../support/expiry.ts';
 import { shortOrLong } from '../support/long.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
@@ -12,12 +13,6 @@ import { waitFor } from '../support/wait.ts';
 
 const SYNC_MS = shortOrLong(5000, 60_000);
 const PAUSE_MS = shortOrLong(5000, 60_000);
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 function clusterClient(nodes: readonly Place[]): Cluster {
   const cluster = new Cluster(nodes.map(({ host, port }) => ({ host, port })));

@@ -1,8 +1,9 @@
 // Fields of hashes that expire (Redis 7.4, Valkey 9): held and settled as keys are, wherever they come from.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { settleExpiries } from '../../source/engine/settle-expiries.ts';
 import { HOLD_MS, isHeld } from '../../source/protocol/held-expiry.ts';
+import { client } from '../support/client.ts';
 import { every } from '../support/expiry.ts';
 import { endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
 import { SERVER_KINDS, type ServerKind } from '../support/other-servers.ts';
@@ -12,12 +13,6 @@ import { waitFor } from '../support/wait.ts';
 const PAUSE_MS = 3500;
 const KINDS = SERVER_KINDS.filter(({ label }) => label === 'redis-8.0' || label === 'valkey-9');
 const PAIRS = KINDS.flatMap((from) => KINDS.map((to) => ({ from, to, name: `${from.label} to ${to.label}` })));
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** Of each field, as the server itself says. */
 async function expiriesOn(redis: Redis, key: string, ...fields: string[]): Promise<number[]> {

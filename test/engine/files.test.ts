@@ -3,14 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseFileAddress } from '../../source/config/address.ts';
 import type { FilePlace } from '../../source/config/place.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import type { EngineResult } from '../../source/engine/contract/result.ts';
-import { compare, endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { writeTypedData } from '../support/typed-data.ts';
 import { waitFor } from '../support/wait.ts';
@@ -27,12 +27,6 @@ function file(address: string, more: Partial<FilePlace> = {}): FilePlace {
   const parsed = parseFileAddress(address);
   if (parsed === null) throw new Error(`${address} names no file`);
   return { ...parsed, untilMs: null, overwrite: false, rdbVersion: null, ...more };
-}
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
 }
 
 const completed = { message: null, outcome: 'completed', exitCode: 0, refused: 0 };

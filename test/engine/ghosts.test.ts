@@ -3,10 +3,11 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
 import type { ConflictPolicy } from '../../source/engine/contract/conflict.ts';
+import { client } from '../support/client.ts';
 import { endpointOf, type Migration, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { addressOf, SyncProcess, stateFolder } from '../support/sync-process.ts';
@@ -15,13 +16,6 @@ import { waitFor } from '../support/wait.ts';
 
 const SMALL_BACKLOG = ['--repl-backlog-size', '16kb', '--repl-diskless-sync-delay', '0'];
 const KEYS = 300;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'redferry-ghosts-'));
@@ -236,7 +230,7 @@ describe('a cluster as the target', () => {
     const target = await testCluster({ masters: 2 });
     const [from, to] = [source.masters[0], target.masters[0]];
     if (from === undefined || to === undefined) throw new Error('a cluster has no master');
-    const [sources, targets] = [source.masters.map(client), target.masters.map(client)];
+    const [sources, targets] = [source.masters.map((node) => client(node)), target.masters.map((node) => client(node))];
     // The one that the key does not belong to refuses it.
     const put = (nodes: readonly Redis[], key: string, value: string): Promise<unknown> =>
       Promise.all(nodes.map((node) => node.set(key, value).catch(() => null)));

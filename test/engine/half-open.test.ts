@@ -1,17 +1,11 @@
 // Links that are open on both ends and over which nothing comes: a firewall that forgot them. Nobody is told, and the run
 // has to notice by itself, without copying anything again.
-import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
-import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 it('the source: noticed by what the source has written, and gone on from there', async () => {
   const [source, target] = await Promise.all([testServer(), testServer()]);

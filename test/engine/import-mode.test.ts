@@ -1,7 +1,8 @@
 // Valkey 8.1 and newer can be told that an import is under way: keys whose time has come stay until the mode is left.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { startProgram } from '../e2e/run-program.ts';
+import { client } from '../support/client.ts';
 import { every, expiryOn } from '../support/expiry.ts';
 import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { SERVER_KINDS } from '../support/other-servers.ts';
@@ -10,12 +11,6 @@ import { waitFor } from '../support/wait.ts';
 
 const PAUSE_MS = 3500;
 const VALKEYS = SERVER_KINDS.filter(({ label }) => label.startsWith('valkey'));
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function importMode(redis: Redis): Promise<string | undefined> {
   return ((await redis.config('GET', 'import-mode')) as string[])[1];
@@ -91,7 +86,7 @@ describe('import-mode', () => {
 
   it('is used on every node of a cluster', async () => {
     const [source, target] = await Promise.all([testServer(), testCluster({ masters: 3, binary })]);
-    const nodes = target.masters.map(client);
+    const nodes = target.masters.map((node) => client(node));
     const from = client(source);
     for (let i = 0; i < 100; i++) await from.set(`k:${i}`, i, 'PX', 1000);
     const run = migrate(endpointOf(source), endpointOf(target.masters[0] as Place));

@@ -1,15 +1,10 @@
 // What `ignore` has kept does not get the stream's commands, whatever their form; everything else does.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { EXIT } from '../../source/engine/errors.ts';
+import { client } from '../support/client.ts';
 import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 const KEPT = ['{t}kept', '{t}kept-hash', '{t}kept-set'] as const;
 

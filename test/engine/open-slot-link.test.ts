@@ -1,19 +1,12 @@
 // A link to the target breaks while a slot is between two nodes, and unread replies stand in it: one write of the slot was
 // refused, as its key is new, and the next one took effect, with the slot's marker. Only the lost replies told of it.
-import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { formatAddress } from '../../source/topology/endpoint.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 it('what was refused unheard is not taken for done: the shard is copied anew', async () => {
   const source = await testServer({ args: ['--repl-diskless-sync-delay', '0'] });

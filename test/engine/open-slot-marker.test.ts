@@ -1,18 +1,12 @@
 // The slot in which a node's marker stands is opened and stays so: the marker has gone ahead with the slot's keys, and the
 // node refuses it there from then on. It stands in another slot of the node then, and the stream does not stumble over it.
-import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { slotTag } from '../../source/protocol/slot.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { SlotMover } from '../support/moving-slots.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 it("a node's marker leaves a slot that is between two nodes", async () => {
   const source = await testServer({ args: ['--repl-diskless-sync-delay', '0'] });

@@ -1,20 +1,14 @@
 // A source that is, or was, the target of another run: that run's markers, leases and states are not copied on, neither from
 // the snapshot nor from the stream, and everything that stands beside them is.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { slotMarkerName } from '../../source/checkpoint/marker.ts';
 import { isOwnCommand, isOwnName } from '../../source/protocol/own-names.ts';
 import { encodeCommand } from '../../source/protocol/resp-encode.ts';
 import { ByteWindow } from '../../source/readers/byte-window.ts';
 import { StreamParser } from '../../source/readers/stream-parser.ts';
-import { endpointOf, migrate, type Place } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { endpointOf, migrate } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 const MARKER = slotMarkerName('other-run', 'shard-0', 0);
 const TEMPORARY = 'redferry:other-run:{06S}:shard-0:value-1-0';

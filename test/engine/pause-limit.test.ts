@@ -1,21 +1,16 @@
 // A pause that outlasts its room: the source is held back and told of, and what comes after is a new full sync or no gap.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
-import { expect, onTestFinished, test } from 'vitest';
-import { compare, endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
+import type { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate, TEST_LIMITS } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const MIB = 1024 * 1024;
 const MOST_MEGABYTES = 200;
 const SMALL = { ...TEST_LIMITS, memory: 2 * MIB, spool: 8 * MIB };
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function write(redis: Redis, megabytes: number): Promise<void> {
   const value = randomBytes(64 * 1024);

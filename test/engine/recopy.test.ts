@@ -4,15 +4,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import type { KeyName, RecopyCounts } from '../../source/engine/contract/command.ts';
-import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function keysOf(node: Redis, database: number): Promise<KeyName[]> {
   await node.select(database);

@@ -1,17 +1,12 @@
 // Slots of the target that move to another node while the stream flows.
-import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 const clients = new Map<number, Redis>();
 

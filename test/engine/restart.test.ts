@@ -1,7 +1,9 @@
 // What a new full sync of one shard mends: a snapshot that was cut, a backlog that no longer reaches back. In the end everything is equal, also keys that the source deleted meanwhile.
-import { Cluster, Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
+import { client } from '../support/client.ts';
+import { mastersNow } from '../support/cluster-masters.ts';
 import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
 import { DEBUG_ALLOWED } from '../support/server-version.ts';
 import { testCluster, testServer } from '../support/servers.ts';
@@ -9,12 +11,6 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
 
 const KEYS = 5000;
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function proxyTo(server: Place): Promise<TcpProxy> {
   const proxy = await startTcpProxy(server);
@@ -130,14 +126,3 @@ describe('a source that fails over', () => {
     expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
   });
 });
-
-/** The masters of a cluster as one of its nodes sees them. */
-async function mastersNow(node: Place): Promise<Place[]> {
-  const lines = String(await client(node).call('CLUSTER', 'NODES'))
-    .trim()
-    .split('\n');
-  return lines
-    .filter((line) => / (?:myself,)?master /.test(line) && !/fail/.test(line))
-    .map((line) => /^\S+ ([^:]+):(\d+)/.exec(line))
-    .map((match) => ({ host: match?.[1] ?? '', port: Number(match?.[2]) }));
-}

@@ -5,25 +5,14 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
-import { compare, type Place } from '../support/migration.ts';
+import { client } from '../support/client.ts';
 import { SlotMover, writeToSlots } from '../support/moving-slots.ts';
+import { expectEqualEnd, fullSyncs } from '../support/resumed-run.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { addressOf, SyncProcess, stateFolder } from '../support/sync-process.ts';
 import { waitFor } from '../support/wait.ts';
 
 const BACKLOG = ['--repl-backlog-size', '64mb'];
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
-
-async function fullSyncs(nodes: readonly Place[]): Promise<number[]> {
-  const infos = await Promise.all(nodes.map((node) => client(node).info('stats')));
-  return infos.map((info) => Number(/sync_full:(\d+)/.exec(info)?.[1] ?? 0));
-}
 
 /** The state of the only shard in that folder says that everything up to where the source is now has taken effect. */
 async function saved(folder: string, replication: string): Promise<void> {
@@ -37,14 +26,6 @@ async function saved(folder: string, replication: string): Promise<void> {
     },
     { what: `the state to say ${written}` },
   );
-}
-
-async function expectEqualEnd(run: SyncProcess, source: readonly Place[], target: readonly Place[]): Promise<void> {
-  await run.caughtUp();
-  const report = await compare(source, target, { sourceCluster: source.length > 1, targetCluster: target.length > 1 });
-  expect(report.differences.slice(0, 5)).toEqual([]);
-  expect(await run.kill('SIGTERM')).toBe(0);
-  for (const node of target) expect(await client(node).keys('redferry:*')).toEqual([]);
 }
 
 /** Short, and still longer than a busy machine keeps a process from renewing it. */

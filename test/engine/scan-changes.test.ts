@@ -4,8 +4,9 @@ import { Cluster } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, type Migration, migrate, TEST_LIMITS } from '../support/migration.ts';
-import { client, following, keyspaceEvents, SCAN_ONCE } from '../support/scan.ts';
+import { following, keyspaceEvents, SCAN_ONCE } from '../support/scan.ts';
 import { major } from '../support/server-version.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 
@@ -36,7 +37,7 @@ describe('changes during and after a scan', () => {
     const sample = { keys: 6000, cluster: false, seed: 5, databases };
     await fillSample([source], sample);
     const load = await startLoad([source], { ...sample, ratePerSecond: 1500 });
-    const [zero, one, eleven] = [client(source), client(source, 1), client(source, 11)];
+    const [zero, one, eleven] = [client(source), client(source, { db: 1 }), client(source, { db: 11 })];
     await eleven.mset('during', '1', 'before:flush', '1');
     const run = migrate(endpointOf(source), endpointOf(target), {
       ...following(),
@@ -72,7 +73,7 @@ describe('changes during and after a scan', () => {
     expect(await volatile()).toBe(0);
     // A source that is full takes no command into a transaction, and is read all the same.
     await zero.lpop('from:full');
-    const last = client(target, 11);
+    const last = client(target, { db: 11 });
     // Not DBSIZE: a target in import-mode still counts keys whose time has come.
     const left = async (): Promise<number> => (await last.keys('*')).length;
     await expect.poll(async () => [await left(), changesOf(run)?.waiting], { timeout: 30_000 }).toEqual([1, 0]);
@@ -87,7 +88,7 @@ describe('changes during and after a scan', () => {
 
   it('by SWAPDB, which has no event, are reported and found', async () => {
     const [source, target] = [await testServer(), await testServer()];
-    const [from, three, there] = [client(source), client(source, 3), client(target, 3)];
+    const [from, three, there] = [client(source), client(source, { db: 3 }), client(target, { db: 3 })];
     await from.mset('one', '1', 'two', '1');
     await three.set('three', '3');
     const run = migrate(endpointOf(source), endpointOf(target), following());
@@ -261,8 +262,8 @@ describe('changes during and after a scan', () => {
     await run.streaming();
     expect(changesOf(run)).toMatchObject({ followedBy: 'tracking', flags: null });
     await from.del('gone');
-    await client(source, 3).hset('hash', 'field', 'value');
-    const [to, three] = [client(target), client(target, 3)];
+    await client(source, { db: 3 }).hset('hash', 'field', 'value');
+    const [to, three] = [client(target), client(target, { db: 3 })];
     await expect.poll(() => to.exists('gone'), { timeout: 10_000 }).toBe(0);
     await expect.poll(() => three.hget('hash', 'field'), { timeout: 10_000 }).toBe('value');
     expect(await run.stop()).toMatchObject({ outcome: 'completed' });

@@ -3,9 +3,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startServer } from '../../source/demo/local-servers.ts';
 import { slotTag } from '../../source/protocol/slot.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate } from '../support/migration.ts';
 import { SlotMover } from '../support/moving-slots.ts';
-import { client, following, keyspaceEvents } from '../support/scan.ts';
+import { following, keyspaceEvents } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 

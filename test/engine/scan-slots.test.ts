@@ -2,9 +2,10 @@
 import { Cluster } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { slotOf } from '../../source/protocol/slot.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate } from '../support/migration.ts';
 import { SlotMover, writeToSlots } from '../support/moving-slots.ts';
-import { client, following, SCAN_ONCE } from '../support/scan.ts';
+import { following, SCAN_ONCE } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 

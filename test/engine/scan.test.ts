@@ -4,9 +4,10 @@ import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import type { EngineResult } from '../../source/engine/contract/result.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { SERVER_KINDS } from '../support/other-servers.ts';
-import { client, SCAN_ONCE } from '../support/scan.ts';
+import { SCAN_ONCE } from '../support/scan.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 

@@ -2,9 +2,10 @@
 // to do, and nothing is copied anew for it.
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { binaryVersion, serverBinary } from '../../source/demo/server-process.ts';
+import { client } from '../support/client.ts';
 import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
@@ -13,13 +14,6 @@ type Server = Awaited<ReturnType<typeof testServer>>;
 
 const { major } = await binaryVersion(serverBinary(undefined));
 const SCRIPT_LIMIT = major >= 7 ? 'busy-reply-threshold' : 'lua-time-limit';
-
-function client({ port, host }: Pick<Server, 'port' | 'host'>): Redis {
-  const redis = new Redis({ port, host });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** Makes a server refuse, and gives back what makes it take again. */
 type Mood = (redis: Redis, server: Server) => Promise<() => Promise<unknown>>;

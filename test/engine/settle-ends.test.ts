@@ -2,26 +2,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HeldExpiries } from '../../source/engine/expiry-care.ts';
 import { isHeld } from '../../source/protocol/held-expiry.ts';
 import { encodeCommand } from '../../source/protocol/resp-encode.ts';
 import { startProgram } from '../e2e/run-program.ts';
+import { client } from '../support/client.ts';
 import { every, expiryOn } from '../support/expiry.ts';
-import { endpointOf, migrate, type Place } from '../support/migration.ts';
+import { endpointOf, migrate } from '../support/migration.ts';
 import { SERVER_KINDS } from '../support/other-servers.ts';
 import { testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const EXACT = Date.now() + 3_600_000;
 const OLD = SERVER_KINDS.filter(({ label }) => label === 'redis-6.0');
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** Of a server without PEXPIRETIME: what its own clock and PTTL come to within one millisecond. */
 async function expiryBefore7(redis: Redis, key: string): Promise<number> {

@@ -2,24 +2,18 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import type { EngineCommand } from '../../source/engine/contract/command.ts';
 import type { Order } from '../../source/engine/contract/order.ts';
 import { EXIT } from '../../source/engine/errors.ts';
-import { compare, endpointOf, type Migration, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, type Migration, migrate, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
 
 const BOTH = { sourceCluster: true, targetCluster: true };
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function startClusters() {
   const [source, target] = await Promise.all([testCluster(), testCluster()]);

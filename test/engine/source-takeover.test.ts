@@ -1,17 +1,11 @@
 // A master of the source dies and its replica takes over at once: for a while the dead one is still listed as a master,
 // without slots. The shard goes on from the replica; no master has joined, and none has left.
-import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
-import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import type { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 async function takeOver(replica: Redis): Promise<void> {
   await waitFor(async () => (await replica.info('replication')).includes('master_link_status:up'), {

@@ -1,17 +1,10 @@
 // A replica takes over while its master is frozen, and the master does not know when it wakes: it works off what is in its
 // socket buffers and answers OK to it, then hears who is master now. No link breaks, and all of that is lost.
-import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
-import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  redis.on('error', () => {});
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 it('what a master answers for after it was replaced is sent again to its successor, once', async () => {
   const source = await testServer();

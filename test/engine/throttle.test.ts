@@ -1,23 +1,18 @@
 // Rates on real servers: a shard keeps to its rate in the full sync and in the stream, says why, and nothing is lost.
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
-import { expect, onTestFinished, test } from 'vitest';
+import type { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
 import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import { UNLIMITED } from '../../source/engine/rate-gate.ts';
 import type { ScanOrder } from '../../source/engine/shard-job.ts';
 import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
-import { compare, endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, type Migration, migrate } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const MIB = 1024 * 1024;
 const STANDALONE = { sourceCluster: false, targetCluster: false };
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** Keys of 1000 bytes each that do not get smaller in a snapshot. */
 async function fill(redis: Redis, count: number): Promise<void> {

@@ -1,16 +1,10 @@
 // What goes wrong at the start or on the way: one clear sentence, the right exit code, nothing lost.
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EXIT } from '../../source/engine/errors.ts';
-import { compare, endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate, TEST_LIMITS } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-
-function client({ host, port }: Place, password?: string): Redis {
-  const redis = new Redis({ host, port, ...(password === undefined ? {} : { password }) });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 const NOWHERE = { host: '127.0.0.1', port: 1 };
 

@@ -3,25 +3,20 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { fillSample } from '../../source/demo/sample-data.ts';
 import { startLoad } from '../../source/demo/write-load.ts';
 import type { ValidationPicture } from '../../source/engine/contract/validation-picture.ts';
+import { client } from '../support/client.ts';
 import { LONG, shortOrLong } from '../support/long.ts';
-import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';
+import { endpointOf, type Migration, migrate } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
 const SAMPLE = { keys: 10_000, seed: 5 };
 const EQUAL = shortOrLong(SAMPLE.keys, 1_000_000);
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** The picture of the comparison once it has ended. */
 async function validated(run: Migration, size: string): Promise<ValidationPicture> {

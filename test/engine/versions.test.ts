@@ -1,17 +1,11 @@
 // From each version to each other: one key of every type and encoding must arrive the same, but for what the older one
 // has no place for (docs/versions.md).
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { compare, endpointOf, migrate, type Place, TEST_LIMITS } from '../support/migration.ts';
+import { describe, expect, it } from 'vitest';
+import { client } from '../support/client.ts';
+import { compare, endpointOf, migrate, TEST_LIMITS } from '../support/migration.ts';
 import { SERVER_KINDS, type ServerKind } from '../support/other-servers.ts';
 import { testServer } from '../support/servers.ts';
 import { writeTypedData } from '../support/typed-data.ts';
-
-function client({ host, port }: Place): Redis {
-  const redis = new Redis({ host, port });
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
 
 /** Redis 7.4 and Valkey 9. */
 function fieldsExpire({ binary }: ServerKind, { major, minor }: { major: number; minor: number }): boolean {

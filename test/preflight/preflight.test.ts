@@ -6,9 +6,9 @@ import type { Finding } from '../../source/preflight/check.ts';
 import { findingLines, type PreflightReport, runPreflight } from '../../source/preflight/preflight.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';
 import type { Endpoint, NodeAddress } from '../../source/topology/endpoint.ts';
+import { endpointOf } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-import { endpointOf } from '../topology/endpoints.ts';
 
 interface More {
   readonly source?: Partial<Endpoint>;

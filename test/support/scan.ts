@@ -2,11 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import type { RunSetup } from '../../source/commands/prepare-run.ts';
 import type { ScanOrder } from '../../source/engine/shard-job.ts';
-import type { Place } from './migration.ts';
 
 export const SCAN_ONCE: ScanOrder = {
   connections: 3,
@@ -28,12 +27,6 @@ export function following(changes: ScanOrder['changes'] = 'set'): Partial<RunSet
     keyspace: { folder, restores: true },
     keyless: { flush: 'forward', swapdb: 'forward', publish: 'ignore', script: 'ignore', function: 'ignore' },
   };
-}
-
-export function client({ host, port }: Place, database = 0): Redis {
-  const redis = new Redis({ host, port, db: database });
-  onTestFinished(() => redis.disconnect());
-  return redis;
 }
 
 export async function keyspaceEvents(redis: Redis): Promise<string> {

@@ -7,9 +7,9 @@ import { FerryError } from '../../source/engine/errors.ts';
 import { openControl } from '../../source/topology/control-connection.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';
 import { formatAddress, type NodeAddress } from '../../source/topology/endpoint.ts';
+import { endpointOf } from '../support/migration.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
-import { endpointOf } from './endpoints.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<FerryError> {
   const thrown = await promise.then(

@@ -8,7 +8,7 @@ import { findFreePort } from '../../source/demo/free-port.ts';
 import { startServer } from '../../source/demo/local-servers.ts';
 import { discoverTopology } from '../../source/topology/discover.ts';
 import type { NodeAddress, TlsSettings } from '../../source/topology/endpoint.ts';
-import { endpointOf } from './endpoints.ts';
+import { endpointOf } from '../support/migration.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'redferry-tls-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -4,7 +4,8 @@ import { ChangeMessages } from '../../../source/readers/scan/change-messages.ts'
 import { globMatches } from '../../../source/readers/scan/glob.ts';
 import { cursorShare } from '../../../source/readers/scan/key-scan.ts';
 import { judgeFlags, sufficientFlags } from '../../../source/readers/scan/keyspace-flags.ts';
-import { client, keyspaceEvents } from '../../support/scan.ts';
+import { client } from '../../support/client.ts';
+import { keyspaceEvents } from '../../support/scan.ts';
 import { testServer } from '../../support/servers.ts';
 
 describe('notify-keyspace-events', () => {
