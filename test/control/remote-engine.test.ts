@@ -131,7 +131,7 @@ test('runs are chosen by name, or are the only one; those of other machines are 
   await expect(chooseRun(folder, 'far')).rejects.toThrow(/on elsewhere, another machine/);
 });
 
-test.each(['q', '\x03'])('%j leaves an attached screen at once, and the run alone', async (key) => {
+async function openAttachedScreen() {
   const stage = await openStage();
   const remote = await attachTo(stage);
   const terminal = openTerminal(80, 24);
@@ -141,21 +141,18 @@ test.each(['q', '\x03'])('%j leaves an attached screen at once, and the run alon
     terminal,
   );
   await terminal.until('the foot', (text) => text.includes('q leave'));
+  return { stage, terminal, end };
+}
+
+test.each(['q', '\x03'])('%j leaves an attached screen at once, and the run alone', async (key) => {
+  const { stage, terminal, end } = await openAttachedScreen();
   terminal.press(key);
   expect(await end).toBe('abandoned');
   expect(stage.fake.commands).toEqual([]);
 });
 
 test('S asks, and stops; while it drains it says so and asks nothing', async () => {
-  const stage = await openStage();
-  const remote = await attachTo(stage);
-  const terminal = openTerminal(80, 24);
-  const end = runScreen(
-    remote,
-    { language: 'en', refreshHz: 50, leaveWhenEnded: false, logFile: null, isAttached: true },
-    terminal,
-  );
-  await terminal.until('the foot', (text) => text.includes('q leave'));
+  const { stage, terminal, end } = await openAttachedScreen();
   terminal.press('S');
   await terminal.until('the question', (text) => text.includes('Stop the migration?'));
   terminal.press('\r');

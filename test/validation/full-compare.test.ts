@@ -4,11 +4,10 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Command } from '../../source/validation/connection.ts';
 import { compareAll } from '../../source/validation/full-compare.ts';
-import { ReplyError } from '../../source/validation/resp-reader.ts';
-import { type CompareSide, openSide } from '../../source/validation/side.ts';
+import type { CompareSide } from '../../source/validation/side.ts';
 import { useServers as serversOfThisFile } from '../support/servers.ts';
 import { EQUAL_BUT_UNLIKE, PLANTED } from './planted.ts';
-import { openCluster, openStandalone } from './stores.ts';
+import { emptyStore, openCluster, openStandalone, write } from './stores.ts';
 
 const servers = serversOfThisFile();
 let one: CompareSide;
@@ -28,23 +27,6 @@ beforeAll(async () => {
 beforeEach(async () => {
   for (const store of [one, other, cluster, otherCluster]) await emptyStore(store);
 });
-
-async function emptyStore(description: CompareSide): Promise<void> {
-  const side = await openSide(description);
-  for (const node of side.nodes) await node.call(['FLUSHALL']);
-  side.close();
-}
-
-/** Sends commands to where their first key lives; a refused one fails the test. */
-async function write(description: CompareSide, commands: readonly Command[], database = 0): Promise<void> {
-  const side = await openSide(description);
-  for (const command of commands) {
-    const keyAt = command[0] === 'XGROUP' ? 2 : 1;
-    const [reply] = await side.nodeOf(Buffer.from(String(command[keyAt]))).batch([command], database);
-    if (reply instanceof ReplyError) throw new Error(`${command.slice(0, 3).join(' ')}: ${reply.message}`);
-  }
-  side.close();
-}
 
 const PAIRS: [string, () => CompareSide, () => CompareSide][] = [
   ['standalone to standalone', () => one, () => other],

@@ -4,11 +4,11 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Command } from '../../source/validation/connection.ts';
 import { type DatabaseNumbers, placesOf } from '../../source/validation/database-numbers.ts';
 import { EVERY_KEY, type KeyScope } from '../../source/validation/key-scope.ts';
-import { type CompareSide, openSide } from '../../source/validation/side.ts';
+import type { CompareSide } from '../../source/validation/side.ts';
 import type { ValidateOptions } from '../../source/validation/validate-options.ts';
 import { Validation } from '../../source/validation/validation.ts';
 import { useServers as serversOfThisFile } from '../support/servers.ts';
-import { openStandalone } from './stores.ts';
+import { emptyStore, openStandalone, write } from './stores.ts';
 
 const QUICKLY = { pausesMs: [20, 60, 120], quietMs: 50 };
 const MAP: DatabaseNumbers = { 1: 0, 2: 5 };
@@ -24,14 +24,8 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  for (const side of [one, other]) await write(side, 0, [['FLUSHALL']]);
+  for (const store of [one, other]) await emptyStore(store);
 });
-
-async function write(description: CompareSide, database: number, commands: readonly Command[]): Promise<void> {
-  const side = await openSide(description);
-  await side.nodes[0]?.batch(commands, database);
-  side.close();
-}
 
 const strings = (prefix: string): Command[] =>
   Array.from({ length: FEW }, (_, index) => ['SET', `${prefix}:${index}`, `value ${index}`]);
@@ -67,19 +61,23 @@ test.each(MODES)('databases that have another number on the target are compared 
   ] as const) {
     const lasting: Command = ['SET', `${name}:lasting`, 'x', 'PXAT', 4_000_000_000_000];
     const data = [...strings(name), lasting, ['HSET', `${name}:hash`, 'f', 'v']] as Command[];
-    await write(one, database, data);
-    await write(other, MAP[database] ?? database, data);
+    await write(one, data, database);
+    await write(other, data, MAP[database] ?? database);
   }
   const target = { ...other, databases: MAP };
   expect((await compare({ target, sample })).result).toMatchObject({ outcome: 'equal', equal: 3 * (FEW + 2) });
 
-  await write(other, 5, [
-    ['DEL', 'two:7'],
-    ['PERSIST', 'two:lasting'],
-    ['SET', 'one:3', 'is in the wrong one'],
-  ]);
-  await write(other, 0, [['HSET', 'one:hash', 'f', 'w']]);
-  await write(other, 1, [['SET', 'zero:1', 'nothing goes here']]);
+  await write(
+    other,
+    [
+      ['DEL', 'two:7'],
+      ['PERSIST', 'two:lasting'],
+      ['SET', 'one:3', 'is in the wrong one'],
+    ],
+    5,
+  );
+  await write(other, [['HSET', 'one:hash', 'f', 'w']]);
+  await write(other, [['SET', 'zero:1', 'nothing goes here']], 1);
   const { found, bothSides } = await compare({ target, sample });
   expect(found).toEqual([
     '1 one:hash value',
@@ -101,10 +99,10 @@ const SCOPES: readonly [KeyScope, string[]][] = [
 
 test.each(SCOPES)('only what is copied is compared: %j', async (scope, expected) => {
   for (const database of [0, 3]) {
-    await write(one, database, [...strings('in'), ...strings('out')]);
-    await write(other, database, [...strings('in'), ['DEL', 'in:7'], ['SET', 'redferry:run', 'x']]);
+    await write(one, [...strings('in'), ...strings('out')], database);
+    await write(other, [...strings('in'), ['DEL', 'in:7'], ['SET', 'redferry:run', 'x']], database);
   }
-  await write(one, 0, [['HSET', 'other:hash', 'f', 'v']]);
+  await write(one, [['HSET', 'other:hash', 'f', 'v']]);
   for (const sample of MODES) {
     // Of `out` nothing is on the target: what is in scope and not named above is equal.
     const { result, found } = await compare({ scope, sample });

@@ -10,6 +10,7 @@ import { SERVER_KINDS, type ServerKind } from '../support/other-servers.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 import { PLANTED, type Planted } from './planted.ts';
+import { write } from './stores.ts';
 
 const QUICKLY = { pausesMs: [20, 60, 120], quietMs: 50 };
 const COPIES = 250;
@@ -44,19 +45,6 @@ function equalData(): Command[] {
       ['PEXPIREAT', `e:hash:${copy}`, AT + copy],
     ];
   }).flat();
-}
-
-/** By the first key of each command. */
-async function writeAll(description: CompareSide, commands: readonly Command[]): Promise<void> {
-  const side = await openSide(description);
-  for (const [number, node] of side.nodes.entries()) {
-    const own = commands.filter((command) => {
-      const key = command[command[0] === 'XGROUP' ? 2 : 1] ?? '';
-      return side.numberOf(Buffer.isBuffer(key) ? key : Buffer.from(String(key))) === number;
-    });
-    for (const reply of await node.batch(own)) if (reply instanceof ReplyError) throw reply;
-  }
-  side.close();
 }
 
 /** Each version once as the source and once as the target. */
@@ -98,7 +86,7 @@ describe.each(PAIRS)('%s', (_, from, to) => {
   test.each([false, true])('planted faults are found among equal keys of every type (cluster: %s)', async (cluster) => {
     const [source, target] = await Promise.all([open(from, cluster), open(to, cluster)]);
     const data = equalData();
-    await Promise.all([writeAll(source, data), writeAll(target, data)]);
+    await Promise.all([write(source, data), write(target, data)]);
     const planted = await plantAll(source, target);
     expect(planted.length).toBeGreaterThan(18);
 
@@ -130,8 +118,8 @@ describe.each([
     const made = (key: string, more: readonly Command[]): Command[] => [['HSET', key, 'a', '1', 'b', '2'], ...more];
     const lasting = (key: string, at: number): Command => ['HPEXPIREAT', key, at, 'FIELDS', 1, 'a'];
     const both = [...made('same', [lasting('same', AT)]), ...made('without', [])];
-    await writeAll(source, [...both, ...made('off', [lasting('off', AT)]), ...made('none', [lasting('none', AT)])]);
-    await writeAll(target, [...both, ...made('off', [lasting('off', AT + 1)]), ...made('none', [])]);
+    await write(source, [...both, ...made('off', [lasting('off', AT)]), ...made('none', [lasting('none', AT)])]);
+    await write(target, [...both, ...made('off', [lasting('off', AT + 1)]), ...made('none', [])]);
     const { result, differences } = await new Validation({ source, target, sample: null, settle: QUICKLY }).run();
     expect(result).toMatchObject({ equal: 2, different: 2, ttl: 2, value: 0 });
     for (const { aspects } of differences) expect(aspects).toEqual(['field-ttl']);
@@ -156,9 +144,9 @@ test.skipIf(older === undefined)(
     ];
     // What a newer server makes of the claim that an older one has executed and handed on.
     const claimed = (key: string): Command[] => [...made(key), ['XCLAIM', key, 'g', 'd', '0', '1-1']];
-    await writeAll(source, [...claimed('right'), ...claimed('lost')]);
-    await writeAll(target, [...claimed('right'), ...claimed('lost')]);
-    await writeAll(target, [['XACK', 'lost', 'g', '2-1']]);
+    await write(source, [...claimed('right'), ...claimed('lost')]);
+    await write(target, [...claimed('right'), ...claimed('lost')]);
+    await write(target, [['XACK', 'lost', 'g', '2-1']]);
     const { result, differences } = await new Validation({ source, target, sample: null, settle: QUICKLY }).run();
     expect(differences.map(({ key, detail }) => `${key}: ${detail}`)).toEqual([
       'lost: group "g": 2 pending entries, on the target 1',
@@ -179,11 +167,11 @@ test.skipIf(vectors === undefined)('vector sets are compared by their members, n
     ...more,
   ];
   const keys = ['equal', 'vector', 'attribute', 'member', 'size'];
-  await writeAll(
+  await write(
     source,
     keys.flatMap((key) => made(key)),
   );
-  await writeAll(target, [
+  await write(target, [
     ...made('equal'),
     ...made('vector', [['VADD', 'vector', 'VALUES', 3, 1, 2, 3, 'm-7']]),
     ...made('attribute', [['VSETATTR', 'attribute', 'm-8', '{"n":9}']]),

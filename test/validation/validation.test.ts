@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Command } from '../../source/validation/connection.ts';
-import { ReplyError } from '../../source/validation/resp-reader.ts';
 import { type CompareSide, openSide, text } from '../../source/validation/side.ts';
 import type { Validated, ValidateOptions } from '../../source/validation/validate-options.ts';
 import { Validation } from '../../source/validation/validation.ts';
@@ -13,7 +12,7 @@ import { useServers as serversOfThisFile, testServer } from '../support/servers.
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { waitFor } from '../support/wait.ts';
 import { EQUAL_BUT_UNLIKE, PLANTED } from './planted.ts';
-import { openCluster, openStandalone } from './stores.ts';
+import { emptyStore, openCluster, openStandalone, write } from './stores.ts';
 
 /** At rest nobody has to wait long to see that nothing changes. */
 const QUICKLY = { pausesMs: [20, 60, 120], quietMs: 50 };
@@ -34,31 +33,8 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  for (const description of [one, other, cluster, otherCluster]) {
-    const side = await openSide(description);
-    for (const node of side.nodes) await node.call(['FLUSHALL']);
-    side.close();
-  }
+  for (const store of [one, other, cluster, otherCluster]) await emptyStore(store);
 });
-
-/** Sends commands to where their first key lives; a refused one fails the test. */
-async function write(description: CompareSide, commands: readonly Command[], database = 0): Promise<void> {
-  const side = await openSide(description);
-  const byNode = new Map<number, Command[]>();
-  for (const command of commands) {
-    const node = side.numberOf(Buffer.from(String(command[command[0] === 'XGROUP' ? 2 : 1])));
-    const own = byNode.get(node);
-    if (own === undefined) byNode.set(node, [command]);
-    else own.push(command);
-  }
-  for (const [node, own] of byNode) {
-    const replies = (await side.nodes[node]?.batch(own, database)) ?? [];
-    for (const [index, reply] of replies.entries()) {
-      if (reply instanceof ReplyError) throw new Error(`${own[index]?.slice(0, 3).join(' ')}: ${reply.message}`);
-    }
-  }
-  side.close();
-}
 
 function validate(options: Partial<ValidateOptions> & Pick<ValidateOptions, 'source' | 'target'>): Promise<Validated> {
   return new Validation({ sample: null, settle: QUICKLY, ...options }).run();
