@@ -3,20 +3,18 @@
 // stream goes on without those keys' commands, and at O the values are written, in the stream's own order and on its own
 // connections. A command held back that touches other keys too makes them part of what is to be copied again.
 import type { CommandTable } from '../protocol/command-table.ts';
-import { slotOf } from '../protocol/slot.ts';
 import type { Loss } from '../rdb/encode-goal.ts';
 import type { NodeAddress } from '../topology/endpoint.ts';
 import { formatSlots } from '../topology/slots.ts';
 import type { ServerVersion } from '../topology/topology.ts';
 import type { Barrier } from './barrier.ts';
-import { readCommand } from './command-relay.ts';
 import type { RecopyCounts } from './contract/command.ts';
 import { messageOf } from './errors.ts';
 import type { OwnedSlots } from './owned-slots.ts';
 import { RecopyGate } from './recopy-gate.ts';
 import { type RecopyKey, RecopyLedger, type RecopyRequest } from './recopy-ledger.ts';
-import { RecopyRestore } from './recopy-restore.ts';
-import { type FetchedGroup, type FetchedKey, type RecopyOrigin, RecopySource } from './recopy-source.ts';
+import { type RecopyOrigin, RecopySource } from './recopy-source.ts';
+import { RecopyValues } from './recopy-values.ts';
 import type { CommandTaker } from './shard-target.ts';
 import { SlotTakes } from './slot-takes.ts';
 import type { DatabaseKey } from './watched-keys.ts';
@@ -72,14 +70,12 @@ export class Recopier {
   readonly #host: RecopyHost;
   readonly #setup: RecopySetup;
   readonly #source: RecopySource;
-  readonly #restore: RecopyRestore;
+  readonly #values: RecopyValues;
   readonly #ledger = new RecopyLedger();
   readonly #takes = new SlotTakes<RecopyRequest>();
   #gate: RecopyGate | null = null;
   #commands: CommandTaker | null = null;
   #phase: Phase = 'idle';
-  /** Values that wait for the stream to come to their offset, by rising offset. */
-  #groups: FetchedGroup<RecopyKey>[] = [];
   /** The stream comes to an end: values are written whatever their offset. */
   #finishing = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -89,7 +85,14 @@ export class Recopier {
     this.#setup = setup;
     this.#host = host;
     this.#source = new RecopySource(setup.origin, setup.valueBytes);
-    this.#restore = new RecopyRestore(setup.target, (loss) => host.lost(loss));
+    this.#values = new RecopyValues({
+      slots: setup.slots,
+      target: setup.target,
+      wrote: (key, how) => this.#ledger.wrote(key, how),
+      elsewhere: (key) => this.#ledger.failed(key),
+      failed: (key, reason) => this.#fail(key, reason),
+      lost: (loss) => host.lost(loss),
+    });
   }
 
   /** Something is under way or asked for. */
@@ -201,8 +204,10 @@ export class Recopier {
   /** Between two commands and outside of a block: writes what has come of age, and begins what comes next. */
   #boundary(): void {
     if (this.#host.barrier.running || this.#host.replaying) return;
-    this.#carryTaken();
-    if (this.#phase === 'fetched') this.#write();
+    // At the end all is written, whatever its offset: no more of the stream comes.
+    const reached = this.#finishing ? Number.POSITIVE_INFINITY : this.#host.offset;
+    this.#carryTaken(reached);
+    if (this.#phase === 'fetched' && this.#values.write(reached, this.#commands as CommandTaker)) this.#phase = 'idle';
     const ledger = this.#ledger;
     const nothingToFetch = !ledger.waiting && this.#takes.next === null;
     const allWritten = this.#phase === 'idle' && nothingToFetch && ledger.written;
@@ -249,8 +254,8 @@ export class Recopier {
   }
 
   /** The stream has come to where the slots' keys were listed: their commands pass, but for those of keys that wait. */
-  #carryTaken(): void {
-    const due = this.#takes.due(this.#finishing ? Number.POSITIVE_INFINITY : this.#host.offset);
+  #carryTaken(reached: number): void {
+    const due = this.#takes.due(reached);
     if (due === null) return;
     this.#setup.slots?.take(due.take.slots, due.offset);
     this.#ledger.ended(due.take.asker);
@@ -262,8 +267,7 @@ export class Recopier {
       const { address, replid } = this.#host;
       const { groups, tooBig, left } = await this.#source.fetch(address, replid, batch);
       if (this.#closed) return;
-      this.#groups = [...groups];
-      for (const { offset, keys } of this.#groups) for (const { watched } of keys) watched.until = offset;
+      this.#values.add(groups);
       this.#ledger.putBack(left);
       for (const { key, bytes } of tooBig)
         this.#fail(
@@ -290,37 +294,6 @@ export class Recopier {
       if (this.#phase === 'retrying') this.#phase = 'idle';
       this.#goOn();
     }, RETRY_MS);
-  }
-
-  /** Writes the groups whose offset the stream has reached. */
-  #write(): void {
-    const { offset } = this.#host;
-    for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
-      if (group.offset > offset && !this.#finishing) return;
-      this.#groups.shift();
-      for (const { watched, fetched } of group.keys) this.#writeKey(watched, fetched);
-    }
-    this.#phase = 'idle';
-  }
-
-  #writeKey(watched: RecopyKey, fetched: FetchedKey): void {
-    const { slots } = this.#setup;
-    if (slots !== null && !slots.owns(slotOf(watched.key, 0, watched.key.length))) {
-      // Lost to another pipeline meanwhile, which copies all of the slot.
-      this.#ledger.failed(watched);
-      return;
-    }
-    const command = this.#restore.command(fetched);
-    if (command.kind === 'impossible') {
-      this.#fail(watched, command.reason);
-      return;
-    }
-    const commands = this.#commands as CommandTaker;
-    const before = commands.database;
-    commands.database = watched.database;
-    commands.inject(readCommand(command.bytes));
-    commands.database = before;
-    this.#ledger.wrote(watched, command.kind === 'restore' ? 'rewritten' : 'removed');
   }
 
   /** A key's re-copy does not come about: that its target copy may differ is on record. */
