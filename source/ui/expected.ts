@@ -38,9 +38,12 @@ const withShards = (
 const UNKNOWN_FLAGS = '?';
 
 const withEvents = (snapshot: EngineSnapshot, shards: ShardSelection, on: boolean): EngineSnapshot =>
-  withShards(snapshot, shards, ({ changes }) =>
-    changes === null ? {} : { changes: { ...changes, flags: on ? changes.needed : UNKNOWN_FLAGS } },
-  );
+  withShards(snapshot, shards, ({ changes }) => {
+    if (changes === null) return {};
+    const { flags, needed } = changes;
+    if (on) return { changes: { ...changes, flags: needed } };
+    return flags === needed ? { changes: { ...changes, flags: UNKNOWN_FLAGS } } : {};
+  });
 
 /** The picture as it is to be when the command has taken effect, as far as keys and questions look at it. */
 const withEffect = (snapshot: EngineSnapshot, command: EngineCommand): EngineSnapshot => {

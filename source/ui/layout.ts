@@ -16,7 +16,7 @@ export interface PanelGrid {
 }
 
 export interface Plan {
-  /** `status` is one line alone; `lines` one line a shard. */
+  /** `status` is one line, and the foot under it where there is room; `lines` one line a shard. */
   readonly mode: 'panels' | 'lines' | 'status';
   readonly headerHeight: number;
   readonly bodyHeight: number;
@@ -73,7 +73,8 @@ const headerHeight = ({ rows }: Size): number => (rows < 16 ? 1 : rows < 20 ? 2 
 /** Plans the overview: head, panels or lines, newest notices, foot. */
 export const planOverview = (shards: number, ui: UiState, size: Size, footerHeight: number): Plan => {
   if (isBelow(size, STATUS_BELOW)) {
-    return { mode: 'status', headerHeight: 1, bodyHeight: 0, noticeHeight: 0, footerHeight: 0, grid: NO_GRID };
+    const foot = Math.min(footerHeight, Math.max(0, size.rows - 1));
+    return { mode: 'status', headerHeight: 1, bodyHeight: 0, noticeHeight: 0, footerHeight: foot, grid: NO_GRID };
   }
   const head = headerHeight(size);
   const room = size.rows - head - footerHeight;

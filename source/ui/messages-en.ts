@@ -56,7 +56,7 @@ export const MESSAGES_EN: Messages = {
     policy: { help: 'conflict policy of the shard, or its question', hint: 'conflicts' },
     events: { help: 'keyspace events of its source, on or off' },
     eventsAll: { help: 'keyspace events of all shards' },
-    rescan: { help: 'scan the shard once more' },
+    rescan: { help: 'scanned source: scan the shard once more' },
     policyAll: { help: 'conflict policy of all shards' },
     retry: { help: 'try again: a shard that waits or has failed', hint: 'retry' },
     restart: { help: 'copy the shard anew' },
@@ -147,7 +147,7 @@ export const MESSAGES_EN: Messages = {
     tracking: 'by tracking',
     forbidden:
       'CONFIG is forbidden here: set notify-keyspace-events to AE in redis.conf or the console (ElastiCache: parameter group; Azure: advanced settings; Memorystore: instance configuration; Tair: parameters).',
-    onTitle: (address, change) => `notify-keyspace-events of ${address}: ${change}?`,
+    onTitle: (address, change) => `Change notify-keyspace-events of ${address}? ${change}`,
     onEffect: 'Every write costs the source some more processor time; it is put back when the run ends.',
     offTitle: (address) => `Put notify-keyspace-events of ${address} back to what it was?`,
     offEffect: 'Changes no longer arrive; when it is set again, the shard is scanned once more.',

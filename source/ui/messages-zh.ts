@@ -54,7 +54,7 @@ export const MESSAGES_ZH: Messages = {
     policy: { help: '该分片的冲突策略或其询问', hint: '冲突' },
     events: { help: '该分片源的键空间通知：补足或恢复' },
     eventsAll: { help: '全部分片的键空间通知' },
-    rescan: { help: '重新扫描该分片' },
+    rescan: { help: '扫描模式：重新扫描该分片' },
     policyAll: { help: '全部分片的冲突策略' },
     retry: { help: '重试：等待中或失败的分片', hint: '重试' },
     restart: { help: '重新复制该分片' },
@@ -138,7 +138,7 @@ export const MESSAGES_ZH: Messages = {
     tracking: '由 tracking 跟踪',
     forbidden:
       '此处禁止 CONFIG：请在 redis.conf 或控制台把 notify-keyspace-events 设为 AE（ElastiCache：参数组；Azure：高级设置；Memorystore：实例配置；Tair：参数）。',
-    onTitle: (address, change) => `${address} 的 notify-keyspace-events：${change}？`,
+    onTitle: (address, change) => `修改 ${address} 的 notify-keyspace-events？${change}`,
     onEffect: '每次写入会多占源少许处理器时间；运行结束时恢复原值。',
     offTitle: (address) => `将 ${address} 的 notify-keyspace-events 恢复原值？`,
     offEffect: '变更将不再到达；再次设置后会重新扫描该分片。',

@@ -31,7 +31,7 @@ async function stage() {
 async function enable(program: ReturnType<typeof spawnProgram>): Promise<void> {
   await program.until('(empty) not enough, press K');
   program.press('K');
-  await program.until(/\(empty\) \S+ AE\?/);
+  await program.until(/\(empty\) \S+ AE /);
   program.press('y');
   await program.until('AE enough');
   await program.until(/streaming/);
@@ -45,7 +45,7 @@ test('off: said, enabled with K, followed, and put back after quitting', async (
   await from.del('gone');
   await program.until('(empty) not enough, press K');
   program.press('K');
-  await program.until(/notify-keyspace-events of 127\.0\.0\.1:\d+: \(empty\) \S+ AE\?/);
+  await program.until(/notify-keyspace-events of 127\.0\.0\.1:\d+\? \(empty\) \S+ AE /);
   await program.until('more processor time');
   program.press('n');
   await program.until((screen) => !screen.includes('y = yes'));
@@ -63,7 +63,7 @@ test('off: said, enabled with K, followed, and put back after quitting', async (
   await program.until('(empty) not enough, press K');
   await from.set('between', '1');
   program.press('E');
-  await program.until(/\(empty\) \S+ AE\?/);
+  await program.until(/\(empty\) \S+ AE /);
   program.press('y');
   await expect.poll(() => to.get('between'), { timeout: 15_000 }).toBe('1');
   await program.until(/streaming/);
@@ -86,7 +86,7 @@ test('put back after SIGTERM, and what was there before is kept', async () => {
   const program = start();
   await program.until('gK not enough, press K');
   program.press('K');
-  await program.until(/gK \S+ AK\?/);
+  await program.until(/gK \S+ AK /);
   program.press('y');
   await expect.poll(() => keyspaceEvents(from), { timeout: 10_000 }).toBe('AK');
   program.kill('SIGTERM');

@@ -77,7 +77,7 @@ test('a large terminal gets side by side panels with histories, a small one line
   terminal.resize(55, 20);
   await terminal.until('one line a shard', (text) => /^ {2}shard-1 {2}/m.test(text));
   terminal.resize(35, 8);
-  await terminal.until('one line alone', (text) => text.trim().split('\n').length === 1);
+  await terminal.until('one line and the foot', (text) => /^ 100%.*3\/3 streaming.*\n.*q stop$/.test(text.trimEnd()));
   terminal.resize(80, 24);
   await terminal.until('panels again', (text) => text.includes('┌ shard-1'));
   expect(terminal.screen()).toHaveLength(24);
