@@ -54,7 +54,7 @@ const { outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: {
     redferry: 'cli.tsx',
-    'shard-worker': 'source/engine/shard-worker.ts',
+    'shard-worker': 'source/engine/shard/shard-worker.ts',
     'demo-writer': 'source/demo/demo-writer.ts',
   },
   outdir: dist,

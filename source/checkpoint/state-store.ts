@@ -4,7 +4,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FerryError, messageOf } from '../engine/errors.ts';
-import { filesBeside } from '../engine/keys-before.ts';
+import { filesBeside } from '../engine/target/keys-before.ts';
 import { replacementOf } from '../writers/kept-keys.ts';
 import { removeUnfinished, writeDurably } from './durable-file.ts';
 import {

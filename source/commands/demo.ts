@@ -11,7 +11,7 @@ import type { Engine } from '../engine/contract/engine.ts';
 import type { NoticeLevel } from '../engine/contract/notice.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
-import type { RunPlan } from '../engine/run-plan.ts';
+import type { RunPlan } from '../engine/run/run-plan.ts';
 import { openRunLog } from '../telemetry/run-log.ts';
 import type { Endpoint } from '../topology/endpoint.ts';
 import { compareAll } from '../validation/full-compare.ts';

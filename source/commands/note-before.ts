@@ -1,12 +1,12 @@
-// Before a run writes to a target that is not empty: notes which keys are there (engine/keys-before.ts), for a second full
+// Before a run writes to a target that is not empty: notes which keys are there (engine/target/keys-before.ts), for a second full
 // sync that may become needed. A target that does not let itself be read is told of, and the run goes on without.
 import { copyFileSync, linkSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { NoticeLevel } from '../engine/contract/notice.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
-import { unfinishedKeysFile } from '../engine/keys-before.ts';
 import { steadyMs } from '../engine/steady-clock.ts';
-import { isRedferrys, walkTarget } from '../engine/target-walk.ts';
+import { unfinishedKeysFile } from '../engine/target/keys-before.ts';
+import { isRedferrys, walkTarget } from '../engine/target/target-walk.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import { KeptKeys, replacementOf } from '../writers/kept-keys.ts';
 

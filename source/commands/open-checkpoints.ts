@@ -15,12 +15,12 @@ import { keptKeysFile, keysBeforeFile, readShardState } from '../checkpoint/stat
 import { TargetAsker } from '../checkpoint/target-asker.ts';
 import type { ConflictPolicy } from '../engine/contract/conflict.ts';
 import { EXIT, FerryError } from '../engine/errors.ts';
-import { filesBeside, tellsOwnKeys } from '../engine/keys-before.ts';
-import { RunCheckpoints } from '../engine/run-checkpoints.ts';
-import type { PlannedOrigin, ShardStart } from '../engine/run-plan.ts';
-import type { ShardResume } from '../engine/shard-job.ts';
-import { busyError } from '../engine/shard-lease.ts';
-import { newProgress } from '../engine/shard-progress.ts';
+import { RunCheckpoints } from '../engine/run/run-checkpoints.ts';
+import type { PlannedOrigin, ShardStart } from '../engine/run/run-plan.ts';
+import type { ShardResume } from '../engine/run/shard-job.ts';
+import { busyError } from '../engine/run/shard-lease.ts';
+import { newProgress } from '../engine/run/shard-progress.ts';
+import { filesBeside, tellsOwnKeys } from '../engine/target/keys-before.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import { formatAddress } from '../topology/endpoint.ts';
 import { dropFormerRun } from './former-run.ts';

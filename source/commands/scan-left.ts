@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { writeDurably } from '../checkpoint/durable-file.ts';
 import { isGone, thisProcess } from '../checkpoint/process-identity.ts';
 import { EXIT, FerryError, messageOf } from '../engine/errors.ts';
-import { filesBeside } from '../engine/keys-before.ts';
+import { filesBeside } from '../engine/target/keys-before.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import type { DatabaseNumbers } from '../transforms/database-map.ts';
 import { type NoteHost, noteKeysBefore } from './note-before.ts';

@@ -3,9 +3,9 @@
 import type { SourceHistory } from '../checkpoint/marker.ts';
 import { countsFor } from '../checkpoint/marker.ts';
 import type { StoredShard } from '../checkpoint/shard-state.ts';
-import type { ServerOrigin, ShardResume } from '../engine/shard-job.ts';
-import type { ReplayPlan } from '../engine/stream-recovery.ts';
-import { type NodeNow, planReplay } from '../engine/target-reconnect.ts';
+import type { ServerOrigin, ShardResume } from '../engine/run/shard-job.ts';
+import type { ReplayPlan } from '../engine/target/stream-recovery.ts';
+import { type NodeNow, planReplay } from '../engine/target/target-reconnect.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import { openControl } from '../topology/control-connection.ts';
 import { SLOT_COUNT, type SlotRange } from '../topology/topology.ts';

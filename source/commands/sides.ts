@@ -3,7 +3,7 @@
 import { STANDARD_STREAM, targetPathOf } from '../config/address.ts';
 import { configError } from '../config/config-error.ts';
 import { isFile, type Place } from '../config/place.ts';
-import type { FileDestination } from '../engine/shard-job.ts';
+import type { FileDestination } from '../engine/run/shard-job.ts';
 import type { ServerSide } from '../preflight/context.ts';
 import { type FileInput, openFileSource } from '../readers/file/file-source.ts';
 import { discoverTopology } from '../topology/discover.ts';

@@ -1,8 +1,8 @@
 // A shard keeps its number for the whole migration, whatever becomes of the slots' order, and goes on with the slots that it
-// had carried: those that moved on the source while nobody looked are handed over by the run itself (engine/source-watch.ts).
+// had carried: those that moved on the source while nobody looked are handed over by the run itself (engine/run/source-watch.ts).
 import type { Setup } from '../checkpoint/fingerprint.ts';
 import type { ShardProgress } from '../checkpoint/shard-state.ts';
-import type { PlannedOrigin } from '../engine/run-plan.ts';
+import type { PlannedOrigin } from '../engine/run/run-plan.ts';
 import { normalizeSlots } from '../topology/slots.ts';
 import type { SlotRange } from '../topology/topology.ts';
 

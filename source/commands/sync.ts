@@ -14,7 +14,7 @@ import { ControlServer } from '../control/server.ts';
 import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
 import { EXIT, messageOf } from '../engine/errors.ts';
 import { FerryEngine } from '../engine/ferry-engine.ts';
-import { keyspaceFolder } from '../engine/keyspace-settings.ts';
+import { keyspaceFolder } from '../engine/run/keyspace-settings.ts';
 import { resultLine } from '../headless/json-lines.ts';
 import { type AuditFile, auditPath, openAuditFile } from '../telemetry/audit-file.ts';
 import { ConflictLog } from '../telemetry/conflict-log.ts';

@@ -2,7 +2,7 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { EngineCommand, ShardSelection } from '../engine/contract/command.ts';
 import { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
-import { parseRate } from '../engine/rate-words.ts';
+import { parseRate } from '../engine/rate/rate-words.ts';
 import { parseSize } from '../validation/sample-size.ts';
 import { LANGUAGES, type Language } from './language.ts';
 

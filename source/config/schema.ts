@@ -2,9 +2,9 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { z } from 'zod';
 import { CONFLICT_POLICIES } from '../engine/contract/conflict.ts';
-import type { RunLimits } from '../engine/run-plan.ts';
-import type { ScanOrder } from '../engine/shard-job.ts';
-import type { ThrottleSettings } from '../engine/throttle.ts';
+import type { ThrottleSettings } from '../engine/rate/throttle.ts';
+import type { RunLimits } from '../engine/run/run-plan.ts';
+import type { ScanOrder } from '../engine/run/shard-job.ts';
 import { KEY_NAMES } from '../telemetry/hidden-keys.ts';
 import { parseNodeAddress } from '../topology/endpoint.ts';
 import { parseSize } from '../validation/sample-size.ts';

@@ -28,7 +28,7 @@ export const LONGEST_REQUEST_CHARACTERS = 64 * 1024;
 export const LONGEST_ANSWER_CHARACTERS = 256 * 1024 * 1024;
 
 const number = z.int().min(0);
-/** What the person has answered, see engine/confirmation.ts. */
+/** What the person has answered, see engine/run/confirmation.ts. */
 const confirmed = z.union([z.enum(['no', 'yes']), z.strictObject({ target: z.string().max(1000) })]).default('no');
 export type RemoteConfirmation = Exclude<Confirmation, 'self'>;
 

@@ -1,8 +1,7 @@
 // The engine as a screen sees it: pictures, commands, an end. It leads the run from its plan to its result, and runs on the
 // main thread without ever touching the data: a slow screen slows nothing but itself.
 
-import { BudgetAlarm } from './budget-alarm.ts';
-import { CommandDesk } from './command-desk.ts';
+import { ValidationDesk, type ValidationSetup } from './comparing/validation-desk.ts';
 import type { CommandOutcome, EngineCommand } from './contract/command.ts';
 import type { Engine } from './contract/engine.ts';
 import type { EndpointSnapshot, EngineSnapshot, RunPhase } from './contract/engine-snapshot.ts';
@@ -10,17 +9,18 @@ import type { NoticeLevel } from './contract/notice.ts';
 import type { AuditEntry, Order } from './contract/order.ts';
 import type { EngineResult } from './contract/result.ts';
 import { EXIT, FerryError, messageOf } from './errors.ts';
-import { ExpiryRelease } from './expiry-release.ts';
-import { KeyspaceDesk } from './keyspace-desk.ts';
-import { RunCommands } from './run-commands.ts';
-import { type JournalListeners, RunJournal } from './run-journal.ts';
-import type { RunPlan } from './run-plan.ts';
-import { refusedResult, resultOf } from './run-result.ts';
-import { RunningShards } from './running-shards.ts';
+import { ExpiryRelease } from './expiry/expiry-release.ts';
+import { NO_THROTTLE, Throttle, type ThrottleSettings } from './rate/throttle.ts';
+import { BudgetAlarm } from './run/budget-alarm.ts';
+import { CommandDesk } from './run/command-desk.ts';
+import { KeyspaceDesk } from './run/keyspace-desk.ts';
+import { RunCommands } from './run/run-commands.ts';
+import { type JournalListeners, RunJournal } from './run/run-journal.ts';
+import type { RunPlan } from './run/run-plan.ts';
+import { refusedResult, resultOf } from './run/run-result.ts';
+import { RunningShards } from './run/running-shards.ts';
+import { strainProbe, type TargetProbe } from './run/target-probe.ts';
 import { steadyMs, wallMs } from './steady-clock.ts';
-import { strainProbe, type TargetProbe } from './target-probe.ts';
-import { NO_THROTTLE, Throttle, type ThrottleSettings } from './throttle.ts';
-import { ValidationDesk, type ValidationSetup } from './validation-desk.ts';
 
 const TICK_MS = 250;
 const SECOND_MS = 1000;

@@ -1,6 +1,6 @@
 // While a run lasts, whatever expires on the target expires HOLD_MS later than on the source, so that the target never
 // removes a key by itself, as a replica does not: the source's DEL does, and what is left at the end gets its own time back
-// (engine/settle-expiries.ts). All expiries move by the same span, so that NX, XX, GT and LT see what they saw on the source.
+// (engine/expiry/settle-expiries.ts). All expiries move by the same span, so that NX, XX, GT and LT see what they saw on the source.
 //
 // What arrives (seen on Redis 7.0.15, 8.0 and Valkey 9): names and options as clients wrote them, all times absolute,
 //   SET k v PXAT ms, PEXPIREAT k ms [GT|LT|...], HPEXPIREAT k ms [GT|...] FIELDS n f.., HSETEX k [FXX] PXAT ms FIELDS ..,

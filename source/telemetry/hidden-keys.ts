@@ -13,7 +13,7 @@ export function hashedKey(key: string): string {
   return `sha256:${createHash('sha256').update(key).digest('hex').slice(0, HASH_DIGITS)}`;
 }
 
-/** A sentence with the keys hashed that are named as `keyInWords` of engine/refusal.ts names them. */
+/** A sentence with the keys hashed that are named as `keyInWords` of engine/shard/refusal.ts names them. */
 export function withoutKeys(sentence: string): string {
   return sentence.replace(
     /\bkey "(.*?)" \(database (\d+)\)/gs,

@@ -1,7 +1,8 @@
 // The stream's commands on their way to a target whose databases have other numbers: SELECT, MOVE and COPY name them. What
 // comes behind this knows the target's numbers only.
-import { readCommand } from '../engine/command-relay.ts';
-import type { CommandTaker } from '../engine/shard-target.ts';
+
+import type { CommandTaker } from '../engine/shard/shard-target.ts';
+import { readCommand } from '../engine/target/command-relay.ts';
 import { encodeCommand } from '../protocol/resp-encode.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 import type { DatabaseMap } from './database-map.ts';

@@ -1,8 +1,9 @@
 // The questions asked before an act that the same key does not undo: what will happen, in one line, and what yes means.
 // No is the default: enter, escape and n all mean it. What the engine wants confirmed with the target's name is typed.
-import { levelOf } from '../engine/confirmation.ts';
+
 import type { EngineCommand } from '../engine/contract/command.ts';
-import { namesTarget } from '../engine/target-name.ts';
+import { levelOf } from '../engine/run/confirmation.ts';
+import { namesTarget } from '../engine/run/target-name.ts';
 import type { Acting } from './binding.ts';
 import { printable } from './cell-width.ts';
 import { askedNow, isMenu, pressMenu } from './conflict-menu.ts';

@@ -3,7 +3,7 @@
 import type { EngineCommand, ShardSelection } from '../engine/contract/command.ts';
 import type { EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
 import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
-import { UNLIMITED } from '../engine/rate-gate.ts';
+import { UNLIMITED } from '../engine/rate/rate-gate.ts';
 import { isUnderWay } from './validation-keys.ts';
 
 /**

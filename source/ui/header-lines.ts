@@ -1,6 +1,6 @@
 // The head of every screen: from where to where, how far, how fast, how late, with how much memory. Pure.
 import type { EndpointSnapshot, EngineSnapshot } from '../engine/contract/engine-snapshot.ts';
-import { rateInWords } from '../engine/rate-words.ts';
+import { rateInWords } from '../engine/rate/rate-words.ts';
 import { cellWidth, printable } from './cell-width.ts';
 import { type Cell, cell, fitCells, type Line, labelled, lineWidth, type Segment, segment, spread } from './cells.ts';
 import {

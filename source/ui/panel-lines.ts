@@ -1,7 +1,7 @@
 // The panel of a shard as lines of a given width: progress, rates, lag, conflicts, histories, the reason for slowness.
 // Pure; the detail view has its own, longer lines.
 import type { ShardSnapshot } from '../engine/contract/shard-snapshot.ts';
-import { rateInWords } from '../engine/rate-words.ts';
+import { rateInWords } from '../engine/rate/rate-words.ts';
 import { cellWidth, padRight, printable, wrap } from './cell-width.ts';
 import {
   type Cell,

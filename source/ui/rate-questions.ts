@@ -1,6 +1,6 @@
 // The questions about rates: what is typed for a shard or for the run, and a yes before a shard goes faster.
-import { type Rate, UNLIMITED } from '../engine/rate-gate.ts';
-import { parseRate, rateInWords } from '../engine/rate-words.ts';
+import { type Rate, UNLIMITED } from '../engine/rate/rate-gate.ts';
+import { parseRate, rateInWords } from '../engine/rate/rate-words.ts';
 import type { Acting } from './binding.ts';
 import type { Question } from './confirm.ts';
 import { selectedShard } from './screen-model.ts';

@@ -1,6 +1,6 @@
 // What becomes of the stream's commands that have no keys of their own: FLUSHALL, SWAPDB, PUBLISH, SCRIPT, FUNCTION. The
 // settings rule over them, and what touches more than a shard's keys is not every shard's to pass on.
-import type { KeylessRule, KeylessRules } from '../engine/shard-job.ts';
+import type { KeylessRule, KeylessRules } from '../engine/run/shard-job.ts';
 import { COMMAND_KIND, type CommandSpec } from '../protocol/command-spec.ts';
 import type { StreamParser } from '../readers/stream-parser.ts';
 

@@ -1,11 +1,11 @@
 // What has to be confirmed, and what is written down of it.
 import { expect, test } from 'vitest';
-import { CommandDesk } from '../../source/engine/command-desk.ts';
-import { isConfirmed } from '../../source/engine/confirmation.ts';
 import type { EngineCommand } from '../../source/engine/contract/command.ts';
 import { AUDIT_KEPT, type AuditEntry, type Order } from '../../source/engine/contract/order.ts';
 import type { ShardSnapshot } from '../../source/engine/contract/shard-snapshot.ts';
-import { targetName } from '../../source/engine/target-name.ts';
+import { CommandDesk } from '../../source/engine/run/command-desk.ts';
+import { isConfirmed } from '../../source/engine/run/confirmation.ts';
+import { targetName } from '../../source/engine/run/target-name.ts';
 import { createFakeEngine } from '../support/fake-engine.ts';
 
 const NAME = '10.9.4.20:6379';

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, it, vi } from 'vitest';
 import type { ConflictPolicy, ConflictRecord } from '../../source/engine/contract/conflict.ts';
-import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/throttle.ts';
+import { NO_THROTTLE, type ThrottleSettings } from '../../source/engine/rate/throttle.ts';
 import { client } from '../support/client.ts';
 import { shortOrLong } from '../support/long.ts';
 import { endpointOf, type Migration, migrate, type Place } from '../support/migration.ts';

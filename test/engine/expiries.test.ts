@@ -2,7 +2,7 @@
 // has its exact expiry at the end. Times here are those of the keys: REDFERRY_LONG takes the minute that issue 4 names.
 import { Cluster } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { settleExpiries } from '../../source/engine/settle-expiries.ts';
+import { settleExpiries } from '../../source/engine/expiry/settle-expiries.ts';
 import { HOLD_MS, isHeld } from '../../source/protocol/held-expiry.ts';
 import { client } from '../support/client.ts';
 import { every, expiryOn } from '../support/expiry.ts';

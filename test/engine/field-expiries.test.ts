@@ -1,7 +1,7 @@
 // Fields of hashes that expire (Redis 7.4, Valkey 9): held and settled as keys are, wherever they come from.
 import type { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { settleExpiries } from '../../source/engine/settle-expiries.ts';
+import { settleExpiries } from '../../source/engine/expiry/settle-expiries.ts';
 import { HOLD_MS, isHeld } from '../../source/protocol/held-expiry.ts';
 import { client } from '../support/client.ts';
 import { every } from '../support/expiry.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LagMarks } from '../../source/engine/lag-marks.ts';
+import { LagMarks } from '../../source/engine/shard/lag-marks.ts';
 
 const UNKNOWN = Number.NaN;
 

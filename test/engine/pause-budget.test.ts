@@ -1,9 +1,9 @@
 // The countdown of a pause: until the queue is full, until the source gives the link up, and what is said on the way.
 import { expect, test } from 'vitest';
-import { BudgetAlarm } from '../../source/engine/budget-alarm.ts';
 import type { PauseBudget } from '../../source/engine/contract/shard-snapshot.ts';
-import { DrainClock } from '../../source/engine/drain-clock.ts';
-import { BudgetClock, type BudgetFacts, countsDown, parseBufferLimits } from '../../source/engine/pause-budget.ts';
+import { BudgetAlarm } from '../../source/engine/run/budget-alarm.ts';
+import { DrainClock } from '../../source/engine/run/drain-clock.ts';
+import { BudgetClock, type BudgetFacts, countsDown, parseBufferLimits } from '../../source/engine/run/pause-budget.ts';
 
 const MB = 1_000_000;
 const LIMITS = { hardBytes: 256 * MB, softBytes: 64 * MB, softSeconds: 60 };

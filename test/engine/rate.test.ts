@@ -1,12 +1,12 @@
 // Rates as pure functions and buckets: what is shared, what is held back, what is typed, when windows hold.
 import { expect, test } from 'vitest';
-import { RateGate, UNLIMITED } from '../../source/engine/rate-gate.ts';
-import { windowAt } from '../../source/engine/rate-schedule.ts';
-import { shareRate } from '../../source/engine/rate-shares.ts';
-import { isHigher, parseRate, rateInWords } from '../../source/engine/rate-words.ts';
-import { parseStrain } from '../../source/engine/target-probe.ts';
-import { TargetStrain } from '../../source/engine/target-strain.ts';
-import { NO_THROTTLE, Throttle, type ThrottledShard } from '../../source/engine/throttle.ts';
+import { RateGate, UNLIMITED } from '../../source/engine/rate/rate-gate.ts';
+import { windowAt } from '../../source/engine/rate/rate-schedule.ts';
+import { shareRate } from '../../source/engine/rate/rate-shares.ts';
+import { isHigher, parseRate, rateInWords } from '../../source/engine/rate/rate-words.ts';
+import { TargetStrain } from '../../source/engine/rate/target-strain.ts';
+import { NO_THROTTLE, Throttle, type ThrottledShard } from '../../source/engine/rate/throttle.ts';
+import { parseStrain } from '../../source/engine/run/target-probe.ts';
 
 const bytes = (bytesPerSecond: number) => ({ bytesPerSecond, operationsPerSecond: null });
 

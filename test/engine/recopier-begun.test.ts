@@ -1,7 +1,7 @@
 // That keys are being copied again is told the moment it begins: a kill before the next sample must not hide it.
 import { expect, test } from 'vitest';
-import { Barrier } from '../../source/engine/barrier.ts';
-import { Recopier } from '../../source/engine/recopier.ts';
+import { Recopier } from '../../source/engine/recopy/recopier.ts';
+import { Barrier } from '../../source/engine/shard/barrier.ts';
 import { CommandTable } from '../../source/protocol/command-table.ts';
 import { endpointOf } from '../support/migration.ts';
 

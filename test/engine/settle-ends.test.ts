@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { HeldExpiries } from '../../source/engine/expiry-care.ts';
+import { HeldExpiries } from '../../source/engine/expiry/expiry-care.ts';
 import { isHeld } from '../../source/protocol/held-expiry.ts';
 import { encodeCommand } from '../../source/protocol/resp-encode.ts';
 import { startProgram } from '../e2e/run-program.ts';

@@ -1,6 +1,6 @@
 // Where a shard goes on when its node is gone: with what has taken that node's place, and never with another shard's master.
 import { expect, test } from 'vitest';
-import { successor } from '../../source/engine/shard-restart.ts';
+import { successor } from '../../source/engine/shard/shard-restart.ts';
 import type { SlotRange, TopologyShard } from '../../source/topology/topology.ts';
 
 function address(port: number) {

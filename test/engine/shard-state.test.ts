@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SHARD_STATES } from '../../source/engine/contract/shard-snapshot.ts';
-import { isFinal, nextShardState, SHARD_TABLE, type ShardEvent } from '../../source/engine/shard-state.ts';
+import { isFinal, nextShardState, SHARD_TABLE, type ShardEvent } from '../../source/engine/shard/shard-state.ts';
 
 describe('the life of a shard', () => {
   it('goes the usual way', () => {

@@ -1,8 +1,8 @@
 // How long a verdict may be relied upon, and when a shard has come far enough to be read.
 import { expect, test } from 'vitest';
-import { waitForApplied } from '../../source/engine/applied-offsets.ts';
+import { waitForApplied } from '../../source/engine/comparing/applied-offsets.ts';
+import { ShardVerdicts } from '../../source/engine/comparing/shard-verdicts.ts';
 import type { ShardSnapshot } from '../../source/engine/contract/shard-snapshot.ts';
-import { ShardVerdicts } from '../../source/engine/shard-verdicts.ts';
 import { createFakeEngine } from '../support/fake-engine.ts';
 
 const HOUR_MS = 3600 * 1000;

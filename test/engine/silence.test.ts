@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explainNoAnswer, explainSilence } from '../../source/engine/silence.ts';
+import { explainNoAnswer, explainSilence } from '../../source/engine/shard/silence.ts';
 
 describe('explainSilence', () => {
   it('speaks when a source that should be heard is not', () => {

@@ -1,6 +1,6 @@
 // A node that can not be asked which slots it has: the scan goes on, and its end does not claim what nobody knows.
 import { expect, test } from 'vitest';
-import { SingleScan } from '../../source/engine/single-scan.ts';
+import { SingleScan } from '../../source/engine/scan/single-scan.ts';
 
 const NOWHERE = { host: '127.0.0.1', port: 1 };
 

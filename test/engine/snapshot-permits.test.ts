@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LagMarks } from '../../source/engine/lag-marks.ts';
-import { SnapshotPermits } from '../../source/engine/snapshot-permits.ts';
+import { SnapshotPermits } from '../../source/engine/run/snapshot-permits.ts';
+import { LagMarks } from '../../source/engine/shard/lag-marks.ts';
 
 describe('SnapshotPermits', () => {
   it('lets so many shards of one host in at once, in their order, and other hosts beside them', () => {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { SourceClock, type SourceClockOptions } from '../../source/engine/source-clock.ts';
+import { SourceClock, type SourceClockOptions } from '../../source/engine/source/source-clock.ts';
 import { Connection } from '../../source/validation/connection.ts';
 import { testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explainWait, parseFacts } from '../../source/engine/source-probe.ts';
+import { explainWait, parseFacts } from '../../source/engine/run/source-probe.ts';
 
 const INFO = [
   '# Persistence',

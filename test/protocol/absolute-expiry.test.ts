@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RunningServer } from '../../source/demo/local-servers.ts';
-import { LagMarks } from '../../source/engine/lag-marks.ts';
-import { SourceClock } from '../../source/engine/source-clock.ts';
+import { LagMarks } from '../../source/engine/shard/lag-marks.ts';
+import { SourceClock } from '../../source/engine/source/source-clock.ts';
 import {
   ExpiryRewriter,
   type ExpiryRewriterOptions,

@@ -8,7 +8,7 @@ import type { AuditEntry, Order } from '../../source/engine/contract/order.ts';
 import type { EngineResult } from '../../source/engine/contract/result.ts';
 import type { ShardSnapshot, ShardState } from '../../source/engine/contract/shard-snapshot.ts';
 import type { ValidationPicture } from '../../source/engine/contract/validation-picture.ts';
-import { UNLIMITED } from '../../source/engine/rate-gate.ts';
+import { UNLIMITED } from '../../source/engine/rate/rate-gate.ts';
 
 /** When each state begins, seconds after the shard's start. */
 const TIMELINE: readonly (readonly [ShardState, number])[] = [

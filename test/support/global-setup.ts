@@ -9,7 +9,7 @@ export const TEST_WORKER = new URL('../../.cache/test/shard-worker.mjs', import.
 
 export async function setup(): Promise<void> {
   await build({
-    entryPoints: [fileURLToPath(new URL('../../source/engine/shard-worker.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('../../source/engine/shard/shard-worker.ts', import.meta.url))],
     outfile: fileURLToPath(TEST_WORKER),
     bundle: true,
     platform: 'node',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import type { RunSetup } from '../../source/commands/prepare-run.ts';
-import type { ScanOrder } from '../../source/engine/shard-job.ts';
+import type { ScanOrder } from '../../source/engine/run/shard-job.ts';
 
 export const SCAN_ONCE: ScanOrder = {
   connections: 3,

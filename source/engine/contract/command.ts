@@ -1,5 +1,5 @@
 // What may be asked of the engine, and what it answers.
-import type { Rate } from '../rate-gate.ts';
+import type { Rate } from '../rate/rate-gate.ts';
 import type { ConflictDecision, ConflictPolicy } from './conflict.ts';
 import type { ConfirmationLevel } from './order.ts';
 

@@ -1,5 +1,5 @@
 // The picture of the whole run at one moment, as a screen paints it.
-import type { Rate } from '../rate-gate.ts';
+import type { Rate } from '../rate/rate-gate.ts';
 import type { ConflictRecord } from './conflict.ts';
 import type { Notice } from './notice.ts';
 import type { AuditEntry } from './order.ts';

@@ -1,5 +1,5 @@
 // The picture of one shard at one moment: its state, how far it has come, what holds it back, what is wrong with it.
-import type { Rate } from '../rate-gate.ts';
+import type { Rate } from '../rate/rate-gate.ts';
 import type { ConflictCounts, ConflictPolicy, ConflictStanding } from './conflict.ts';
 
 /** The life of a shard; `paused` and `throttled` are flags beside it (design, section 3). */

@@ -2,7 +2,7 @@
 // lies below would show through.
 import { Box } from 'ink';
 import type { ReactElement } from 'react';
-import { targetName } from '../../engine/target-name.ts';
+import { targetName } from '../../engine/run/target-name.ts';
 import { type BoxLines, fitBox } from '../box-lines.ts';
 import { printable, wrap } from '../cell-width.ts';
 import { type Line, padLine, segment } from '../cells.ts';
