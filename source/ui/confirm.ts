@@ -46,8 +46,10 @@ export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>
   },
   finish: {
     title: (state, look) => `${look.messages.dialog.finishTitle} ${way(state, look)}`,
-    effect: ({ dialog }, state) =>
-      neededFor('finish', state) === 'yes' ? dialog.finishEffect : dialog.finishEarlyEffect,
+    effect: ({ dialog }, state) => {
+      const effect = neededFor('finish', state) === 'yes' ? dialog.finishEffect : dialog.finishEarlyEffect;
+      return [effect, ...comparedBefore(dialog, state)].join(' ');
+    },
     command: () => ({ type: 'finish' }),
   },
   leave: {
@@ -65,6 +67,14 @@ export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>
     effect: ({ dialog }) => dialog.resumeAllEffect,
     command: () => ({ type: 'resume', shards: 'all' }),
   },
+};
+
+/** What is known of the copy before the last act; nothing where a comparison found it equal. */
+const comparedBefore = (dialog: Messages['dialog'], { snapshot: { validation } }: ScreenState): string[] => {
+  if (validation === null || validation.outcome === null) return [dialog.finishNotCompared];
+  const repaired = validation.differences.filter(({ repair }) => repair === 'repaired').length;
+  const different = validation.different - repaired;
+  return different > 0 ? [dialog.finishDiffers(different)] : [];
 };
 
 /** The open question; the end of the run answers those that are about the run. A shard that has halted at a key asks by itself. */

@@ -178,6 +178,9 @@ export const MESSAGES_EN: Messages = {
     finishTitle: 'Finish the migration?',
     finishEffect: 'Every shard is in sync: what was received last is applied, then the run ends.',
     finishEarlyEffect: 'NOT in sync: the target lacks what the source has, and will go on lacking it.',
+    finishNotCompared: 'The copy was not compared yet (v does).',
+    finishDiffers: (keys) =>
+      `The last comparison found ${plural(keys, 'key that differs', 'keys that differ')} (v shows).`,
     leaveTitle: 'Leave now, before all is drained?',
     leaveEffect: 'What was received and not yet written is given up; the exit code will be 130.',
     pauseAllTitle: (shards) => (shards === 1 ? 'Pause the shard?' : `Pause all ${shards} shards?`),

@@ -176,6 +176,8 @@ export const MESSAGES_ZH: Messages = {
     finishTitle: '完成迁移？',
     finishEffect: '所有分片均已同步：写完最后接收的数据后结束。',
     finishEarlyEffect: '尚未同步：目标缺少源端的数据，并将一直缺少。',
+    finishNotCompared: '尚未校验副本（按 v 校验）。',
+    finishDiffers: (keys) => `上次校验发现 ${keys} 个键不一致（按 v 查看）。`,
     leaveTitle: '尚未排空，现在就离开？',
     leaveEffect: '已接收但未写入的数据将被放弃；退出码为 130。',
     pauseAllTitle: (shards) => `暂停全部 ${shards} 个分片？`,

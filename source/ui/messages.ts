@@ -184,6 +184,8 @@ export interface Messages {
     readonly finishTitle: string;
     readonly finishEffect: string;
     readonly finishEarlyEffect: string;
+    readonly finishNotCompared: string;
+    readonly finishDiffers: (keys: number) => string;
     readonly leaveTitle: string;
     readonly leaveEffect: string;
     readonly pauseAllTitle: (shards: number) => string;

@@ -63,9 +63,9 @@ const RUNNING = picture({
 });
 
 /** Waits until the screen has taken the engine's newest picture. */
-async function seen({ terminal, fake }: Session): Promise<void> {
-  fake.edit(0, { waitingFor: 'the mark of this test' });
-  await terminal.until('the newest picture', (text) => text.includes('the mark of this test'));
+async function seen({ terminal, fake }: Session, mark = 'the mark of this test'): Promise<void> {
+  fake.edit(0, { waitingFor: mark });
+  await terminal.until('the newest picture', (text) => text.includes(mark));
 }
 
 test('v shows the view and begins the configured sample, arrows choose another, v begins that', async () => {
@@ -80,6 +80,29 @@ test('v shows the view and begins the configured sample, arrows choose another, 
   terminal.press('v');
   await terminal.until('the command', () => fake.commands.length === 2);
   expect(fake.commands.at(-1)).toEqual({ type: 'validate', size: '10000' });
+  await finish();
+});
+
+test('the question before the last act says what is known of the copy', async () => {
+  const session = await openSession();
+  const { terminal, fake, finish } = session;
+  const question = async (mark: string): Promise<string> => {
+    await seen(session, mark);
+    terminal.press('F');
+    let asked = '';
+    await terminal.until('the question', (text) => {
+      asked = text;
+      return text.includes('Every shard is in sync');
+    });
+    terminal.press('n');
+    await terminal.until('no question', (after) => !after.includes('Every shard is in sync'));
+    return asked;
+  };
+  expect(await question('one')).toContain('was not compared yet');
+  fake.showValidation(picture({ differences: [difference('jobs', { repair: 'repaired' }), difference('other')] }));
+  expect(await question('two')).toContain('found 1 key that differs');
+  fake.showValidation(picture({ outcome: 'equal', different: 0, differences: [] }));
+  expect(await question('three')).not.toMatch(/not compared|differ/);
   await finish();
 });
 
