@@ -5,9 +5,11 @@ import { EXIT } from '../../source/engine/errors.ts';
 import { client } from '../support/client.ts';
 import { compare, endpointOf, migrate, type Place } from '../support/migration.ts';
 import { testServer } from '../support/servers.ts';
+import { waitFor } from '../support/wait.ts';
 
 const KEYS = 5000;
 const TAKEN = 200;
+const MANY = 20_000;
 
 /** A source with strings, hashes and a list; every 25th key is on the target already, with another value. */
 async function stage(): Promise<{ source: Place; target: Place; from: Redis; to: Redis }> {
@@ -60,5 +62,25 @@ describe('the conflict policy', () => {
       /The key "key:\d+" \(database 0\) is on the target already, with another value: empty the target, choose/,
     );
     expect(await to.get('key:0')).toBe('target');
+  });
+
+  it('many of them are said to be what the shard is at', async () => {
+    const [source, target] = await Promise.all([testServer(), testServer()]);
+    for (const place of [source, target]) {
+      const value = `at ${place.port}`;
+      await client(place).mset(Array.from({ length: MANY }, (_, i) => [`key:${i}`, value]).flat());
+    }
+    const run = migrate(endpointOf(source), endpointOf(target), { conflictPolicy: 'rewrite', snapshotOnly: true });
+    const sentences = new Set<string | null>();
+    await waitFor(
+      () => {
+        const { result, shards } = run.engine.snapshot();
+        for (const { waitingFor } of shards) sentences.add(waitingFor);
+        return result !== null;
+      },
+      { what: 'the end of the run' },
+    );
+    expect([...sentences].join()).toContain('each is compared with what is there');
+    expect((await run.engine.ended).conflicts.rewritten).toBe(MANY);
   });
 });

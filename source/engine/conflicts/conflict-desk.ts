@@ -82,9 +82,10 @@ export class ConflictDesk {
 
   /** Why nothing is sent at present, as part of a sentence, or null. */
   get waiting(): string | null {
-    return this.#judge.question === null
-      ? this.#rounds.putOff
-      : 'the target has a key already: key c asks (redferry attach)';
+    if (this.#judge.question !== null) return 'the target has a key already: key c asks (redferry attach)';
+    if (this.#rounds.putOff !== null) return this.#rounds.putOff;
+    // The snapshot may be here to its last byte by then, and no key counts as written: it would look as if nothing went on.
+    return this.saturated ? 'the target has these keys already: each is compared with what is there' : null;
   }
 
   get standing(): Omit<ConflictStanding, 'kept'> {
