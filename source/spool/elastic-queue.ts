@@ -37,11 +37,11 @@ export class ElasticQueue {
   /** The consumer found nothing (more) to read and waits for onReadable. */
   #waiting = true;
   #closed = false;
-  /** Until when no write is tried, after one that failed. */
-  #diskDownUntil = 0;
+  /** The disk has failed: nothing is written before this is over. */
+  #writeRetry: NodeJS.Timeout | null = null;
   /** When reading and writing last failed. */
   readonly #failedAt = { read: Number.NEGATIVE_INFINITY, write: Number.NEGATIVE_INFINITY };
-  #retryTimer: NodeJS.Timeout | null = null;
+  #readRetry: NodeJS.Timeout | null = null;
 
   constructor(options: ElasticQueueOptions) {
     this.#options = options;
@@ -139,7 +139,8 @@ export class ElasticQueue {
     this.#closed = true;
     this.#memory = 0;
     this.#full = false;
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    if (this.#readRetry !== null) clearTimeout(this.#readRetry);
+    if (this.#writeRetry !== null) clearTimeout(this.#writeRetry);
     await Promise.all([this.#writing, this.#loading]);
     this.#filling = null;
     for (const chunk of [...this.#head.splice(0), ...this.#tail.splice(0)]) this.#pool.give(chunk);
@@ -221,7 +222,7 @@ export class ElasticQueue {
         `cannot read back what it put aside (${messageOf(error)}): the shard waits for it`,
         error,
       );
-      this.#retryTimer = setTimeout(() => {
+      this.#readRetry = setTimeout(() => {
         this.#loading = this.#fill(chunks, load);
       }, this.#retryMs);
       return;
@@ -238,7 +239,7 @@ export class ElasticQueue {
 
   /** Sends the oldest chunks of the tail to disk. */
   #spill(): void {
-    if (performance.now() < this.#diskDownUntil) return;
+    if (this.#writeRetry !== null) return;
     if (this.#region.bytes === 0) {
       // Nothing on disk yet: what the consumer needs next stays here.
       const wanted = this.#marks.headChunks - this.#head.length;
@@ -265,7 +266,7 @@ export class ElasticQueue {
       });
     } catch (error) {
       if (!batch.reclaimed) this.#tail.unshift(...batch.chunks);
-      this.#diskDownUntil = performance.now() + this.#retryMs;
+      this.#retryWriting();
       const what = `cannot write (${messageOf(error)}): it goes on in memory and slows the source down when that is full`;
       this.#tellFailure('write', what, error);
     }
@@ -276,6 +277,15 @@ export class ElasticQueue {
     }
     this.#balance();
     if (this.#waiting) this.#tellReadable();
+  }
+
+  /** By itself: a queue that is full is not pushed to, and one whose shard is paused not read from. */
+  #retryWriting(): void {
+    if (this.#closed) return;
+    this.#writeRetry = setTimeout(() => {
+      this.#writeRetry = null;
+      this.#balance();
+    }, this.#retryMs).unref();
   }
 
   #tellReadable(): void {

@@ -11,6 +11,7 @@ import { FerryError } from '../../source/engine/errors.ts';
 import { ElasticQueue } from '../../source/spool/elastic-queue.ts';
 import type { ElasticQueueOptions } from '../../source/spool/queue-options.ts';
 import { directoryDisk, type SpoolDisk } from '../../source/spool/spool-disk.ts';
+import { waitFor } from '../support/wait.ts';
 
 let directory = '';
 beforeAll(async () => {
@@ -281,14 +282,17 @@ describe('a disk that fails', () => {
     expect(errors[0]?.message).toContain('ENOSPC');
     expect(queue.diskBytes).toBe(0);
     fail.write = false;
-    await sleep(60);
     let read = await drain(queue, 0, 300);
-    for (let i = 0; i < 100 && !queue.full; i++) {
-      queue.push(piece(pushed, 100));
-      pushed += 100;
-      await sleep(1);
-    }
-    expect(queue.diskBytes).toBeGreaterThan(0);
+    await waitFor(
+      () => {
+        if (!queue.full) {
+          queue.push(piece(pushed, 100));
+          pushed += 100;
+        }
+        return queue.diskBytes > 0;
+      },
+      { what: 'the disk to be used again', intervalMs: 1 },
+    );
     read = await drain(queue, read, pushed);
     expect(errors).toHaveLength(1);
     await queue.close();
