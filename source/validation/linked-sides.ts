@@ -1,8 +1,9 @@
 // Both sides of a comparison with all their connections: those that parse replies for single keys, those that take replies
 // as bytes for whole batches. What the clocks of both sides say is measured here once.
-import { BufferPool } from './buffer-pool.ts';
+
 import { clockOf } from './expiry.ts';
 import type { LinkedSide } from './linked-side.ts';
+import { ReplyBuffers } from './reply-buffers.ts';
 import { ReplyLink } from './reply-link.ts';
 import { type CompareSide, connectionOptions, openSide, type Side } from './side.ts';
 
@@ -16,7 +17,7 @@ export interface LinkedSides {
 
 /** Throws when a node cannot be reached; nothing is left open then. */
 export async function openSides(source: CompareSide, target: CompareSide): Promise<LinkedSides> {
-  const pool = new BufferPool();
+  const pool = new ReplyBuffers();
   const opened = await Promise.allSettled([openLinked(source, pool), openLinked(target, pool)]);
   const close = (): void => {
     for (const one of opened) if (one.status === 'fulfilled') closeLinked(one.value);
@@ -31,7 +32,7 @@ export async function openSides(source: CompareSide, target: CompareSide): Promi
   throw ours.status === 'rejected' ? ours.reason : theirs.status === 'rejected' ? theirs.reason : null;
 }
 
-async function openLinked(description: CompareSide, pool: BufferPool): Promise<LinkedSide> {
+async function openLinked(description: CompareSide, pool: ReplyBuffers): Promise<LinkedSide> {
   const side = await openSide(description);
   const links: ReplyLink[] = [];
   try {

@@ -9,7 +9,7 @@ const STEP = 4;
 const LARGEST_KEPT_BYTES = 4 * 1024 * 1024;
 const MOST_KEPT_BYTES = 48 * 1024 * 1024;
 
-export class BufferPool {
+export class ReplyBuffers {
   readonly #kept: Buffer[] = [];
   #keptBytes = 0;
 

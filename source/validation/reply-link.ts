@@ -2,8 +2,8 @@
 // parts. Requests are pipelined; each gets its replies in one buffer, which goes back by `release`. Parsing 1,000 values of
 // 473 bytes into objects costs five times what this does (bench/validate.ts).
 import type { Socket } from 'node:net';
-import type { BufferPool } from './buffer-pool.ts';
 import { type ConnectionOptions, encode, greeting } from './connection.ts';
+import type { ReplyBuffers } from './reply-buffers.ts';
 import { formatPlace, openSocket } from './socket.ts';
 
 /** Replies one after the other: `bytes` up to, and not including, `end`. */
@@ -54,20 +54,20 @@ const ARRAY = 0x2a;
 
 export class ReplyLink {
   readonly address: string;
-  readonly #pool: BufferPool;
+  readonly #pool: ReplyBuffers;
   #socket: Socket | null = null;
   /** In wire order. Few at a time: shift() costs nothing. */
   readonly #open: Request[] = [];
   #database = 0;
   #failure: Error | null = null;
 
-  private constructor(address: string, pool: BufferPool) {
+  private constructor(address: string, pool: ReplyBuffers) {
     this.address = address;
     this.#pool = pool;
   }
 
   /** Connects and logs in. @throws FerryError or Error naming the address. */
-  static async open(options: ConnectionOptions, pool: BufferPool): Promise<ReplyLink> {
+  static async open(options: ConnectionOptions, pool: ReplyBuffers): Promise<ReplyLink> {
     const link = new ReplyLink(formatPlace(options), pool);
     const socket = await openSocket(options, {
       buffer: Buffer.allocUnsafeSlow(READ_BYTES),
@@ -205,7 +205,7 @@ function drop(request: Request): void {
   request.start = 0;
 }
 
-function append(request: Request, part: Uint8Array, pool: BufferPool): void {
+function append(request: Request, part: Uint8Array, pool: ReplyBuffers): void {
   const wanted = request.held + part.length;
   if (wanted > request.bytes.length) {
     // What is known to come in one step, but not more on the word of a length alone.
