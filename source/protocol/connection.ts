@@ -181,6 +181,13 @@ export class Connection {
     this.#socket.write(bytes, written);
   }
 
+  /** Several pieces in as few writes as the system takes them in. */
+  writeAll(parts: readonly Uint8Array[]): void {
+    this.#socket?.cork();
+    for (const part of parts) this.write(part);
+    this.#socket?.uncork();
+  }
+
   resume(): void {
     this.#socket?.resume();
   }

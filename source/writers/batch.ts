@@ -101,10 +101,10 @@ export class Batch {
     const place = this.#place;
     const whole = this.#whole();
     for (; place.index < index && place.at < whole.length; place.index++) {
-      const args: Buffer[] = [];
-      place.at = readCommand(whole, place.at, args);
-      if (args.length === 2 && args[0]?.toString('latin1') === 'SELECT')
-        place.database = Number(args[1]?.toString('latin1'));
+      if (SELECT.compare(whole, place.at, place.at + SELECT.length) === 0) {
+        place.database = numberAt(whole, nextLine(whole, place.at + SELECT.length));
+      }
+      place.at = readCommand(whole, place.at, null);
     }
     if (place.at >= whole.length) throw new RangeError(`the batch has no command ${index}`);
   }
@@ -114,21 +114,39 @@ export class Batch {
   }
 }
 
+/** As NodeWriter.select encodes it, up to the head of the number. */
+const SELECT = Buffer.from('*2\r\n$6\r\nSELECT\r\n');
+const LF = 0x0a;
+const ZERO = 0x30;
+const NINE = 0x39;
+
 /** Puts the arguments of the command at `from` into `args`, as views; gives the place behind it. */
-function readCommand(bytes: Buffer, from: number, args: Buffer[]): number {
-  let at = from;
-  const number = (): number => {
-    const lineEnd = bytes.indexOf(10, at);
-    const value = Number(bytes.toString('latin1', at + 1, lineEnd - 1));
-    at = lineEnd + 1;
-    return value;
-  };
-  for (let left = number(); left > 0; left--) {
-    const length = number();
-    args.push(bytes.subarray(at, at + length));
-    at += length + 2;
+function readCommand(bytes: Buffer, from: number, args: Buffer[] | null): number {
+  let left = numberAt(bytes, from + 1);
+  let at = nextLine(bytes, from);
+  for (; left > 0; left--) {
+    const begin = nextLine(bytes, at);
+    const end = begin + numberAt(bytes, at + 1);
+    args?.push(bytes.subarray(begin, end));
+    at = end + 2;
   }
   return at;
+}
+
+function numberAt(bytes: Buffer, from: number): number {
+  let value = 0;
+  for (let at = from; ; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte < ZERO || byte > NINE) return value;
+    value = value * 10 + byte - ZERO;
+  }
+}
+
+/** Where the line behind that at `from` begins. */
+function nextLine(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== LF) at++;
+  return at + 1;
 }
 
 /** Buffers of one size, used again; what is not used for long is left to the garbage collector by `trim`. */

@@ -90,7 +90,7 @@ export class BlockLink {
       }
       this.#waiting.push({ count, resolve, reject });
       this.#watch.heard();
-      for (const part of parts) this.#connection.write(part);
+      this.#connection.writeAll(parts);
     });
   }
 

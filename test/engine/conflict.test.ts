@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait.ts';
 
 const KEYS = 5000;
 const TAKEN = 200;
-const MANY = 20_000;
+const MANY = 50_000;
 
 /** A source with strings, hashes and a list; every 25th key is on the target already, with another value. */
 async function stage(): Promise<{ source: Place; target: Place; from: Redis; to: Redis }> {

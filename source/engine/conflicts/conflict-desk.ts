@@ -12,6 +12,7 @@ import { ConflictFile } from './conflict-file.ts';
 import { ConflictJudge, type QuestionText } from './conflict-judge.ts';
 import { ConflictRounds, type ConflictRoundsHost } from './conflict-rounds.ts';
 import { type SideOptions, shownExpiry, showPresent } from './conflict-sides.ts';
+import { PendingWrites } from './pending-writes.ts';
 
 export interface DeskHost extends ConflictRoundsHost {
   /** A question is open; nothing goes on before it is answered. */
@@ -52,7 +53,7 @@ export class ConflictDesk {
   readonly #judge: ConflictJudge;
   readonly #file: ConflictFile;
   readonly #rounds: ConflictRounds;
-  readonly #pending: RefusedWrite[] = [];
+  readonly #pending = new PendingWrites();
   /** The snapshot is through: what was put aside is decided. */
   #through = false;
   /** What the person chose for everything that was put aside. */
@@ -72,12 +73,12 @@ export class ConflictDesk {
 
   /** Nothing is undecided. */
   get idle(): boolean {
-    return !this.#working && this.#pending.length === 0 && this.#file.count === 0;
+    return !this.#working && this.#pending.count === 0 && this.#file.count === 0;
   }
 
   /** Nothing more is to be taken from the snapshot now. */
   get saturated(): boolean {
-    return this.#judge.question !== null || this.#pending.length >= MOST_PENDING;
+    return this.#judge.question !== null || this.#pending.count >= MOST_PENDING;
   }
 
   /** Why nothing is sent at present, as part of a sentence, or null. */
@@ -114,7 +115,7 @@ export class ConflictDesk {
   add(database: number, args: readonly Buffer[], position: number): void {
     if (this.idle) this.#position = position;
     this.#through = false;
-    this.#pending.push({ database, args: args.map((arg) => Buffer.from(arg)) });
+    this.#pending.add({ database, args });
     this.#wake();
   }
 
@@ -177,22 +178,16 @@ export class ConflictDesk {
 
   async #work(): Promise<void> {
     while (!this.#destroyed) {
-      if (this.#pending.length > 0) this.#pending.push(...(await this.#rounds.run(this.#takePending(), null)));
+      if (this.#pending.count > 0) await this.#round(this.#pending.take(ROUND_KEYS, ROUND_BYTES), null);
       else if (this.#through && this.#file.count > 0) await this.#decideCollected();
       else return;
       this.#host.relieved();
     }
   }
 
-  #takePending(): readonly RefusedWrite[] {
-    let bytes = 0;
-    let count = 0;
-    for (const { args } of this.#pending) {
-      if (count === ROUND_KEYS || bytes > ROUND_BYTES) break;
-      count++;
-      bytes += args.reduce((sum, arg) => sum + arg.length, 0);
-    }
-    return this.#pending.splice(0, count);
+  /** Those whose key has changed meanwhile wait for another one. */
+  async #round(items: readonly RefusedWrite[], decided: (() => 'rewrite' | 'ignore' | null) | null): Promise<void> {
+    for (const write of await this.#rounds.run(items, decided)) this.#pending.add(write);
   }
 
   async #decideCollected(): Promise<void> {
@@ -204,7 +199,7 @@ export class ConflictDesk {
       return;
     }
     const items = await this.#file.take(ROUND_BYTES, ROUND_KEYS);
-    this.#pending.push(...(await this.#rounds.run(items, () => this.#forAll)));
+    await this.#round(items, () => this.#forAll);
   }
 
   #collectedQuestion(): QuestionText {

@@ -54,18 +54,19 @@ export class ConflictFile {
   /** The oldest, and those behind it up to about so many bytes and so many. @throws Error of the disk. */
   async take(bytes: number, most: number): Promise<readonly PutAside[]> {
     const items: PutAside[] = [];
-    const begin = this.#read;
-    while (this.#file !== null && this.count > 0 && items.length < most && this.#read - begin < bytes) {
-      const head = Buffer.allocUnsafe(HEAD_BYTES);
-      await this.#file.read([head], this.#read);
-      const command = Buffer.allocUnsafe(head.readUInt32LE(4));
-      await this.#file.read([command], this.#read + HEAD_BYTES);
-      this.#read += HEAD_BYTES + command.length;
-      const difference = CONFLICT_DIFFERENCES[head.readUInt8(8)] ?? 'not-compared';
-      items.push({ database: head.readUInt32LE(0), args: argumentsOf(command), difference });
-      this.count--;
+    let block = await this.#block(bytes);
+    if (block.length >= HEAD_BYTES && sizeAt(block, 0) > block.length) block = await this.#block(sizeAt(block, 0));
+    let at = 0;
+    while (items.length < most && at + HEAD_BYTES <= block.length && at + sizeAt(block, at) <= block.length) {
+      const end = at + sizeAt(block, at);
+      const difference = CONFLICT_DIFFERENCES[block.readUInt8(at + 8)] ?? 'not-compared';
+      const args = argumentsOf(block.subarray(at + HEAD_BYTES, end));
+      items.push({ database: block.readUInt32LE(at), args, difference });
       this.#differences[difference]--;
+      at = end;
     }
+    this.#read += at;
+    this.count -= items.length;
     if (this.count === 0) {
       this.#read = 0;
       this.#written = 0;
@@ -73,11 +74,23 @@ export class ConflictFile {
     return items;
   }
 
+  /** What comes next in the file, up to so many bytes. */
+  async #block(bytes: number): Promise<Buffer> {
+    const block = Buffer.allocUnsafe(this.#file === null ? 0 : Math.min(bytes, this.#written - this.#read));
+    if (block.length > 0) await this.#file?.read([block], this.#read);
+    return block;
+  }
+
   async remove(): Promise<void> {
     const file = this.#file;
     this.#file = null;
     await file?.remove();
   }
+}
+
+/** Of one item with its head. */
+function sizeAt(block: Buffer, at: number): number {
+  return HEAD_BYTES + block.readUInt32LE(at + 4);
 }
 
 /** A batch of one command reads it apart. */
