@@ -3,16 +3,29 @@
 
 const CR = 13;
 const LF = 10;
+const STAR = 42;
+const DOLLAR = 36;
 const ZERO = 48;
 
-/** One command of text arguments. */
+/** One command; text goes as UTF-8. */
 export function encodeCommand(args: readonly (string | Uint8Array)[]): Buffer {
-  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)];
+  let size = 1 + digitCount(args.length) + 2;
   for (const arg of args) {
-    const bytes = typeof arg === 'string' ? Buffer.from(arg) : Buffer.from(arg);
-    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'));
+    const length = typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length;
+    size += 1 + digitCount(length) + 2 + length + 2;
   }
-  return Buffer.concat(parts);
+  const out = Buffer.allocUnsafe(size);
+  out[0] = STAR;
+  let at = putLineEnd(out, putDecimal(out, 1, args.length));
+  for (const arg of args) {
+    const length = typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length;
+    out[at] = DOLLAR;
+    at = putLineEnd(out, putDecimal(out, at + 1, length));
+    if (typeof arg === 'string') out.write(arg, at);
+    else out.set(arg, at);
+    at = putLineEnd(out, at + length);
+  }
+  return out;
 }
 
 /** How many decimal digits `value` has (a whole number of 0 or more). */

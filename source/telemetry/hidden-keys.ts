@@ -1,6 +1,6 @@
 // Key names often hold names, addresses and tokens of people. With log.keys "hash" the log shows a hash in the place of
 // each: the same for the same key, so that lines can still be put together, and a key that is known can be looked for.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { EngineResult, Refusal } from '../engine/contract/result.ts';
 
 export const KEY_NAMES = ['plain', 'hash'] as const;
@@ -10,7 +10,7 @@ const HASH_DIGITS = 16;
 
 /** The first 16 hex digits of the SHA-256 of a key as it is printed. */
 export function hashedKey(key: string): string {
-  return `sha256:${createHash('sha256').update(key).digest('hex').slice(0, HASH_DIGITS)}`;
+  return `sha256:${hash('sha256', key, 'hex').slice(0, HASH_DIGITS)}`;
 }
 
 /** A sentence with the keys hashed that are named as `keyInWords` of engine/shard/refusal.ts names them. */

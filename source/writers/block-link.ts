@@ -18,6 +18,12 @@ export class TargetRefusal {
 export type BlockReply = string | number | null | TargetRefusal | readonly BlockReply[];
 
 const REPLY_BUFFER_BYTES = 64 * 1024;
+const CR = 0x0d;
+const STAR = 0x2a;
+const MINUS = 0x2d;
+const DOLLAR = 0x24;
+const COLON = 0x3a;
+const ZERO = 0x30;
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n');
 
 interface Waiting {
@@ -144,26 +150,27 @@ export class BlockLink {
 
 /** One reply from the cursor on; undefined when it is not whole. */
 function readReply(bytes: Buffer, cursor: { at: number }): BlockReply | undefined {
-  const lineEnd = bytes.indexOf('\r\n', cursor.at, 'latin1');
-  if (lineEnd < 0) return undefined;
-  const text = bytes.toString('latin1', cursor.at + 1, lineEnd);
+  const begin = cursor.at + 1;
+  let lineEnd = begin;
+  while (lineEnd < bytes.length && bytes[lineEnd] !== CR) lineEnd++;
+  if (lineEnd + 1 >= bytes.length) return undefined;
   const kind = bytes[cursor.at];
   cursor.at = lineEnd + 2;
   switch (kind) {
-    case 0x2d:
-      return new TargetRefusal(text);
-    case 0x3a:
-      return Number(text);
-    case 0x24: {
-      const length = Number(text);
+    case MINUS:
+      return new TargetRefusal(bytes.toString('latin1', begin, lineEnd));
+    case COLON:
+      return integerIn(bytes, begin, lineEnd);
+    case DOLLAR: {
+      const length = integerIn(bytes, begin, lineEnd);
       if (length < 0) return null;
       const start = cursor.at;
       if (start + length + 2 > bytes.length) return undefined;
       cursor.at = start + length + 2;
       return bytes.toString('latin1', start, start + length);
     }
-    case 0x2a: {
-      const count = Number(text);
+    case STAR: {
+      const count = integerIn(bytes, begin, lineEnd);
       if (count < 0) return null;
       const items: BlockReply[] = [];
       for (let i = 0; i < count; i++) {
@@ -174,6 +181,14 @@ function readReply(bytes: Buffer, cursor: { at: number }): BlockReply | undefine
       return items;
     }
     default:
-      return text;
+      return bytes.toString('latin1', begin, lineEnd);
   }
+}
+
+/** A decimal number, with a sign or without. */
+function integerIn(bytes: Buffer, from: number, to: number): number {
+  const negative = bytes[from] === MINUS;
+  let value = 0;
+  for (let at = negative ? from + 1 : from; at < to; at++) value = value * 10 + (bytes[at] as number) - ZERO;
+  return negative ? -value : value;
 }
