@@ -53,3 +53,22 @@ it("a node's marker leaves a slot that is between two nodes", async () => {
   expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0, refused: 0 });
   for (const place of target.masters) expect(await client(place).keys('redferry:*')).toEqual([]);
 });
+
+it('markers that have gone ahead in a slot that is still open at the end are taken away there', async () => {
+  const source = await testServer({ args: ['--repl-diskless-sync-delay', '0'] });
+  const target = await testCluster({ masters: 2 });
+  const [holder, other] = target.masters;
+  if (holder === undefined || other === undefined) throw new Error('the cluster is small');
+  const mover = new SlotMover();
+  onTestFinished(() => mover.close());
+  const run = migrate(endpointOf(source), endpointOf(holder));
+  await run.streaming();
+  await client(source).set(`{${slotTag(0)}}key`, 'value');
+  await run.caughtUp();
+  await mover.open(0, holder, other);
+  const inSlot = async (): Promise<string[]> => client(other).keys(`*{${slotTag(0)}}*`);
+  expect(await inSlot()).toHaveLength(3);
+  expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
+  expect(await inSlot()).toEqual([`{${slotTag(0)}}key`]);
+  for (const place of target.masters) expect(await client(place).keys('redferry:*')).toEqual([]);
+});

@@ -130,6 +130,14 @@ export class ExactStream {
     for (const database of router.databases.seen) nodes.first.wrap.own(remove, database);
   }
 
+  /** Markers that a node did not take away since their slot is between it and another one, which has them. */
+  leftInOpenSlots(): readonly string[] {
+    const { run, shard, nodes } = this.#parts;
+    const barred = new Set(nodes.writers.flatMap((writer) => [...writer.replies.barred]));
+    const ofNodes = [...this.#names].flatMap(([name, slot]) => (barred.has(slot) ? [name] : []));
+    return [...ofNodes, ...[...barred].map((slot) => slotMarkerName(run, shard, slot))];
+  }
+
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;

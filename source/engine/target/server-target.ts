@@ -236,8 +236,13 @@ export class ServerTarget implements ShardTarget {
     });
     if (!this.#nodes.idle) await Promise.race([answered, late]);
     clearTimeout(timer);
-    if (!this.#nodes.idle)
-      this.#host.once('warn', 'The target did not take the markers of this run away (redferry:*).');
+    const removed =
+      this.#nodes.idle &&
+      (await this.#stream.removeMarkersInOpenSlots().then(
+        () => true,
+        () => false,
+      ));
+    if (!removed) this.#host.once('warn', 'The target did not take the markers of this run away (redferry:*).');
   }
 
   destroy(): void {

@@ -31,12 +31,40 @@ export async function openSlotsOf(endpoint: Endpoint, nodes: readonly string[]):
   return new Set(answers.flat().flatMap(({ openSlots }) => openSlots.map(({ slot }) => slot)));
 }
 
-async function ask(endpoint: Endpoint, address: NodeAddress, question: readonly string[]): Promise<string> {
-  const { tls, credentials, connectTimeoutMs } = endpoint;
+/**
+ * Deletes keys in slots that are between two of these nodes (host:port), where they have gone ahead: each node is told that
+ * the slot's commands come by way of the other one; those to which it does not come refuse. @throws FerryError
+ */
+export async function deleteAsking(
+  endpoint: Endpoint,
+  nodes: readonly string[],
+  keys: readonly string[],
+): Promise<void> {
+  for (const node of nodes) {
+    const address = parseNodeAddress(node);
+    if (address === null) continue;
+    await withConnection(endpoint, address, async (connection) => {
+      for (const key of keys) {
+        await connection.request(['ASKING']);
+        await connection.request(['DEL', key]);
+      }
+    });
+  }
+}
+
+function ask(endpoint: Endpoint, address: NodeAddress, question: readonly string[]): Promise<string> {
+  return withConnection(endpoint, address, (connection) => connection.request(question));
+}
+
+async function withConnection<T>(
+  { tls, credentials, connectTimeoutMs }: Endpoint,
+  address: NodeAddress,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
   const connection = new Connection({ address, tls, credentials, connectTimeoutMs });
   try {
     await connection.open();
-    return await connection.request(question);
+    return await work(connection);
   } finally {
     connection.destroy();
   }

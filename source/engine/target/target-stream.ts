@@ -16,7 +16,7 @@ import type { TargetHost } from '../shard/shard-target.ts';
 import type { OwnedSlots } from '../source/owned-slots.ts';
 import { ExactStream } from './exact-stream.ts';
 import { type ReplayPlan, StreamRecovery } from './stream-recovery.ts';
-import { askNodeId, discoverTarget, openSlotsOf } from './target-questions.ts';
+import { askNodeId, deleteAsking, discoverTarget, openSlotsOf } from './target-questions.ts';
 import { planReplay } from './target-reconnect.ts';
 import { makeWriter } from './target-writers.ts';
 
@@ -157,6 +157,15 @@ export class TargetStream {
   removeMarkers(): boolean {
     this.#exact?.remove();
     return this.#exact !== null;
+  }
+
+  /** Those that are still there when it is answered: a slot that is open keeps them on the node that it goes to. */
+  async removeMarkersInOpenSlots(): Promise<void> {
+    const names = this.#exact?.leftInOpenSlots() ?? [];
+    if (names.length === 0) return;
+    const { destination, nodes } = this.#parts;
+    const addresses = nodes.writers.map(({ address }) => address);
+    await deleteAsking(destination.endpoint, addresses, names);
   }
 
   stop(): void {
