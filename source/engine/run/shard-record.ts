@@ -261,13 +261,14 @@ export class ShardRecord {
     const { conflictPolicy } = this;
     const sample = this.#sample;
     const state: ShardState = sample?.state ?? 'connecting';
+    const isOver = isFinal(state);
     return {
       id,
       name,
       address: this.#address,
       state,
       stateSinceMs: wallMs(sample?.stateSinceMs ?? this.#startedAtMs),
-      waitingFor: isFinal(state) ? null : this.#waitingFor(state, sample, nowMs),
+      waitingFor: isOver ? null : this.#waitingFor(state, sample, nowMs),
       paused: sample?.paused ?? false,
       throttled: null,
       budget: this.#budgetOf(sample),
@@ -280,9 +281,9 @@ export class ShardRecord {
       offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
       lagBytes: sample === null ? null : this.#lagBytes(sample),
       lagSeconds: sample === null ? null : this.#lagSeconds(sample, nowMs),
-      opsPerSecond: this.#opsPerSecond,
-      bytesPerSecond: this.#bytesPerSecond,
-      movedPerSecond: this.#movedPerSecond,
+      opsPerSecond: isOver ? 0 : this.#opsPerSecond,
+      bytesPerSecond: isOver ? 0 : this.#bytesPerSecond,
+      movedPerSecond: isOver ? 0 : this.#movedPerSecond,
       commands: sample?.commands ?? 0,
       conflicts: sample?.conflicts ?? NO_CONFLICTS,
       conflictStanding: this.conflictStanding,
