@@ -8,7 +8,8 @@ import { SlotMover } from '../support/moving-slots.ts';
 import { testCluster, testServer } from '../support/servers.ts';
 import { waitFor } from '../support/wait.ts';
 
-it("a node's marker leaves a slot that is between two nodes", async () => {
+/** A run that streams to two masters, and what moves slots between them. */
+async function stage() {
   const source = await testServer({ args: ['--repl-diskless-sync-delay', '0'] });
   const target = await testCluster({ masters: 2 });
   const [holder, other] = target.masters;
@@ -17,6 +18,11 @@ it("a node's marker leaves a slot that is between two nodes", async () => {
   onTestFinished(() => mover.close());
   const run = migrate(endpointOf(source), endpointOf(holder));
   await run.streaming();
+  return { source, target, holder, other, mover, run };
+}
+
+it("a node's marker leaves a slot that is between two nodes", async () => {
+  const { source, target, holder, other, mover, run } = await stage();
   await run.caughtUp();
   const id = String(await client(holder).call('CLUSTER', 'MYID'));
   const markers = async (place: Place): Promise<string[]> => client(place).keys(`redferry:*:${id}`);
@@ -55,14 +61,7 @@ it("a node's marker leaves a slot that is between two nodes", async () => {
 });
 
 it('markers that have gone ahead in a slot that is still open at the end are taken away there', async () => {
-  const source = await testServer({ args: ['--repl-diskless-sync-delay', '0'] });
-  const target = await testCluster({ masters: 2 });
-  const [holder, other] = target.masters;
-  if (holder === undefined || other === undefined) throw new Error('the cluster is small');
-  const mover = new SlotMover();
-  onTestFinished(() => mover.close());
-  const run = migrate(endpointOf(source), endpointOf(holder));
-  await run.streaming();
+  const { source, target, holder, other, mover, run } = await stage();
   await client(source).set(`{${slotTag(0)}}key`, 'value');
   await run.caughtUp();
   await mover.open(0, holder, other);
