@@ -23,11 +23,10 @@ import {
   type ShardJob,
   type ShardSample,
 } from './shard-job.ts';
+import { ShardRates } from './shard-rates.ts';
 import { explainWait, SourceProbe } from './source-probe.ts';
 import { jobAfterLoss, withCounts } from './thread-loss.ts';
 
-/** Seconds of history that a screen can draw. */
-const HISTORY_SECONDS = 300;
 /** Before the error of a shard that a person goes on without. */
 const SKIPPED = 'skipped: ';
 /** Below this share of the snapshot an estimate of the rest would be a guess. */
@@ -59,19 +58,9 @@ export class ShardRecord {
   /** Threads that died on it, and what they had counted. */
   #losses = 0;
   #countedBefore: ShardSample | null = null;
-  #opsHistory: number[] = [];
-  #lagHistory: number[] = [];
-  #opsPerSecond = 0;
-  #bytesPerSecond = 0;
-  #opsAtSecond = 0;
-  #bytesAtSecond = 0;
-  #movedPerSecond = 0;
+  readonly #rates = new ShardRates();
   readonly #budget = new BudgetClock();
   readonly #drain = new DrainClock();
-  #movedAtSecond = 0;
-  #secondAtMs = steadyMs();
-  #snapshotRate = 0;
-  #snapshotBytesAtSecond = 0;
   #startedAtMs = steadyMs();
 
   /** @param onSourceOffset told whenever the source was asked how far it has come. */
@@ -161,8 +150,8 @@ export class ShardRecord {
       id: this.job.id,
       name: this.job.name,
       final: this.final,
-      bytesPerSecond: this.#movedPerSecond,
-      operationsPerSecond: this.#opsPerSecond,
+      bytesPerSecond: this.#rates.moved,
+      operationsPerSecond: this.#rates.operations,
       slowed: this.#sample?.slowed ?? false,
     };
   }
@@ -237,22 +226,10 @@ export class ShardRecord {
   second(nowMs: number): void {
     const sample = this.#sample;
     if (sample === null) return;
-    const seconds = Math.max(0.001, (nowMs - this.#secondAtMs) / 1000);
-    const ops = sample.keysDone + sample.commands;
-    this.#opsPerSecond = Math.max(0, Math.round((ops - this.#opsAtSecond) / seconds));
-    this.#bytesPerSecond = Math.max(0, Math.round((sample.bytesReceived - this.#bytesAtSecond) / seconds));
-    const snapshotRate = (sample.snapshotBytesDone - this.#snapshotBytesAtSecond) / seconds;
-    this.#snapshotRate = this.#snapshotRate === 0 ? snapshotRate : this.#snapshotRate * 0.8 + snapshotRate * 0.2;
-    this.#opsAtSecond = ops;
-    this.#bytesAtSecond = sample.bytesReceived;
-    this.#movedPerSecond = Math.max(0, Math.round((sample.movedBytes - this.#movedAtSecond) / seconds));
-    this.#movedAtSecond = sample.movedBytes;
-    this.#snapshotBytesAtSecond = sample.snapshotBytesDone;
+    const lagBytes = this.#lagBytes(sample);
+    this.#rates.second(sample, lagBytes, nowMs);
     this.#budget.second(this.#budgetFacts(sample), nowMs);
-    this.#drain.second(this.#lagBytes(sample), nowMs);
-    this.#secondAtMs = nowMs;
-    this.#opsHistory = [...this.#opsHistory.slice(1 - HISTORY_SECONDS), this.#opsPerSecond];
-    this.#lagHistory = [...this.#lagHistory.slice(1 - HISTORY_SECONDS), this.#lagBytes(sample) ?? 0];
+    this.#drain.second(lagBytes, nowMs);
   }
 
   /** @param nowMs by steadyMs. */
@@ -281,9 +258,9 @@ export class ShardRecord {
       offset: { received: sample?.receivedOffset ?? null, applied: sample?.appliedOffset ?? null },
       lagBytes: sample === null ? null : this.#lagBytes(sample),
       lagSeconds: sample === null ? null : this.#lagSeconds(sample, nowMs),
-      opsPerSecond: isOver ? 0 : this.#opsPerSecond,
-      bytesPerSecond: isOver ? 0 : this.#bytesPerSecond,
-      movedPerSecond: isOver ? 0 : this.#movedPerSecond,
+      opsPerSecond: isOver ? 0 : this.#rates.operations,
+      bytesPerSecond: isOver ? 0 : this.#rates.bytes,
+      movedPerSecond: isOver ? 0 : this.#rates.moved,
       commands: sample?.commands ?? 0,
       conflicts: sample?.conflicts ?? NO_CONFLICTS,
       conflictStanding: this.conflictStanding,
@@ -301,7 +278,7 @@ export class ShardRecord {
       slotsArriving: this.slotsArriving,
       snapshotKind: sample?.snapshotKind ?? null,
       lastError: sample?.lastError ?? this.end?.message ?? null,
-      history: { opsPerSecond: this.#opsHistory, lagBytes: this.#lagHistory },
+      history: this.#rates.history,
       verified: null,
     };
   }
@@ -354,8 +331,9 @@ export class ShardRecord {
     const keys = this.#keys(sample);
     const bytesShare = sample.snapshotBytesTotal === null ? null : sample.snapshotBytesDone / sample.snapshotBytesTotal;
     const share = bytesShare ?? (keys.total === null || keys.total === 0 ? 0 : keys.done / keys.total);
-    if (share < LEAST_SHARE_FOR_ETA || this.#snapshotRate <= 0) return null;
-    return Math.max(0, Math.round((sample.snapshotBytesDone / share - sample.snapshotBytesDone) / this.#snapshotRate));
+    const rate = this.#rates.snapshotBytes;
+    if (share < LEAST_SHARE_FOR_ETA || rate <= 0) return null;
+    return Math.max(0, Math.round((sample.snapshotBytesDone / share - sample.snapshotBytesDone) / rate));
   }
 
   #budgetFacts(sample: ShardSample): BudgetFacts {
