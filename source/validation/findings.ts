@@ -1,10 +1,8 @@
 // What a comparison has found: the differences, the first of them with key and detail, and what is worth a note in the report.
-
 import { heldNote } from './expiry.ts';
 import { type KeyScope, scopeNote } from './key-scope.ts';
 import type { LinkedSides } from './linked-sides.ts';
 import type { Difference } from './report.ts';
-
 import { type SavedDifference, saveDifference } from './validate-state.ts';
 import { DRIFTS, type Drift } from './value-pair.ts';
 

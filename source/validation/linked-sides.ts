@@ -1,6 +1,5 @@
 // Both sides of a comparison with all their connections: those that parse replies for single keys, those that take replies
 // as bytes for whole batches. What the clocks of both sides say is measured here once.
-
 import { clockOf } from './expiry.ts';
 import type { LinkedSide } from './linked-side.ts';
 import { ReplyBuffers } from './reply-buffers.ts';
@@ -17,11 +16,11 @@ export interface LinkedSides {
 
 /** Throws when a node cannot be reached; nothing is left open then. */
 export async function openSides(source: CompareSide, target: CompareSide): Promise<LinkedSides> {
-  const pool = new ReplyBuffers();
-  const opened = await Promise.allSettled([openLinked(source, pool), openLinked(target, pool)]);
+  const buffers = new ReplyBuffers();
+  const opened = await Promise.allSettled([openLinked(source, buffers), openLinked(target, buffers)]);
   const close = (): void => {
     for (const one of opened) if (one.status === 'fulfilled') closeLinked(one.value);
-    pool.clear();
+    buffers.close();
   };
   const [ours, theirs] = opened;
   if (ours.status === 'fulfilled' && theirs.status === 'fulfilled') {
@@ -32,12 +31,12 @@ export async function openSides(source: CompareSide, target: CompareSide): Promi
   throw ours.status === 'rejected' ? ours.reason : theirs.status === 'rejected' ? theirs.reason : null;
 }
 
-async function openLinked(description: CompareSide, pool: ReplyBuffers): Promise<LinkedSide> {
+async function openLinked(description: CompareSide, buffers: ReplyBuffers): Promise<LinkedSide> {
   const side = await openSide(description);
   const links: ReplyLink[] = [];
   try {
     for (const place of description.addresses) {
-      links.push(await ReplyLink.open(connectionOptions(description, place), pool));
+      links.push(await ReplyLink.open(connectionOptions(description, place), buffers));
     }
     // As openSide does: a replica answers for its master's slots.
     if (description.cluster) for (const link of links) link.release(await link.request([READONLY], 1));

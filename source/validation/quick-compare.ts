@@ -2,7 +2,6 @@
 // same bytes. No DUMP: encoding and checksum cost the servers more than the plain value, and versions differ in them. What
 // is not proved equal here (other order of a hash table, other text of a double, too big, streams, really different) is
 // doubtful and goes to key-compare.ts. Never says that a key differs.
-
 import type { Answers } from './answers.ts';
 import { sameExpiries } from './batch-expiries.ts';
 import { targetOf } from './database-numbers.ts';

@@ -12,6 +12,7 @@ const MOST_KEPT_BYTES = 48 * 1024 * 1024;
 export class ReplyBuffers {
   readonly #kept: Buffer[] = [];
   #keptBytes = 0;
+  #closed = false;
 
   /** One of at least so many bytes; what is in it is of no meaning. */
   take(bytes: number): Buffer {
@@ -28,13 +29,14 @@ export class ReplyBuffers {
 
   /** Takes one back that nobody looks at any more. */
   give(buffer: Buffer): void {
-    if (buffer.length > LARGEST_KEPT_BYTES || this.#keptBytes + buffer.length > MOST_KEPT_BYTES) return;
+    if (this.#closed || buffer.length > LARGEST_KEPT_BYTES || this.#keptBytes + buffer.length > MOST_KEPT_BYTES) return;
     this.#kept.push(buffer);
     this.#keptBytes += buffer.length;
   }
 
-  /** Who keeps the outcome of a comparison keeps its links, and need not keep megabytes with them. */
-  clear(): void {
+  /** Who keeps the outcome of a comparison keeps its links, and need not keep megabytes with them: what is given later goes too. */
+  close(): void {
+    this.#closed = true;
     this.#kept.length = 0;
     this.#keptBytes = 0;
   }
