@@ -68,6 +68,7 @@ const withEffect = (snapshot: EngineSnapshot, command: EngineCommand): EngineSna
       if (validation === null) return snapshot;
       return { ...snapshot, validation: { ...validation, mostKeysPerSecond: command.keysPerSecond } };
     case 'stop':
+    case 'finish':
       return snapshot.phase === 'ended' ? snapshot : { ...snapshot, phase: 'draining' };
     default:
       return snapshot;

@@ -54,3 +54,10 @@ test('a command counts until a picture is a second newer than its answer', () =>
     isUnseen({ command: { type: 'pause', shards: 'all' }, answeredAtMs }, snapshot);
   expect([null, takenAtMs, takenAtMs - 999, takenAtMs - 1000].map(isAwaited)).toEqual([true, true, true, false]);
 });
+
+test('a run that was stopped or finished drains, before any picture says so', () => {
+  const snapshot = createFakeEngine().engine.snapshot();
+  expect(snapshot.phase).toBe('running');
+  expect(after(snapshot, { type: 'stop' }).phase).toBe('draining');
+  expect(after(snapshot, { type: 'finish' }).phase).toBe('draining');
+});
