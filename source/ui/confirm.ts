@@ -71,9 +71,11 @@ export const QUESTIONS: Readonly<Record<Exclude<DialogName, MenuName>, Question>
 
 /** What is known of the copy before the last act; nothing where a comparison found it equal. */
 const comparedBefore = (dialog: Messages['dialog'], { snapshot: { validation } }: ScreenState): string[] => {
-  if (validation === null || validation.outcome === null) return [dialog.finishNotCompared];
-  const repaired = validation.differences.filter(({ repair }) => repair === 'repaired').length;
-  const different = validation.different - repaired;
+  if (validation === null || validation.outcome === null) {
+    const isUnderWay = validation?.state === 'running' || validation?.state === 'paused';
+    return [isUnderWay ? dialog.finishComparing : dialog.finishNotCompared];
+  }
+  const different = validation.different - validation.repaired;
   return different > 0 ? [dialog.finishDiffers(different)] : [];
 };
 

@@ -178,7 +178,8 @@ export const MESSAGES_EN: Messages = {
     finishTitle: 'Finish the migration?',
     finishEffect: 'Every shard is in sync: what was received last is applied, then the run ends.',
     finishEarlyEffect: 'NOT in sync: the target lacks what the source has, and will go on lacking it.',
-    finishNotCompared: 'The copy was not compared yet (v does).',
+    finishNotCompared: 'There is no verdict on the copy.',
+    finishComparing: 'A comparison is under way (v shows).',
     finishDiffers: (keys) =>
       `The last comparison found ${plural(keys, 'key that differs', 'keys that differ')} (v shows).`,
     leaveTitle: 'Leave now, before all is drained?',

@@ -185,6 +185,7 @@ export interface Messages {
     readonly finishEffect: string;
     readonly finishEarlyEffect: string;
     readonly finishNotCompared: string;
+    readonly finishComparing: string;
     readonly finishDiffers: (keys: number) => string;
     readonly leaveTitle: string;
     readonly leaveEffect: string;

@@ -37,6 +37,7 @@ const picture = (fields: Partial<ValidationPicture> = {}): ValidationPicture => 
   mostKeysPerSecond: 50_000,
   suspects: 0,
   different: 2,
+  repaired: 0,
   verdict: '3,000 of 2,000,000 keys checked, 2 differ; with 95 % confidence at most 4,200 keys (0.21 %) differ.',
   outcome: 'different',
   shards: [
@@ -98,11 +99,14 @@ test('the question before the last act says what is known of the copy', async ()
     await terminal.until('no question', (after) => !after.includes('Every shard is in sync'));
     return asked;
   };
-  expect(await question('one')).toContain('was not compared yet');
-  fake.showValidation(picture({ differences: [difference('jobs', { repair: 'repaired' }), difference('other')] }));
+  expect(await question('one')).toContain('no verdict on the copy');
+  fake.showValidation(RUNNING);
+  expect(await question('meanwhile')).toContain('A comparison is under way');
+  // More were repaired than a picture shows.
+  fake.showValidation(picture({ different: 400, repaired: 399 }));
   expect(await question('two')).toContain('found 1 key that differs');
   fake.showValidation(picture({ outcome: 'equal', different: 0, differences: [] }));
-  expect(await question('three')).not.toMatch(/not compared|differ/);
+  expect(await question('three')).not.toMatch(/verdict|differ/);
   await finish();
 });
 

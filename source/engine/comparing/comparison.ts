@@ -187,6 +187,7 @@ export class Comparison {
       mostKeysPerSecond: this.#keysPerSecond,
       suspects: result === null ? suspects : 0,
       different: result?.different ?? different,
+      repaired: [...this.#repairs.values()].filter((state) => state === 'repaired').length,
       verdict: result?.verdict ?? this.#failure?.message ?? null,
       outcome: result?.outcome ?? null,
       shards: result?.shards.map(shardPicture) ?? [],

@@ -19,6 +19,8 @@ export interface ValidationPicture {
   /** Keys that are looked at again. */
   readonly suspects: number;
   readonly different: number;
+  /** How many of those have been repaired since. */
+  readonly repaired: number;
   /** The verdict, or why there is none, as one sentence; null while it is under way. */
   readonly verdict: string | null;
   readonly outcome: 'equal' | 'different' | null;
