@@ -9,7 +9,7 @@ import {
   askFlags,
   askFlushes,
   askKeysOfSlots,
-  askOwnSlots,
+  askSlots,
   askUsedDatabases,
 } from '../../readers/scan/source-questions.ts';
 import { ElasticQueue } from '../../spool/elastic-queue.ts';
@@ -346,8 +346,8 @@ export class ScanChanges {
 
   /** Slots that came bring keys that no event here told of: they are fetched. */
   async #lookAtSlots(link: SourceLink): Promise<void> {
-    const now = await askOwnSlots(link);
-    if (now === null) return;
+    const now = (await askSlots(link))?.own;
+    if (now === undefined) return;
     const before = this.ownSlots;
     this.ownSlots = now;
     const gained = before === null ? [] : [...now].filter((slot) => !before.has(slot));

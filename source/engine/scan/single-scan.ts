@@ -1,16 +1,16 @@
-// A scan of a cluster's node whose changes nobody follows. A slot that comes to the node meanwhile may bring its keys behind
-// the cursor here when they are already gone from the other node's: that can not be made good, but it can be told.
+// A scan of a cluster's node whose changes nobody follows. A slot that moves meanwhile takes its keys from before the cursor on
+// one node to behind it on the other one: that can not be made good, but it can be told.
 
 import { SourceLink, type SourceLinkOptions } from '../../readers/scan/source-link.ts';
-import { askOwnSlots } from '../../readers/scan/source-questions.ts';
+import { askSlots, type NodeSlots } from '../../readers/scan/source-questions.ts';
 import { formatAddress, type NodeAddress } from '../../topology/endpoint.ts';
-import { formatSlots } from '../../topology/slots.ts';
+import { formatSlots, normalizeSlots } from '../../topology/slots.ts';
 import { messageOf } from '../errors.ts';
 
 export class SingleScan {
   readonly #link: Omit<SourceLinkOptions, 'address'>;
   /** A sentence where they could not be asked. */
-  #before: ReadonlySet<number> | string = 'nothing was asked';
+  #before: NodeSlots | string = 'nothing was asked';
 
   constructor(link: Omit<SourceLinkOptions, 'address'>) {
     this.#link = link;
@@ -27,23 +27,29 @@ export class SingleScan {
     const now = await this.#slotsOf(address);
     if (typeof before === 'string') return notAsked(before);
     if (typeof now === 'string') return notAsked(now);
-    const gained = [...now].filter((slot) => !before.has(slot));
-    if (gained.length === 0) return null;
-    const slots = formatSlots(gained.map((slot) => ({ first: slot, last: slot })));
-    return `slots ${slots} came to this node while it was scanned: keys of theirs may be missing; scan again, or compare with redferry validate`;
+    const came = [...now.own, ...now.arriving].filter((slot) => !before.own.has(slot));
+    const left = [...before.own].filter((slot) => !now.own.has(slot) || now.leaving.has(slot));
+    const moved = [came.length > 0 ? `${inWords(came)} came to` : '', left.length > 0 ? `${inWords(left)} left` : ''];
+    const what = moved.filter((part) => part !== '').join(', ');
+    if (what === '') return null;
+    return `${what} this node while it was scanned: keys of theirs may be missing; scan again, or compare with redferry validate`;
   }
 
-  async #slotsOf(address: NodeAddress): Promise<ReadonlySet<number> | string> {
+  async #slotsOf(address: NodeAddress): Promise<NodeSlots | string> {
     const link = new SourceLink({ ...this.#link, address });
     try {
       await link.open();
-      return (await askOwnSlots(link)) ?? `${formatAddress(address)} does not say which slots it has`;
+      return (await askSlots(link)) ?? `${formatAddress(address)} does not say which slots it has`;
     } catch (error) {
       return messageOf(error);
     } finally {
       link.close();
     }
   }
+}
+
+function inWords(slots: readonly number[]): string {
+  return `slots ${formatSlots(normalizeSlots(slots.map((slot) => ({ first: slot, last: slot }))))}`;
 }
 
 function notAsked(why: string): string {

@@ -1,5 +1,7 @@
 // Small questions to a scanned source, each over a link that nobody else uses at the time.
 import { RespBuilder } from '../../protocol/resp-builder.ts';
+import type { OpenSlot } from '../../topology/cluster-node.ts';
+import { parseClusterNodes } from '../../topology/cluster-nodes.ts';
 import { ReplyCursor } from './reply-cursor.ts';
 import type { SourceLink } from './source-link.ts';
 
@@ -21,7 +23,7 @@ async function ask<T>(
   return answer;
 }
 
-const text = (cursor: ReplyCursor): string | null => (cursor.isError ? null : cursor.text());
+const textOf = (cursor: ReplyCursor): string | null => (cursor.isError ? null : cursor.text());
 
 /** notify-keyspace-events as it is; null where it may not be read. */
 export function askFlags(link: SourceLink): Promise<string | null> {
@@ -37,7 +39,7 @@ export function askFlags(link: SourceLink): Promise<string | null> {
 export async function askFlushes(
   link: SourceLink,
 ): Promise<{ readonly flush: number; readonly swapdb: number } | null> {
-  const stats = await ask(link, ['INFO', 'commandstats'], text);
+  const stats = await ask(link, ['INFO', 'commandstats'], textOf);
   if (stats === null || !stats.includes('cmdstat_')) return null;
   const calls = (name: string): number =>
     Number(new RegExp(`^cmdstat_${name}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
@@ -46,23 +48,35 @@ export async function askFlushes(
 
 /** Databases that hold keys, 0 always among them. */
 export async function askUsedDatabases(link: SourceLink): Promise<readonly number[]> {
-  const info = (await ask(link, ['INFO', 'keyspace'], text)) ?? '';
+  const info = (await ask(link, ['INFO', 'keyspace'], textOf)) ?? '';
   const used = [...info.matchAll(/^db(\d+):/gm)].map(([, database]) => Number(database));
   return used.includes(0) ? used : [0, ...used];
 }
 
-/** Slots that the node has and is not giving away; null where it does not say. */
-export async function askOwnSlots(link: SourceLink): Promise<ReadonlySet<number> | null> {
-  const nodes = await ask(link, ['CLUSTER', 'NODES'], text);
-  const myself = nodes?.split('\n').find((line) => /\bmyself\b/.test(line));
-  if (myself === undefined) return null;
-  const slots = new Set<number>();
-  for (const word of myself.trim().split(' ').slice(8)) {
-    const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(word) ?? [];
-    if (first === undefined) continue;
-    for (let slot = Number(first); slot <= Number(last ?? first); slot++) slots.add(slot);
-  }
-  return slots;
+export interface NodeSlots {
+  /** Of a replica those of its master. */
+  readonly own: ReadonlySet<number>;
+  /** On their way to the node and away from it. Only a master tells, and only of its own. */
+  readonly arriving: ReadonlySet<number>;
+  readonly leaving: ReadonlySet<number>;
+}
+
+/** Which slots the node has; null where it does not say. @throws FerryError when what it says can not be read. */
+export async function askSlots(link: SourceLink): Promise<NodeSlots | null> {
+  const text = await ask(link, ['CLUSTER', 'NODES'], textOf);
+  const myId = text
+    ?.split('\n')
+    .find((line) => /\bmyself\b/.test(line))
+    ?.split(' ')[0];
+  const nodes = text === null || myId === undefined ? [] : parseClusterNodes(text);
+  const me = nodes.find(({ id }) => id === myId);
+  if (me === undefined) return null;
+  const owner = nodes.find(({ id }) => id === (me.masterId ?? me.id)) ?? me;
+  const own = new Set<number>();
+  for (const { first, last } of owner.slots) for (let slot = first; slot <= last; slot++) own.add(slot);
+  const open = (direction: OpenSlot['direction']): Set<number> =>
+    new Set(me.openSlots.flatMap((one) => (one.direction === direction ? [one.slot] : [])));
+  return { own, arriving: open('importing'), leaving: open('migrating') };
 }
 
 /** Every key of these slots. */
