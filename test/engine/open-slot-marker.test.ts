@@ -60,14 +60,28 @@ it("a node's marker leaves a slot that is between two nodes", async () => {
   for (const place of target.masters) expect(await client(place).keys('redferry:*')).toEqual([]);
 });
 
-it('markers that have gone ahead in a slot that is still open at the end are taken away there', async () => {
+it.each([
+  ['a master of the run', false],
+  ['a master that has no slot yet', true],
+])('markers that have gone ahead to %s in a slot that is still open at the end are taken away', async (_, joins) => {
   const { source, target, holder, other, mover, run } = await stage();
   await client(source).set(`{${slotTag(0)}}key`, 'value');
   await run.caughtUp();
-  await mover.open(0, holder, other);
-  const inSlot = async (): Promise<string[]> => client(other).keys(`*{${slotTag(0)}}*`);
+  const next = joins ? await join(holder) : other;
+  await mover.open(0, holder, next);
+  const inSlot = async (): Promise<string[]> => client(next).keys(`*{${slotTag(0)}}*`);
   expect(await inSlot()).toHaveLength(3);
   expect(await run.stop()).toMatchObject({ outcome: 'completed', exitCode: 0 });
   expect(await inSlot()).toEqual([`{${slotTag(0)}}key`]);
-  for (const place of target.masters) expect(await client(place).keys('redferry:*')).toEqual([]);
+  for (const place of [...target.masters, next]) expect(await client(place).keys('redferry:*')).toEqual([]);
 });
+
+/** A new master of the cluster, without a slot. */
+async function join(first: Place): Promise<Place> {
+  const joined = await testServer({ args: ['--cluster-enabled', 'yes'] });
+  await client(first).call('CLUSTER', 'MEET', joined.host, joined.port);
+  await waitFor(async () => /cluster_state:ok/.test(String(await client(joined).call('CLUSTER', 'INFO'))), {
+    what: 'the node to be known',
+  });
+  return joined;
+}

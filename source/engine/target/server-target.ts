@@ -236,12 +236,7 @@ export class ServerTarget implements ShardTarget {
     });
     if (!this.#nodes.idle) await Promise.race([answered, late]);
     clearTimeout(timer);
-    const removed =
-      this.#nodes.idle &&
-      (await this.#stream.removeMarkersInOpenSlots().then(
-        () => true,
-        () => false,
-      ));
+    const removed = this.#nodes.idle && (await this.#stream.removeMarkersInOpenSlots().catch(() => false));
     if (!removed) this.#host.once('warn', 'The target did not take the markers of this run away (redferry:*).');
   }
 

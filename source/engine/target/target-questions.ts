@@ -1,7 +1,8 @@
 // What is asked of the target beside the data when slots move or a link is lost: over connections of their own.
 import { Connection } from '../../protocol/connection.ts';
+import { mapAddress } from '../../topology/address-map.ts';
 import { parseClusterNodes } from '../../topology/cluster-nodes.ts';
-import { type Endpoint, type NodeAddress, parseNodeAddress } from '../../topology/endpoint.ts';
+import { type Endpoint, formatAddress, type NodeAddress, parseNodeAddress } from '../../topology/endpoint.ts';
 import type { Topology } from '../../topology/topology.ts';
 import type { ServerDestination } from '../run/shard-job.ts';
 
@@ -32,24 +33,37 @@ export async function openSlotsOf(endpoint: Endpoint, nodes: readonly string[]):
 }
 
 /**
- * Deletes keys in slots that are between two of these nodes (host:port), where they have gone ahead: each node is told that
- * the slot's commands come by way of the other one; those to which it does not come refuse. @throws FerryError
+ * Deletes keys in slots that are between two nodes, where they have gone ahead: each master is told that the slot's commands
+ * come by way of the other one; those to which the slot does not come refuse.
+ * @param known nodes (host:port) that are asked which others there are: one to which its first slot comes is not known yet.
+ * @returns whether every key was answered for by some node.
  */
 export async function deleteAsking(
   endpoint: Endpoint,
-  nodes: readonly string[],
+  known: readonly string[],
   keys: readonly string[],
-): Promise<void> {
-  for (const node of nodes) {
+): Promise<boolean> {
+  const left = new Set(keys);
+  for (const node of new Set([...known, ...(await mastersKnownTo(endpoint, known[0]))])) {
     const address = parseNodeAddress(node);
     if (address === null) continue;
+    // A node that can not be reached keeps what it has; another one may have the key.
     await withConnection(endpoint, address, async (connection) => {
-      for (const key of keys) {
+      for (const key of left) {
         await connection.request(['ASKING']);
-        await connection.request(['DEL', key]);
+        if ((await connection.request(['DEL', key])).startsWith(':')) left.delete(key);
       }
-    });
+    }).catch(() => {});
   }
+  return left.size === 0;
+}
+
+async function mastersKnownTo(endpoint: Endpoint, node: string | undefined): Promise<readonly string[]> {
+  const address = node === undefined ? null : parseNodeAddress(node);
+  if (address === null) return [];
+  const nodes = parseClusterNodes(await ask(endpoint, address, ['CLUSTER', 'NODES']));
+  const masters = nodes.filter(({ role, failed, host }) => role === 'master' && !failed && host !== '');
+  return masters.map(({ host, port }) => formatAddress(mapAddress(endpoint.addressMap, { host, port })));
 }
 
 function ask(endpoint: Endpoint, address: NodeAddress, question: readonly string[]): Promise<string> {

@@ -159,13 +159,16 @@ export class TargetStream {
     return this.#exact !== null;
   }
 
-  /** Those that are still there when it is answered: a slot that is open keeps them on the node that it goes to. */
-  async removeMarkersInOpenSlots(): Promise<void> {
+  /**
+   * Those that are still there when it is answered: a slot that is open keeps them on the node that it goes to.
+   * @returns false when some may be left. @throws FerryError
+   */
+  async removeMarkersInOpenSlots(): Promise<boolean> {
     const names = this.#exact?.leftInOpenSlots() ?? [];
-    if (names.length === 0) return;
+    if (names.length === 0) return true;
     const { destination, nodes } = this.#parts;
     const addresses = nodes.writers.map(({ address }) => address);
-    await deleteAsking(destination.endpoint, addresses, names);
+    return deleteAsking(destination.endpoint, addresses, names);
   }
 
   stop(): void {
